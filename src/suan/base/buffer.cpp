@@ -1,0 +1,43 @@
+// Host memory for buffers: aligned for vectors, huge pages asked for where a block is large.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/base/buffer.h"
+
+#include <sys/mman.h>
+
+#include <cstdlib>
+#include <cstring>
+
+#include "suan/base/error.h"
+
+namespace suan {
+
+BufferPtr Buffer::allocate(size_t bytes) {
+  constexpr size_t kHuge = size_t{2} << 20;
+  const size_t align = bytes >= 2 * kHuge ? kHuge : 64;
+  const size_t rounded = (bytes + align - 1) / align * align;
+  void* data = std::aligned_alloc(align, rounded ? rounded : align);
+  if (!data) fail(ErrorCode::kSystem, "memory", "could not allocate {} bytes", bytes);
+  if (align == kHuge) madvise(data, rounded, MADV_HUGEPAGE);
+  BufferPtr buffer(new Buffer(data, bytes, DeviceKind::cpu));
+  buffer->release_ = [data] { std::free(data); };
+  return buffer;
+}
+
+BufferPtr Buffer::copy_of(const void* data, size_t bytes) {
+  BufferPtr buffer = allocate(bytes);
+  if (bytes) std::memcpy(buffer->data(), data, bytes);
+  return buffer;
+}
+
+BufferPtr Buffer::borrow(void* data, size_t bytes, std::function<void()> release,
+                         DeviceKind device) {
+  BufferPtr buffer(new Buffer(data, bytes, device));
+  buffer->release_ = std::move(release);
+  return buffer;
+}
+
+Buffer::~Buffer() {
+  if (release_) release_();
+}
+
+}  // namespace suan
