@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+# The libraries Suan links: read by the build and, once installed, by find_package(suan). The same list, as
+# Debian packages, is tools/packages.txt.
+find_package(Threads REQUIRED)
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+find_package(dnnl REQUIRED CONFIG)
+find_package(hwy REQUIRED CONFIG)
+find_package(fmt REQUIRED CONFIG)
+find_package(CLI11 REQUIRED CONFIG)
+find_package(nlohmann_json REQUIRED CONFIG)
+find_package(tomlplusplus REQUIRED CONFIG)
+find_package(libjpeg-turbo REQUIRED CONFIG)
+find_package(PNG REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(zstd REQUIRED CONFIG)
+
+set(SUAN_PRIVATE_DEPENDENCIES
+  OpenMP::OpenMP_CXX DNNL::dnnl hwy::hwy hwy::hwy_contrib nlohmann_json::nlohmann_json
+  tomlplusplus::tomlplusplus libjpeg-turbo::turbojpeg PNG::PNG ZLIB::ZLIB zstd::libzstd_shared
+  ${CMAKE_DL_LIBS})

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+# The three tiers, one binary each: unit (no device, under 60 s), ops (tests/ops) and slow (tests/slow).
+find_package(GTest REQUIRED)
+file(GLOB_RECURSE unit_sources CONFIGURE_DEPENDS tests/*_test.cpp)
+list(FILTER unit_sources EXCLUDE REGEX "/tests/(ops|slow|package)/")
+file(GLOB_RECURSE ops_sources CONFIGURE_DEPENDS tests/ops/*.cpp)
+file(GLOB_RECURSE slow_sources CONFIGURE_DEPENDS tests/slow/*.cpp)
+
+set(built "")
+foreach(tier unit ops slow)
+  if(${tier}_sources)
+    set(name suan_${tier}_tests)
+    add_executable(${name} ${${tier}_sources})
+    target_compile_definitions(${name} PRIVATE SUAN_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    target_link_libraries(${name} PRIVATE suan suan_flags GTest::gmock_main ${SUAN_PRIVATE_DEPENDENCIES})
+    add_test(NAME ${name} COMMAND ${name})
+    string(APPEND built "${name}\n")
+  endif()
+endforeach()
+file(WRITE ${PROJECT_BINARY_DIR}/test_targets.txt "${built}")  # for tools/run_tests
