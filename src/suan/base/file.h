@@ -1,0 +1,51 @@
+// Files, read with a limit and written whole or not at all: a failed write leaves the old file.
+// Errors name the file and say what the system said.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "suan/base/buffer.h"
+
+namespace suan {
+
+inline constexpr size_t kFileLimit = size_t{4} << 30;
+
+// The bytes of a file. Throws Error(kBadFile) when it cannot be read or is larger than `limit`.
+std::string read_file(const std::string& path, size_t limit = kFileLimit);
+
+// The file's bytes without copying them; writes to the buffer stay private. The mapping lives as
+// long as the buffer. For files that nobody shortens meanwhile (reading past the end then faults).
+BufferPtr map_file(const std::string& path);
+
+inline std::span<const uint8_t> bytes_of(std::string_view text) {
+  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+// Writes beside `path`, then fsyncs and renames in commit(); without commit nothing is left behind.
+// A path that exists and is no regular file (a pipe, /dev/stdout) is written directly.
+class AtomicFile {
+ public:
+  explicit AtomicFile(const std::string& path);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(const void* data, size_t bytes);  // throws Error(kSystem)
+  void write(std::string_view text) { write(text.data(), text.size()); }
+  void commit();  // throws Error(kSystem)
+
+ private:
+  [[noreturn]] void failed(const char* action) const;
+  std::string path_;       // as the caller named it, for messages
+  std::string target_;     // symbolic links resolved
+  std::string temporary_;  // empty when written directly
+  int fd_ = -1;
+};
+
+void write_file_atomically(const std::string& path, std::string_view contents);
+
+}  // namespace suan
