@@ -3,7 +3,7 @@
 include(CMakePackageConfigHelpers)
 set(config_folder ${CMAKE_INSTALL_LIBDIR}/cmake/suan)
 install(TARGETS suan EXPORT suanTargets)
-if(TARGET suan_cli)
+if(cli_sources)
   install(TARGETS suan_cli)
 endif()
 install(DIRECTORY src/suan DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING

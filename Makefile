@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+# The commands a person types. Each installs the packages it needs, and does nothing twice.
+.PHONY: demo build test test-peers slow-test check format clean deps deps-check
+
+demo: build
+	@if [ -x build/release/bin/suan ]; then build/release/bin/suan --help; fi
+
+build: deps
+	@tools/build release suan_cli
+
+test: deps
+	@tools/run_tests test release/all release/suan_unit_tests release/suan_ops_tests \
+	  dev/suan_unit_tests tests/tools tests/package/run
+
+test-peers: build
+	@tools/make_venv
+	@build/venv/bin/python tools/run_tests test-peers $(wildcard tests/peers/*.py)
+
+slow-test: deps
+	@tools/run_tests slow-test release/suan_slow_tests
+
+check: deps-check
+	@tools/check
+
+format: deps-check
+	@git ls-files -co --exclude-standard '*.h' '*.cpp' '*.cu' '*.cuh' | xargs -r clang-format-19 -i
+
+clean:
+	rm -rf build
+
+deps:
+	@tools/install_deps build
+
+deps-check:
+	@tools/install_deps build check
