@@ -1,0 +1,115 @@
+// Rules of matmul. A rank-2 right operand takes all leading axes of the left one as rows, so that
+// its gradient is one product and not a batch of them. SPDX-License-Identifier: Apache-2.0
+#include "suan/ops/matmul.h"
+
+#include "suan/base/error.h"
+#include "suan/ops/elementwise.h"
+#include "suan/ops/op.h"
+#include "suan/ops/shape_ops.h"
+
+namespace suan {
+
+extern const OpDef matmul_op;
+
+namespace {
+
+struct Sizes {
+  int64_t m, k, n, k_b;
+};
+Sizes sizes(const Shape& a, const Shape& b, const MatmulAttrs& attrs) {
+  return {a.at(attrs.transpose_a ? -1 : -2), a.at(attrs.transpose_a ? -2 : -1),
+          b.at(attrs.transpose_b ? -2 : -1), b.at(attrs.transpose_b ? -1 : -2)};
+}
+Shape leading(const Shape& shape) {
+  Shape out = shape;
+  out.erase(out.rank() - 1);
+  out.erase(out.rank() - 1);
+  return out;
+}
+
+}  // namespace
+
+const OpDef matmul_op{
+    .code = Op::matmul,
+    .name = "matmul",
+    .doc = "Matrix product: y[..., m, n] = sum_k a[..., m, k] b[..., k, n].",
+    .inputs = {"a", "b"},
+    .attrs = &kAttrsType<MatmulAttrs>,
+    .infer = [](const InferContext& c) -> std::vector<Type> {
+      const Shape& a = c.shape(0);
+      const Shape& b = c.shape(1);
+      if (a.rank() < 2 || b.rank() < 2) {
+        fail(c.name(), "got shapes {} and {}, expected rank 2 or more", to_string(a), to_string(b));
+      }
+      if (c.dtype(0) != c.dtype(1)) {
+        fail(c.name(), "got dtypes {} and {}, expected the same", name(c.dtype(0)),
+             name(c.dtype(1)));
+      }
+      const Sizes s = sizes(a, b, c.attr<MatmulAttrs>());
+      if (s.k != s.k_b) {
+        fail(c.name(), "inner sizes differ: {} and {} (shapes {} and {})", s.k, s.k_b, to_string(a),
+             to_string(b));
+      }
+      Shape out = broadcast_shapes(leading(a), leading(b), c.name());
+      out.push_back(s.m);
+      out.push_back(s.n);
+      return {Type(c.dtype(0), out)};
+    },
+    .gradient = [](const GradContext& c) -> std::vector<Tensor> {
+      const auto [ta, tb] = c.attr<MatmulAttrs>();
+      const Tensor &a = c.in(0), &b = c.in(1), &g = c.grad();
+      if (!is_float(a.dtype())) return {Tensor(), Tensor()};
+      std::vector<Tensor> out(2);
+      if (c.needs[0]) {
+        out[0] = ta ? matmul(b, g, tb, true) : matmul(g, b, false, !tb);
+        out[0] = reduce_to(out[0], a.shape());
+      }
+      if (c.needs[1]) {
+        out[1] = tb ? matmul(g, a, true, ta) : matmul(a, g, !ta, false);
+        out[1] = reduce_to(out[1], b.shape());
+      }
+      return out;
+    },
+    .keeps_zero = true,
+    .precision = Precision::low,
+    .flops =
+        [](const Node& n) {
+          const Sizes s = sizes(n.inputs[0].shape(), n.inputs[1].shape(), n.attr<MatmulAttrs>());
+          return 2.0 * static_cast<double>(n.types[0].shape.numel()) * static_cast<double>(s.k);
+        },
+};
+
+Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {
+  if (a.rank() == 0 || b.rank() == 0) {
+    fail("matmul", "got shapes {} and {}, expected rank 1 or more", to_string(a.shape()),
+         to_string(b.shape()));
+  }
+  const DType dtype = promote(a.dtype(), b.dtype());
+  Tensor x = cast(a, dtype);
+  Tensor y = cast(b, dtype);
+  if (a.rank() == 1) x = reshape(x, {1, a.shape()[0]});
+  if (b.rank() == 1) y = reshape(y, {b.shape()[0], 1});
+  const bool flat = x.rank() > 2 && y.rank() == 2 && !transpose_a;
+  Shape lead = leading(x.shape());
+  if (flat) {
+    lead.push_back(x.shape().at(-2));
+    x = reshape(x, {lead.numel(), x.shape().back()});
+  }
+  Tensor out = make(matmul_op, {x, y},
+                    MatmulAttrs{transpose_a && a.rank() > 1, transpose_b && b.rank() > 1});
+  Shape shape = out.shape();
+  if (flat) {
+    lead.push_back(shape.back());
+    shape = lead;
+  }
+  if (b.rank() == 1) shape.erase(shape.rank() - 1);
+  if (a.rank() == 1) shape.erase(shape.rank() - (b.rank() == 1 ? 1 : 2));
+  return reshape(out, shape);
+}
+
+Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b) {
+  const Tensor y = matmul(x, w, false, true);
+  return b ? y + b : y;
+}
+
+}  // namespace suan

@@ -1,0 +1,25 @@
+// Matrix products.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "suan/graph/op_def.h"
+
+namespace suan {
+
+struct MatmulAttrs {
+  bool transpose_a = false;  // use a with its last two axes swapped
+  bool transpose_b = false;
+  bool operator==(const MatmulAttrs&) const = default;
+  static constexpr auto fields() {
+    return std::tuple{Field{"transpose_a", &MatmulAttrs::transpose_a},
+                      Field{"transpose_b", &MatmulAttrs::transpose_b}};
+  }
+};
+
+// Matrix product of the last two axes: y[..., m, n] = sum_k a[..., m, k] b[..., k, n]. Leading axes
+// broadcast (NumPy's matmul); a vector acts as one row (left) or column (right).
+// Throws Error when the inner sizes differ.
+Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a = false, bool transpose_b = false);
+// y = x w^T + b: x [..., in], w [out, in], b [out] or undefined.
+Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b = {});
+
+}  // namespace suan

@@ -1,0 +1,14 @@
+// Counter-based random numbers: the same key gives the same numbers on every backend.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "suan/graph/op_def.h"
+#include "suan/ops/shape_ops.h"
+
+namespace suan {
+
+// Uniform numbers in [0, 1): element i is the upper 24 bits of word i % 4 of Philox4x32-10 with
+// counter (i / 4, key[1]) and key key[0], times 2^-24. key: i64[2] = {seed, stream}; two calls need
+// two streams. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+Tensor random_uniform(const Tensor& key, const Shape& shape);
+
+}  // namespace suan
