@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The commands a person types. Each installs the packages it needs, and does nothing twice.
-.PHONY: demo build test test-peers slow-test check format clean deps deps-check
+.PHONY: demo build test test-peers test-tsan slow-test check format clean deps deps-check
 
 demo: build
 	@if [ -x build/release/bin/suan ]; then build/release/bin/suan --help; fi
@@ -15,6 +15,9 @@ test: deps
 test-peers: build
 	@tools/make_venv
 	@build/venv/bin/python tools/run_tests test-peers $(wildcard tests/peers/*.py)
+
+test-tsan: deps-check
+	@tools/run_tests test-tsan tsan/suan_unit_tests
 
 slow-test: deps
 	@tools/run_tests slow-test release/suan_slow_tests
