@@ -12,7 +12,7 @@
 
 namespace suan {
 
-extern const OpDef reshape_op, transpose_op, broadcast_to_op, reorder_op;
+extern const OpDef reshape_op, transpose_op, broadcast_to_op, reorder_op, stop_gradient_op;
 
 namespace {
 double no_flops(const Node&) { return 0; }
@@ -148,5 +148,18 @@ Tensor reorder(const Tensor& x, Layout layout) {
   std::const_pointer_cast<Node>(y.node_ptr())->layouts = {layout};
   return y;
 }
+
+const OpDef stop_gradient_op{
+    .code = Op::stop_gradient,
+    .name = "stop_gradient",
+    .doc = "x itself; no gradient passes.",
+    .inputs = {"x"},
+    .infer = [](const InferContext& c) -> std::vector<Type> { return {c.type(0)}; },
+    .gradient = [](const GradContext&) -> std::vector<Tensor> { return {Tensor()}; },
+    .decompose = [](const NodePtr& n) -> std::vector<Tensor> { return {n->inputs[0]}; },
+    .keeps_zero = true,
+    .flops = no_flops,
+};
+Tensor stop_gradient(const Tensor& x) { return make(stop_gradient_op, {x}); }
 
 }  // namespace suan

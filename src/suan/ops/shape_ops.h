@@ -31,6 +31,8 @@ Tensor flatten(const Tensor& x, int first = 1);
 Tensor transpose(const Tensor& x, std::vector<int64_t> axes = {});
 // x repeated along new axes and axes of size 1 (NumPy's rule).
 Tensor broadcast_to(const Tensor& x, const Shape& shape);
+// x itself, as a constant for gradients.
+Tensor stop_gradient(const Tensor& x);
 // The same value in another storage layout. Made by the layout pass, not by users.
 Tensor reorder(const Tensor& x, Layout layout);
 

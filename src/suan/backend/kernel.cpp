@@ -1,0 +1,38 @@
+// Kernel lookup and the run's error slot.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/backend/kernel.h"
+
+#include "suan/base/error.h"
+
+namespace suan {
+
+void RunErrors::report(std::string_view op, std::string message) {
+  if (taken_.test_and_set()) return;
+  op_ = op;
+  message_ = std::move(message);
+  ready_.store(true, std::memory_order_release);
+}
+
+void RunErrors::throw_if_any() {
+  if (!ready_.load(std::memory_order_acquire)) return;
+  const Error error(ErrorCode::kOutOfRange, op_, message_);
+  ready_ = false;
+  taken_.clear();
+  throw error;
+}
+
+const Kernel* find_own_kernel(const Backend& backend, const Node& node) {
+  for (const Kernel& kernel : backend.kernels) {
+    if (kernel.op == node.op->code && !kernel.why_not(node)) return &kernel;
+  }
+  return nullptr;
+}
+
+const Kernel* find_kernel(const Backend& backend, const Node& node) {
+  for (const Backend* b = &backend; b; b = b->fallback) {
+    if (const Kernel* kernel = find_own_kernel(*b, node)) return kernel;
+  }
+  return nullptr;
+}
+
+}  // namespace suan

@@ -1,0 +1,90 @@
+// The contract between programs and kernels. A backend has one table of kernels, best first; the
+// first whose why_not() returns null runs the node. Kernels never check shapes, dtypes or
+// attributes. SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <atomic>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "suan/graph/op_def.h"
+#include "suan/target/target.h"
+
+namespace suan {
+
+struct Operand {
+  void* data = nullptr;  // null: an absent input, or an output that nobody reads
+  Type type;
+  Layout layout = Layout::plain;
+  template <class T>
+  T* as() const {
+    return static_cast<T*>(data);
+  }
+  int64_t numel() const { return type.shape.numel(); }
+  Shape physical() const { return physical_shape(type.shape, layout); }
+};
+
+// The first fault that a kernel found in the data it was given (a label out of range, say).
+class RunErrors {
+ public:
+  void report(std::string_view op, std::string message);  // the first one counts
+  void throw_if_any();
+
+ private:
+  std::atomic_flag taken_ = ATOMIC_FLAG_INIT;
+  std::atomic<bool> ready_{false};
+  std::string op_, message_;
+};
+
+struct KernelArgs {
+  std::span<const Operand> in;
+  std::span<const Operand> out;
+  void* scratch;  // of the size the call asked for, 64-byte aligned
+  RunErrors& errors;
+};
+
+// A kernel made ready for one node: primitives built, loops planned. Immutable; shared by threads.
+class Call {
+ public:
+  virtual ~Call() = default;
+  virtual void run(const KernelArgs& args) const = 0;
+  virtual size_t scratch_bytes() const { return 0; }
+};
+
+struct Kernel {
+  Op op;
+  const char* name;
+  const char* (*why_not)(const Node&);  // null: takes it; else a printable reason
+  std::unique_ptr<Call> (*make)(const Node&);
+  // Whether an output may lie in the memory of an input with the same type and layout that dies
+  // here.
+  bool in_place = false;
+};
+
+// A kernel that needs no preparation: a function of the node and its operands.
+using PlainKernel = void (*)(const Node&, const KernelArgs&);
+template <PlainKernel kRun>
+std::unique_ptr<Call> plain(const Node& node) {
+  struct PlainCall final : Call {
+    explicit PlainCall(const Node& n) : node(n) {}
+    void run(const KernelArgs& args) const override { kRun(node, args); }
+    const Node& node;
+  };
+  return std::make_unique<PlainCall>(node);
+}
+
+struct Backend {
+  std::string_view name;
+  std::span<const Kernel> kernels;  // best first within an op
+  const Backend* fallback;          // asked where no kernel here takes a node; null: none
+  const Target* target;
+};
+
+// The first kernel that takes the node, in the backend or its fallbacks; null: none.
+const Kernel* find_kernel(const Backend& backend, const Node& node);
+const Kernel* find_own_kernel(const Backend& backend, const Node& node);
+
+const Backend& reference_backend();
+const Backend& cpu_backend();
+
+}  // namespace suan

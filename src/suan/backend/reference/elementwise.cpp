@@ -1,0 +1,78 @@
+// Elementwise ops, casts and fills: one formula per element, straight from the op's row.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/ops/elementwise.h"
+
+#include <limits>
+
+#include "suan/backend/reference/element.h"
+#include "suan/backend/reference/kernels.h"
+#include "suan/ops/leaf.h"
+
+namespace suan::reference {
+namespace {
+
+template <class C>
+using Formula = C (*)(const C*);
+Formula<double> formula(const ElementwiseRow& row, double) { return row.f64; }
+Formula<float> formula(const ElementwiseRow& row, float) { return row.f32; }
+Formula<int64_t> formula(const ElementwiseRow& row, int64_t) { return row.i64; }
+
+// Float to integer: truncates, saturates, NaN gives 0.
+template <class T>
+T to_integer(double value) {
+  if (value != value) return 0;
+  constexpr auto kLeast = static_cast<double>(std::numeric_limits<T>::min());
+  constexpr auto kMost = static_cast<double>(std::numeric_limits<T>::max());
+  if (value <= kLeast) return std::numeric_limits<T>::min();
+  if (value >= kMost) return std::numeric_limits<T>::max();
+  return static_cast<T>(value);
+}
+
+}  // namespace
+
+void full(const Node& node, const KernelArgs& args) {
+  const double value = node.attr<FullAttrs>().value;
+  const Operand& y = args.out[0];
+  for (int64_t i = 0; i < y.numel(); ++i) store(y, i, value);
+}
+
+void elementwise(const Node& node, const KernelArgs& args) {
+  const Operand& y = args.out[0];
+  const DType dtype = args.in[args.in.size() - 1].type.dtype;
+  visit_compute(dtype, [&](auto tag) {
+    using C = typename decltype(tag)::type;
+    const Formula<C> f = formula(*node.op->row, C());
+    std::vector<Shape> strides;
+    for (const Operand& x : args.in) strides.push_back(x.type.shape.strides());
+    for_each(y.type.shape, [&](const Shape& index, int64_t position) {
+      C values[3] = {};
+      for (size_t i = 0; i < args.in.size(); ++i) {
+        const Operand& x = args.in[i];
+        values[i] = load<C>(x, broadcast_offset(index, x.type.shape, strides[i]));
+      }
+      store(y, position, f(values));
+    });
+  });
+}
+
+void cast(const Node&, const KernelArgs& args) {
+  const Operand &x = args.in[0], &y = args.out[0];
+  const bool saturate = is_float(x.type.dtype) && is_integer(y.type.dtype);
+  const bool whole = !is_float(x.type.dtype);
+  for (int64_t i = 0; i < y.numel(); ++i) {
+    if (saturate) {
+      visit(y.type.dtype, [&](auto tag) {
+        using T = typename decltype(tag)::type;
+        if constexpr (std::is_integral_v<T>) y.as<T>()[i] = to_integer<T>(load<double>(x, i));
+      });
+    } else if (whole) {
+      store(y, i, load<int64_t>(x, i));
+    } else if (x.type.dtype == DType::f64) {
+      store(y, i, load<double>(x, i));
+    } else {
+      store(y, i, load<float>(x, i));
+    }
+  }
+}
+
+}  // namespace suan::reference

@@ -1,0 +1,25 @@
+// Replaces what the target cannot run by simpler ops, until it can or no rule is left.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/graph/op_def.h"
+#include "suan/passes/pass.h"
+
+namespace suan {
+
+Graph decompose(const Graph& graph, const Target& target) {
+  constexpr int kMaxRounds = 8;  // decompositions of decompositions
+  Graph current = graph;
+  for (int round = 0; round < kMaxRounds; ++round) {
+    bool changed = false;
+    current = rewrite(current, [&](const NodePtr& node, const std::vector<Tensor>& inputs) {
+      std::vector<Tensor> outputs;
+      if (!node->op->decompose || !target.why_not(*node)) return outputs;
+      outputs = node->op->decompose(with_inputs(*node, inputs));
+      changed = true;
+      return outputs;
+    });
+    if (!changed) break;
+  }
+  return current;
+}
+
+}  // namespace suan

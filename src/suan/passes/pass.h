@@ -1,0 +1,38 @@
+// Passes: graphs into better graphs. The runner names, times and verifies each one.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <span>
+#include <string>
+#include <vector>
+
+#include "suan/graph/graph.h"
+#include "suan/target/target.h"
+
+namespace suan {
+
+struct Pass {
+  const char* name;
+  Graph (*run)(const Graph&, const Target&);
+};
+
+// Ops that the target has no kernel for become simpler ops, where they have a decomposition.
+Graph decompose(const Graph& graph, const Target& target);
+// Equal nodes merge, known numbers fold, neutral operations vanish.
+Graph simplify(const Graph& graph, const Target& target);
+// Connected elementwise nodes over one shape become one `fused` node.
+Graph fuse(const Graph& graph, const Target& target);
+// Gives every value a storage layout and puts `reorder` nodes where layouts meet.
+Graph assign_layouts(const Graph& graph, const Target& target);
+
+std::span<const Pass> standard_passes();  // in the order they run
+
+struct PassTiming {
+  const char* name;
+  double seconds;
+  size_t nodes;  // after it
+};
+// Runs all standard passes but those whose name is in $SUAN_SKIP_PASSES (comma-separated).
+Graph optimise(const Graph& graph, const Target& target,
+               std::vector<PassTiming>* timings = nullptr);
+
+}  // namespace suan

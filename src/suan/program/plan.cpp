@@ -1,0 +1,255 @@
+// Planning: kernels in order, storage for every value, in-place and state aliases, arena offsets.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/program/plan.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "suan/base/error.h"
+#include "suan/graph/state.h"
+#include "suan/ops/op.h"
+
+namespace suan {
+namespace {
+
+[[noreturn]] void no_kernel(const Backend& backend, const Node& node) {
+  std::string reasons;
+  for (const Backend* b = &backend; b; b = b->fallback) {
+    for (const Kernel& k : b->kernels) {
+      if (k.op != node.op->code) continue;
+      reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", k.name, k.why_not(node));
+    }
+  }
+  fail(ErrorCode::kUnsupported, node.op->name, "no {} kernel takes it ({})", backend.name,
+       reasons.empty() ? "there is none for this op" : reasons);
+}
+
+// A reshape of plain data is the same storage.
+bool is_view(const Node& node) {
+  return is(node, Op::reshape) && layout_of(node.inputs[0]) == Layout::plain;
+}
+
+class Planner {
+ public:
+  Planner(const Graph& graph, const Backend& backend) : graph_(graph), backend_(backend) {
+    nodes_ = graph.nodes();
+    leaves();
+    steps();
+    results();
+    lifetimes();
+    update_states_in_place();
+    reuse_inputs_in_place();
+    offsets();
+  }
+  Plan take() { return std::move(plan_); }
+
+ private:
+  int& slot(const Tensor& t) {
+    auto& v = storage_of_[&t.node()];
+    v.resize(t.node().types.size(), -1);
+    return v[static_cast<size_t>(t.output())];
+  }
+  int add(Place place, size_t bytes, int index = -1) {
+    plan_.storages.push_back({.place = place, .bytes = bytes, .index = index});
+    return static_cast<int>(plan_.storages.size()) - 1;
+  }
+  Storage& storage(int i) { return plan_.storages[static_cast<size_t>(i)]; }
+
+  void leaves() {
+    plan_.inputs.assign(graph_.inputs.size(), -1);
+    for (size_t i = 0; i < graph_.inputs.size(); ++i) {
+      const int s = add(Place::input, graph_.inputs[i].type().bytes(), static_cast<int>(i));
+      plan_.inputs[i] = slot(graph_.inputs[i]) = s;
+    }
+    for (const NodePtr& node : nodes_) {
+      if (is(*node, Op::constant)) {
+        slot({node, 0}) =
+            add(Place::constant, node->types[0].bytes(), static_cast<int>(plan_.constants.size()));
+        plan_.constants.push_back(node->values[0]);
+      } else if (is(*node, Op::state)) {
+        const int k = state_index(node->state);
+        int& current = plan_.states[static_cast<size_t>(k)].current;
+        if (current < 0) current = add(Place::state, node->types[0].bytes(), k);
+        slot({node, 0}) = current;
+      }
+    }
+  }
+
+  int state_index(const StatePtr& state) {
+    for (size_t k = 0; k < plan_.states.size(); ++k) {
+      if (plan_.states[k].state == state) return static_cast<int>(k);
+    }
+    plan_.states.push_back({.state = state});
+    return static_cast<int>(plan_.states.size()) - 1;
+  }
+
+  void steps() {
+    std::unordered_map<const Node*, std::vector<bool>> read;
+    for (const NodePtr& node : nodes_) {
+      for (const Tensor& t : node->inputs) {
+        if (t) mark(read, t);
+      }
+    }
+    for (const Tensor& t : graph_.roots()) mark(read, t);
+    for (const NodePtr& node : nodes_) {
+      if (!node->op->infer) continue;
+      if (is_view(*node)) {
+        slot({node, 0}) = slot(node->inputs[0]);
+        continue;
+      }
+      PlannedStep step;
+      step.node = node;
+      step.kernel = find_kernel(backend_, *node);
+      if (!step.kernel) no_kernel(backend_, *node);
+      step.call = step.kernel->make(*node);
+      step.scratch_bytes = step.call->scratch_bytes();
+      for (const Tensor& t : node->inputs) step.in.push_back(t ? slot(t) : -1);
+      const auto& wanted = read[node.get()];
+      for (size_t i = 0; i < node->types.size(); ++i) {
+        const bool used = i < wanted.size() && wanted[i];
+        const int s = add(used ? Place::arena : Place::nowhere, node->types[i].bytes());
+        slot({node, static_cast<int>(i)}) = s;
+        step.out.push_back(s);
+      }
+      plan_.steps.push_back(std::move(step));
+    }
+  }
+  static void mark(std::unordered_map<const Node*, std::vector<bool>>& read, const Tensor& t) {
+    auto& v = read[&t.node()];
+    v.resize(t.node().types.size());
+    v[static_cast<size_t>(t.output())] = true;
+  }
+
+  // Outputs and new state values get blocks of their own; a value that already has a home elsewhere
+  // is copied there.
+  void results() {
+    for (const Tensor& t : graph_.outputs) plan_.outputs.push_back(fresh(t, true));
+    for (const StateUpdate& update : graph_.updates) {
+      const int k = state_index(update.state);
+      plan_.states[static_cast<size_t>(k)].next = fresh(update.value, false);
+    }
+  }
+  int fresh(const Tensor& t, bool may_share) {
+    const int s = slot(t);
+    if (storage(s).place == Place::arena) {
+      storage(s).place = Place::fresh;
+      storage(s).index = plan_.fresh_count++;
+      return s;
+    }
+    const bool own = storage(s).place == Place::fresh;
+    if (own && may_share) return s;
+    const int copy = add(Place::fresh, t.type().bytes(), plan_.fresh_count++);
+    PlannedStep step;
+    step.node = t.node_ptr();
+    step.in = {s};
+    step.out = {copy};
+    plan_.steps.push_back(std::move(step));
+    return copy;
+  }
+
+  void lifetimes() {
+    for (size_t i = 0; i < plan_.steps.size(); ++i) {
+      for (int s : plan_.steps[i].out) {
+        storage(s).first = storage(s).last = static_cast<int>(i);
+      }
+    }
+    for (size_t i = 0; i < plan_.steps.size(); ++i) {
+      for (int s : plan_.steps[i].in) {
+        if (s >= 0) storage(s).last = std::max(storage(s).last, static_cast<int>(i));
+      }
+    }
+  }
+
+  // Whether output `o` of a step may take over the memory of its input `i`.
+  static bool aliases(const PlannedStep& step, size_t o, size_t i) {
+    if (!step.kernel || !step.kernel->in_place || !step.node->inputs[i]) return false;
+    return step.node->types[o] == step.node->inputs[i].type() &&
+           step.node->layout(static_cast<int>(o)) == layout_of(step.node->inputs[i]);
+  }
+
+  void replace_output(int from, int to) {
+    for (PlannedStep& step : plan_.steps) {
+      for (int& s : step.in) s = s == from ? to : s;
+      for (int& s : step.out) s = s == from ? to : s;
+    }
+    for (int& s : plan_.outputs) s = s == from ? to : s;
+    for (PlannedState& state : plan_.states) state.next = state.next == from ? to : state.next;
+    storage(to).last = std::max(storage(to).last, storage(from).last);
+    storage(from).place = Place::nowhere;
+  }
+
+  // A state's new value may overwrite the old one where the step that makes it is the last to read
+  // it.
+  void update_states_in_place() {
+    for (PlannedState& state : plan_.states) {
+      if (state.current < 0 || state.next < 0) continue;
+      const int old = state.current, next = state.next;
+      if (std::find(plan_.outputs.begin(), plan_.outputs.end(), next) != plan_.outputs.end() ||
+          std::find(plan_.outputs.begin(), plan_.outputs.end(), old) != plan_.outputs.end()) {
+        continue;
+      }
+      const int at = storage(next).first;
+      if (storage(next).place != Place::fresh || storage(old).last > at) continue;
+      const PlannedStep& step = plan_.steps[static_cast<size_t>(at)];
+      for (size_t o = 0; o < step.out.size(); ++o) {
+        for (size_t i = 0; i < step.in.size(); ++i) {
+          if (step.out[o] == next && step.in[i] == old && aliases(step, o, i)) {
+            replace_output(next, old);
+            break;
+          }
+        }
+      }
+    }
+  }
+
+  void reuse_inputs_in_place() {
+    for (size_t at = 0; at < plan_.steps.size(); ++at) {
+      PlannedStep& step = plan_.steps[at];
+      for (size_t o = 0; o < step.out.size(); ++o) {
+        const int to = step.out[o];
+        if (storage(to).place != Place::arena || storage(to).first != static_cast<int>(at))
+          continue;
+        for (size_t i = 0; i < step.in.size(); ++i) {
+          const int from = step.in[i];
+          if (from < 0 || from == to || storage(from).place != Place::arena) continue;
+          if (storage(from).last != static_cast<int>(at) || !aliases(step, o, i)) continue;
+          if (std::find(step.out.begin(), step.out.end(), from) != step.out.end()) continue;
+          replace_output(to, from);
+          break;
+        }
+      }
+    }
+  }
+
+  void offsets() {
+    std::vector<Interval> intervals;
+    std::vector<size_t*> targets;
+    for (Storage& s : plan_.storages) {
+      if (s.place != Place::arena || s.bytes == 0) continue;
+      intervals.push_back({s.bytes, s.first, s.last, 0});
+      targets.push_back(&s.offset);
+    }
+    for (size_t i = 0; i < plan_.steps.size(); ++i) {
+      PlannedStep& step = plan_.steps[i];
+      if (!step.scratch_bytes) continue;
+      intervals.push_back({step.scratch_bytes, static_cast<int>(i), static_cast<int>(i), 0});
+      targets.push_back(&step.scratch_offset);
+    }
+    plan_.arena_bytes = pack_intervals(intervals);
+    for (size_t i = 0; i < intervals.size(); ++i) *targets[i] = intervals[i].offset;
+  }
+
+  const Graph& graph_;
+  const Backend& backend_;
+  std::vector<NodePtr> nodes_;
+  std::unordered_map<const Node*, std::vector<int>> storage_of_;
+  Plan plan_;
+};
+
+}  // namespace
+
+Plan make_plan(const Graph& graph, const Backend& backend) {
+  return Planner(graph, backend).take();
+}
+
+}  // namespace suan

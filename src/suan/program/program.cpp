@@ -1,0 +1,132 @@
+// Building and running programs.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/program/program.h"
+
+#include <chrono>
+#include <cstring>
+
+#include "suan/base/error.h"
+#include "suan/graph/pending.h"
+#include "suan/graph/state.h"
+#include "suan/passes/pass.h"
+
+namespace suan {
+
+ProgramPtr Program::build(const Graph& graph, const Backend& backend) {
+  const PauseTracking pause;
+  auto program = std::shared_ptr<Program>(new Program());
+  program->graph_ = optimise(graph, *backend.target);
+  program->backend_ = &backend;
+  program->plan_ = make_plan(program->graph_, backend);
+  for (const NodePtr& node : program->graph_.nodes()) program->flops_ += cost_of(*node).flops;
+  return program;
+}
+
+RunContext::RunContext(ProgramPtr program) : program_(std::move(program)) {
+  const Plan& plan = program_->plan();
+  arena_ = Buffer::allocate(plan.arena_bytes);
+  addresses_.assign(plan.storages.size(), nullptr);
+  fresh_.resize(static_cast<size_t>(plan.fresh_count));
+  outputs_.resize(plan.outputs.size());
+  for (size_t i = 0; i < plan.storages.size(); ++i) {
+    const Storage& s = plan.storages[i];
+    if (s.place == Place::arena) addresses_[i] = arena_->as<char>() + s.offset;
+    if (s.place == Place::constant) {
+      addresses_[i] = plan.constants[static_cast<size_t>(s.index)]->data();
+    }
+  }
+  for (const PlannedStep& step : plan.steps) {
+    first_operand_.push_back(operands_.size());
+    const auto add = [&](int storage, const Tensor& t) {
+      Operand operand;
+      if (t) operand.type = t.type();
+      if (t) operand.layout = layout_of(t);
+      if (storage >= 0) operand.data = addresses_[static_cast<size_t>(storage)];
+      if (storage >= 0 && !operand.data) patches_.push_back({operands_.size(), storage});
+      operands_.push_back(operand);
+    };
+    if (!step.kernel) {  // a copy
+      const Tensor value(step.node, 0);
+      add(step.in[0], value);
+      add(step.out[0], value);
+      continue;
+    }
+    for (size_t i = 0; i < step.in.size(); ++i) add(step.in[i], step.node->inputs[i]);
+    for (size_t i = 0; i < step.out.size(); ++i) add(step.out[i], {step.node, static_cast<int>(i)});
+  }
+}
+
+void RunContext::bind(std::span<const BufferPtr> inputs) {
+  const Plan& plan = program_->plan();
+  for (size_t i = 0; i < plan.inputs.size(); ++i) {
+    addresses_[static_cast<size_t>(plan.inputs[i])] = inputs[i]->data();
+  }
+  for (const PlannedState& s : plan.states) {
+    if (s.current < 0) continue;
+    // Somebody may hold the block that is about to be overwritten: leave it to them.
+    if (s.current == s.next && s.state->buffer().use_count() > 1) {
+      s.state->replace(Buffer::copy_of(s.state->buffer()->data(), s.state->type().bytes()));
+    }
+    addresses_[static_cast<size_t>(s.current)] = s.state->buffer()->data();
+  }
+  for (size_t i = 0; i < plan.storages.size(); ++i) {
+    const Storage& s = plan.storages[i];
+    if (s.place != Place::fresh) continue;
+    BufferPtr& block = fresh_[static_cast<size_t>(s.index)];
+    if (!block || block.use_count() > 1) block = Buffer::allocate(s.bytes);
+    addresses_[i] = block->data();
+  }
+  for (const Patch& p : patches_) {
+    operands_[p.operand].data = addresses_[static_cast<size_t>(p.storage)];
+  }
+}
+
+void RunContext::run_steps() {
+  using Clock = std::chrono::steady_clock;
+  const Plan& plan = program_->plan();
+  if (profile) profile->resize(plan.steps.size());
+  for (size_t i = 0; i < plan.steps.size(); ++i) {
+    const PlannedStep& step = plan.steps[i];
+    const std::span all(operands_.data() + first_operand_[i], step.in.size() + step.out.size());
+    const auto start = profile ? Clock::now() : Clock::time_point();
+    if (step.kernel) {
+      step.call->run({all.first(step.in.size()), all.last(step.out.size()),
+                      arena_->as<char>() + step.scratch_offset, errors_});
+    } else {
+      std::memcpy(all[1].data, all[0].data, all[0].type.bytes());
+    }
+    if (profile) (*profile)[i] += std::chrono::duration<double>(Clock::now() - start).count();
+  }
+}
+
+void RunContext::finish_states() {
+  for (const PlannedState& s : program_->plan().states) {
+    if (s.next < 0) continue;
+    if (s.next == s.current) {
+      s.state->replace(s.state->buffer());
+      continue;
+    }
+    const Storage& next = program_->plan().storages[static_cast<size_t>(s.next)];
+    BufferPtr old = s.state->buffer();
+    BufferPtr& block = fresh_[static_cast<size_t>(next.index)];
+    s.state->replace(block);
+    // The old block serves the next run, unless it is of a size of its own or held by somebody.
+    block = old->bytes() == next.bytes ? std::move(old) : nullptr;
+  }
+}
+
+std::span<const BufferPtr> RunContext::run(std::span<const BufferPtr> inputs) {
+  const Plan& plan = program_->plan();
+  for (BufferPtr& b : outputs_) b.reset();
+  bind(inputs);
+  run_steps();
+  errors_.throw_if_any();
+  for (size_t i = 0; i < plan.outputs.size(); ++i) {
+    const Storage& s = plan.storages[static_cast<size_t>(plan.outputs[i])];
+    outputs_[i] = fresh_[static_cast<size_t>(s.index)];
+  }
+  finish_states();
+  return outputs_;
+}
+
+}  // namespace suan

@@ -1,0 +1,66 @@
+// Program: a compiled graph. An ordered list of kernel calls over a static memory plan; immutable,
+// and shared by threads. A RunContext owns the memory of one run at a time.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "suan/backend/kernel.h"
+#include "suan/program/plan.h"
+
+namespace suan {
+
+class Program {
+ public:
+  // Optimises the graph for the backend's target and plans it.
+  static std::shared_ptr<const Program> build(const Graph& graph, const Backend& backend);
+
+  const Graph& graph() const { return graph_; }  // after the passes
+  const Plan& plan() const { return plan_; }
+  const Backend& backend() const { return *backend_; }
+  double flops() const { return flops_; }  // of one run, counted by the ops' own rules
+
+ private:
+  Program() = default;
+  Graph graph_;
+  Plan plan_;
+  const Backend* backend_ = nullptr;
+  double flops_ = 0;
+};
+using ProgramPtr = std::shared_ptr<const Program>;
+
+class RunContext {
+ public:
+  explicit RunContext(ProgramPtr program);
+
+  // Runs the program on these argument blocks; states are read and replaced. Gives one block per
+  // output. After the first run nothing is allocated, but for outputs that the caller still holds.
+  std::span<const BufferPtr> run(std::span<const BufferPtr> inputs);
+
+  const Program& program() const { return *program_; }
+  // Where set, the seconds each step took are added here, one number per step.
+  std::vector<double>* profile = nullptr;
+
+ private:
+  struct Patch {  // an operand whose address changes from run to run
+    size_t operand;
+    int storage;
+  };
+  void bind(std::span<const BufferPtr> inputs);
+  void run_steps();
+  void finish_states();
+
+  ProgramPtr program_;
+  BufferPtr arena_;
+  std::vector<Operand> operands_;  // of all steps, inputs then outputs
+  std::vector<size_t> first_operand_;
+  std::vector<Patch> patches_;
+  std::vector<BufferPtr> fresh_;
+  std::vector<void*> addresses_;  // by storage
+  std::vector<BufferPtr> outputs_;
+  RunErrors errors_;
+};
+
+}  // namespace suan

@@ -1,0 +1,129 @@
+// Compiled functions: cache of programs by signature, and the calls.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/tensor/compile.h"
+
+#include <atomic>
+#include <mutex>
+
+#include "suan/backend/kernel.h"
+#include "suan/base/error.h"
+#include "suan/base/threads.h"
+#include "suan/graph/trace.h"
+#include "suan/program/program.h"
+
+namespace suan {
+namespace {
+
+std::atomic<const Backend*> backend_setting{nullptr};
+
+}  // namespace
+
+void set_backend(std::string_view name) {
+  if (name == "cpu") {
+    backend_setting = &cpu_backend();
+  } else if (name == "reference") {
+    backend_setting = &reference_backend();
+  } else {
+    fail("backend", "there is no backend '{}', expected cpu or reference", name);
+  }
+}
+
+const Backend& current_backend() {
+  const Backend* backend = backend_setting.load();
+  return backend ? *backend : cpu_backend();
+}
+
+struct CompiledFunction::Impl {
+  struct Entry {
+    std::vector<Type> types;
+    std::vector<Trace::Guard> guards;
+    const Backend* backend;
+    int threads;
+    std::unique_ptr<RunContext> context;
+
+    bool fits(const std::vector<Tensor>& args) const {
+      if (args.size() != types.size() || backend != &current_backend() ||
+          threads != num_threads()) {
+        return false;
+      }
+      for (size_t i = 0; i < args.size(); ++i) {
+        if (!(args[i].type() == types[i])) return false;
+      }
+      for (const Trace::Guard& g : guards) {
+        if (*g.flag != g.value) return false;
+      }
+      return true;
+    }
+  };
+  Traced function;
+  std::vector<Entry> entries;
+  std::vector<BufferPtr> blocks;
+  std::mutex mutex;
+  int compile_count = 0;
+
+  Entry& entry(const std::vector<Tensor>& args) {
+    for (Entry& e : entries) {
+      if (e.fits(args)) return e;
+    }
+    Graph graph;
+    Entry e;
+    {
+      Trace trace;
+      for (const Tensor& arg : args) {
+        e.types.push_back(arg.type());
+        graph.inputs.push_back(make_input(arg.type(), fmt::format("arg{}", e.types.size() - 1)));
+      }
+      graph.outputs = function(graph.inputs);
+      graph.updates = trace.updates();
+      e.guards = trace.guards();
+    }
+    ++compile_count;
+    verify(graph);
+    e.backend = &current_backend();
+    e.threads = num_threads();
+    e.context = std::make_unique<RunContext>(Program::build(graph, *e.backend));
+    entries.push_back(std::move(e));
+    return entries.back();
+  }
+};
+
+CompiledFunction::CompiledFunction(Traced function) : impl_(std::make_unique<Impl>()) {
+  impl_->function = std::move(function);
+}
+CompiledFunction::~CompiledFunction() = default;
+CompiledFunction::CompiledFunction(CompiledFunction&&) noexcept = default;
+int CompiledFunction::compile_count() const { return impl_->compile_count; }
+
+ProgramPtr CompiledFunction::program(const std::vector<Tensor>& args) {
+  const RunContext& context = *impl_->entry(args).context;
+  return ProgramPtr(&context.program(), [](const Program*) {});
+}
+RunContext& CompiledFunction::context(const std::vector<Tensor>& args) {
+  return *impl_->entry(args).context;
+}
+
+std::vector<Tensor> CompiledFunction::operator()(const std::vector<Tensor>& args) {
+  if (Trace::current()) return impl_->function(args);  // inside another trace: part of it
+  const std::lock_guard lock(impl_->mutex);
+  Impl::Entry& entry = impl_->entry(args);
+  impl_->blocks.clear();
+  for (const Tensor& arg : args) impl_->blocks.push_back(arg.array().buffer);
+  const auto outputs = entry.context->run(impl_->blocks);
+  std::vector<Tensor> results;
+  const Graph& graph = entry.context->program().graph();
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    results.push_back(make_constant(graph.outputs[i].type(), outputs[i]));
+  }
+  return results;
+}
+
+std::vector<Tensor> grad(const Tensor& loss, const std::vector<Tensor>& inputs) {
+  return gradients(loss, inputs);
+}
+std::vector<Tensor> grad(const Tensor& loss, const std::vector<StatePtr>& states) {
+  std::vector<Tensor> values;
+  for (const StatePtr& state : states) values.push_back(state->read());
+  return gradients(loss, values);
+}
+
+}  // namespace suan

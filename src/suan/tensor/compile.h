@@ -1,0 +1,146 @@
+// compile(fn): traces a whole function once per input signature and runs it as one Program.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <functional>
+#include <memory>
+#include <tuple>
+#include <type_traits>
+#include <vector>
+
+#include "suan/autodiff/gradient.h"
+#include "suan/graph/state.h"
+#include "suan/graph/tensor.h"
+
+namespace suan {
+
+class Program;
+class RunContext;
+struct Backend;
+
+// The backend that compiled functions and lazy values use: "cpu" (default) or "reference".
+void set_backend(std::string_view name);
+const Backend& current_backend();
+
+// The part of a compiled function that does not depend on its C++ signature.
+class CompiledFunction {
+ public:
+  using Traced = std::function<std::vector<Tensor>(const std::vector<Tensor>&)>;
+  explicit CompiledFunction(Traced function);
+  ~CompiledFunction();
+  CompiledFunction(CompiledFunction&&) noexcept;
+
+  std::vector<Tensor> operator()(const std::vector<Tensor>& args);
+  // The program for these arguments, compiled if need be; nothing runs.
+  std::shared_ptr<const Program> program(const std::vector<Tensor>& args);
+  RunContext& context(const std::vector<Tensor>& args);
+  int compile_count() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+namespace detail {
+
+inline void flatten_result(const Tensor& t, std::vector<Tensor>& out) { out.push_back(t); }
+inline void flatten_result(const std::vector<Tensor>& ts, std::vector<Tensor>& out) {
+  out.insert(out.end(), ts.begin(), ts.end());
+}
+template <class... T>
+void flatten_result(const std::tuple<T...>& ts, std::vector<Tensor>& out) {
+  std::apply([&](const auto&... t) { (flatten_result(t, out), ...); }, ts);
+}
+
+// Rebuilds a result of type R from its tensors.
+template <class R>
+R build_result(std::vector<Tensor>& flat, size_t& next) {
+  if constexpr (std::is_same_v<R, Tensor>) {
+    return std::move(flat[next++]);
+  } else if constexpr (std::is_same_v<R, std::vector<Tensor>>) {
+    return {flat.begin() + static_cast<std::ptrdiff_t>(next), flat.end()};  // the last member
+  } else {
+    return [&]<class... T>(std::tuple<T...>*) {
+      return std::tuple<T...>{build_result<T>(flat, next)...};
+    }(static_cast<R*>(nullptr));
+  }
+}
+
+template <class>
+using AsTensor = Tensor;
+
+}  // namespace detail
+
+// A function of Tensors, compiled at its first call for each combination of argument types. It may
+// return a Tensor, a vector of Tensors, a tuple of these, or nothing, and may read and assign
+// states.
+template <class F>
+class Compiled {
+ public:
+  explicit Compiled(F f) : function_(std::make_shared<F>(std::move(f))) {}
+
+  template <class... Args>
+  auto operator()(const Args&... args) {
+    using R = std::invoke_result_t<F&, detail::AsTensor<Args>...>;
+    std::vector<Tensor> flat = core<sizeof...(Args)>()({Tensor(args)...});
+    if constexpr (!std::is_void_v<R>) {
+      size_t next = 0;
+      return detail::build_result<R>(flat, next);
+    }
+  }
+  template <class... Args>
+  std::shared_ptr<const Program> program(const Args&... args) {
+    return core<sizeof...(Args)>().program({Tensor(args)...});
+  }
+  template <class... Args>
+  RunContext& context(const Args&... args) {
+    return core<sizeof...(Args)>().context({Tensor(args)...});
+  }
+  int compile_count() const { return core_ ? core_->compile_count() : 0; }
+
+ private:
+  template <size_t kCount>
+  CompiledFunction& core() {
+    if (!core_) {
+      core_ = std::make_unique<CompiledFunction>([f = function_](const std::vector<Tensor>& args) {
+        std::vector<Tensor> out;
+        [&]<size_t... I>(std::index_sequence<I...>) {
+          if constexpr (std::is_void_v<decltype((*f)(args[I]...))>) {
+            (*f)(args[I]...);
+          } else {
+            detail::flatten_result((*f)(args[I]...), out);
+          }
+        }(std::make_index_sequence<kCount>());
+        return out;
+      });
+    }
+    return *core_;
+  }
+  std::shared_ptr<F> function_;
+  std::unique_ptr<CompiledFunction> core_;
+};
+
+template <class F>
+Compiled<F> compile(F f) {
+  return Compiled<F>(std::move(f));
+}
+
+// d loss / d state for each state, at the values the states have now.
+std::vector<Tensor> grad(const Tensor& loss, const std::vector<StatePtr>& states);
+std::vector<Tensor> grad(const Tensor& loss, const std::vector<Tensor>& inputs);
+
+// f and its gradients in its Tensor arguments: returns {value, gradients}.
+template <class F>
+auto value_and_grad(F f) {
+  return [f = std::move(f)](const auto&... args) {
+    const std::vector<Tensor> inputs{args...};
+    const Tensor value = f(args...);
+    return std::tuple<Tensor, std::vector<Tensor>>(value, grad(value, inputs));
+  };
+}
+
+// Computes all of these values in one program. Throws Error inside a trace.
+void realise(const std::vector<Tensor>& tensors);
+// Realises the pending values of states.
+void realise(const std::vector<StatePtr>& states);
+
+}  // namespace suan
