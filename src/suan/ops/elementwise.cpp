@@ -283,7 +283,7 @@ Tensor cast(const Tensor& x, DType dtype) {
   if (x.dtype() == dtype) return x;
   if (is(x.node(), Op::full)) {
     const auto& a = x.node().attr<FullAttrs>();
-    if (is_float(dtype) || is_float(a.dtype) == false) return full(a.value, a.shape, dtype);
+    if (is_float(dtype) || !is_float(a.dtype)) return full(a.value, a.shape, dtype);
   }
   return make(cast_op, {x}, CastAttrs{dtype});
 }
