@@ -76,7 +76,6 @@ void store_all(const Operand& y, const std::vector<double>& values) {
 void conv(const Node& node, const KernelArgs& args) {
   const Operand &x = args.in[0], &w = args.in[1], &y = args.out[0];
   std::vector<double> total(static_cast<size_t>(y.numel()), 0.0);
-  const Shape strides = y.type.shape.strides();
   if (args.in.size() > 2 && args.in[2].data) {
     for_each(y.type.shape, [&](const Shape& at, int64_t position) {
       total[static_cast<size_t>(position)] = load<double>(args.in[2], at[1]);
