@@ -1,0 +1,26 @@
+// A small convolutional network for digits.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "suan/nn/conv.h"
+#include "suan/nn/linear.h"
+
+namespace suan::models {
+
+struct LenetOptions {
+  int64_t channels = 1;
+  int64_t size = 28;  // height and width of the images; a multiple of 4
+  int64_t classes = 10;
+};
+
+// Two 3x3 convolutions (32 and 64 filters), each with relu and 2x2 max pooling, a dense layer of
+// 128 and the classes. x [n, channels, size, size]; gives [n, classes]. After LeCun et al. 1998.
+struct Lenet : nn::Module {
+  explicit Lenet(LenetOptions options = {});
+  Tensor operator()(const Tensor& x) const;
+
+  nn::Conv2d conv1, conv2;
+  nn::Linear fc1, fc2;
+  SUAN_MEMBERS(conv1, conv2, fc1, fc2)
+};
+
+}  // namespace suan::models

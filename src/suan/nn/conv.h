@@ -1,0 +1,62 @@
+// Convolution layers over 1, 2 or 3 spatial axes, and the transposed one.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "suan/nn/module.h"
+#include "suan/nn/sizes.h"
+#include "suan/ops/conv.h"
+
+namespace suan::nn {
+
+template <int kAxes>
+struct ConvOptions {
+  Sizes<kAxes> kernel = 1;
+  Sizes<kAxes> stride = 1;
+  Sizes<kAxes> padding = 0;  // zeros, on both sides
+  Sizes<kAxes> dilation = 1;
+  int64_t groups = 1;
+  bool bias = true;
+};
+
+// Cross-correlation of x [n, in, spatial...] (see conv); weight [out, in / groups, kernel...],
+// bias [out]. Starts as in PyTorch. Throws Error when the groups do not divide in and out.
+template <int kAxes>
+struct Conv : Module {
+  Conv(int64_t in, int64_t out, ConvOptions<kAxes> options = {});
+  Tensor operator()(const Tensor& x) const;
+
+  StatePtr weight;
+  StatePtr bias;
+  SUAN_MEMBERS(weight, bias)
+
+ private:
+  ConvAttrs attrs_;
+};
+using Conv1d = Conv<1>;
+using Conv2d = Conv<2>;
+using Conv3d = Conv<3>;
+
+struct ConvTranspose2dOptions {
+  Sizes<2> kernel = 1;
+  Sizes<2> stride = 1;
+  Sizes<2> padding = 0;         // takes this much off both sides of the output
+  Sizes<2> output_padding = 0;  // and adds this much at the end
+  Sizes<2> dilation = 1;
+  int64_t groups = 1;
+  bool bias = true;
+};
+
+// The adjoint of Conv2d: [n, in, h, w] to [n, out, h', w'] with h' = (h - 1) stride - 2 padding +
+// dilation (kernel - 1) + 1 + output_padding. Weight [in, out / groups, kernel, kernel].
+struct ConvTranspose2d : Module {
+  ConvTranspose2d(int64_t in, int64_t out, ConvTranspose2dOptions options = {});
+  Tensor operator()(const Tensor& x) const;
+
+  StatePtr weight;
+  StatePtr bias;
+  SUAN_MEMBERS(weight, bias)
+
+ private:
+  ConvTranspose2dOptions options_;
+};
+
+}  // namespace suan::nn

@@ -1,0 +1,24 @@
+// Dropout.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/nn/dropout.h"
+
+#include "suan/base/error.h"
+#include "suan/nn/init.h"
+#include "suan/ops/elementwise.h"
+#include "suan/ops/random.h"
+
+namespace suan::nn {
+
+Dropout::Dropout(double p) : p_(p) {
+  if (!(p >= 0 && p < 1)) fail("Dropout", "got probability {}, expected 0 <= p < 1", p);
+  if (p > 0) key = random_key("key");
+}
+
+Tensor Dropout::operator()(const Tensor& x) const {
+  if (p_ == 0 || !training()) return x;
+  const Tensor draw = random_uniform(key->read(), x.shape());
+  key->assign(key->read() + Tensor::of<int64_t>({0, 1}, {2}));
+  return select(draw >= p_, x * (1 / (1 - p_)), 0.0);
+}
+
+}  // namespace suan::nn

@@ -1,0 +1,12 @@
+// All layers.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "suan/nn/activation.h"
+#include "suan/nn/conv.h"
+#include "suan/nn/dropout.h"
+#include "suan/nn/init.h"
+#include "suan/nn/linear.h"
+#include "suan/nn/module.h"
+#include "suan/nn/pool.h"
+#include "suan/nn/sequential.h"
+#include "suan/nn/state_dict.h"

@@ -1,0 +1,21 @@
+// Everything a program that trains or runs networks needs.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "suan/base/array.h"
+#include "suan/base/error.h"
+#include "suan/base/random.h"
+#include "suan/graph/graph.h"
+#include "suan/graph/state.h"
+#include "suan/nn/nn.h"
+#include "suan/ops/conv.h"
+#include "suan/ops/cross_entropy.h"
+#include "suan/ops/elementwise.h"
+#include "suan/ops/leaf.h"
+#include "suan/ops/matmul.h"
+#include "suan/ops/pool.h"
+#include "suan/ops/random.h"
+#include "suan/ops/reduce.h"
+#include "suan/ops/shape_ops.h"
+#include "suan/ops/softmax.h"
+#include "suan/optim/optim.h"
+#include "suan/tensor/compile.h"
