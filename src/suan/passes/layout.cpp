@@ -1,6 +1,9 @@
-// Layout assignment: nodes that the target runs best in its spatial layout get it, nodes that do
-// not care keep what their data has, all others read and write plain. SPDX-License-Identifier:
-// Apache-2.0
+// Layout assignment: one walk in order. The target says which layouts a node wants; where a value
+// has another one, a reorder node is made, once for each value and layout. Results of the graph are
+// plain. SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <map>
+
 #include "suan/ops/op.h"
 #include "suan/ops/shape_ops.h"
 #include "suan/passes/pass.h"
@@ -8,18 +11,64 @@
 namespace suan {
 namespace {
 
-bool is_spatial(const Type& type, Layout layout) {
-  return type.shape.rank() >= 3 && layout_fits(type.shape, layout);
+class Assigner {
+ public:
+  Tensor in_layout(const Tensor& t, Layout layout) {
+    if (!t || layout_of(t) == layout) return t;
+    // The plain original of a reordered value needs no second reorder.
+    if (is(t.node(), Op::reorder) && layout_of(t.node().inputs[0]) == layout) {
+      return t.node().inputs[0];
+    }
+    Tensor& made = reordered_[{&t.node(), t.output(), layout}];
+    if (!made) {
+      made = reorder(t, layout);
+      keep_.push_back(t);
+    }
+    return made;
+  }
+
+ private:
+  std::map<std::tuple<const Node*, int, Layout>, Tensor> reordered_;
+  std::vector<Tensor> keep_;
+};
+
+NodeLayouts wanted(const Node& node, const std::vector<Tensor>& inputs, const Target& target) {
+  NodeLayouts layouts;
+  for (const Tensor& t : inputs) layouts.current.push_back(t ? layout_of(t) : Layout::plain);
+  layouts.inputs.assign(inputs.size(), Layout::plain);
+  layouts.outputs.assign(node.types.size(), Layout::plain);
+  target.choose_layouts(node, layouts);
+  return layouts;
 }
 
 }  // namespace
 
 Graph assign_layouts(const Graph& graph, const Target& target) {
-  if (target.spatial_layout == Layout::plain || !target.takes_layout) return graph;
-  const Layout layout = target.spatial_layout;
-  (void)is_spatial;
-  (void)layout;
-  return graph;
+  if (!target.choose_layouts) return graph;
+  Assigner assigner;
+  Graph out = rewrite(graph, [&](const NodePtr& node, const std::vector<Tensor>& inputs) {
+    std::vector<Tensor> outputs;
+    if (!node->op->infer || is(*node, Op::reorder)) return outputs;
+    const NodeLayouts layouts = wanted(*node, inputs, target);
+    std::vector<Tensor> operands;
+    bool changed = false;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      operands.push_back(assigner.in_layout(inputs[i], layouts.inputs[i]));
+      changed = changed || (inputs[i] && !operands.back().same_as(node->inputs[i]));
+    }
+    const bool plain = std::all_of(layouts.outputs.begin(), layouts.outputs.end(),
+                                   [](Layout l) { return l == Layout::plain; });
+    if (!changed && plain) return outputs;
+    const NodePtr copy = with_inputs(*node, std::move(operands));
+    if (!plain) std::const_pointer_cast<Node>(copy)->layouts = layouts.outputs;
+    for (size_t i = 0; i < node->types.size(); ++i) outputs.emplace_back(copy, static_cast<int>(i));
+    return outputs;
+  });
+  for (Tensor& t : out.outputs) t = assigner.in_layout(t, Layout::plain);
+  for (StateUpdate& update : out.updates) {
+    update.value = assigner.in_layout(update.value, Layout::plain);
+  }
+  return out;
 }
 
 }  // namespace suan

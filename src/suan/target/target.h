@@ -8,16 +8,20 @@
 
 namespace suan {
 
+// The layouts of one node's operands. `inputs` and `outputs` come in as plain and hold the choice
+// afterwards; `current` is what the inputs have now (plain for absent ones).
+struct NodeLayouts {
+  std::vector<Layout> current, inputs, outputs;
+};
+
 struct Target {
   std::string_view name;
   // Null where a kernel takes the node as it is, else the reason why none does.
   const char* (*why_not)(const Node&);
-  // Whether an elementwise node may join a fused region.
+  // Whether an elementwise node may join a fused region; null: nothing fuses.
   bool (*fuses)(const Node&) = nullptr;
-  // The layout in which convolutions, poolings and norms of channel data run best; plain: none.
-  Layout spatial_layout = Layout::plain;
-  // Whether a node's kernel works in that layout (its rank-3..5 data operands and results).
-  bool (*takes_layout)(const Node&, Layout) = nullptr;
+  // Chooses the layouts a node runs best in; null: all plain.
+  void (*choose_layouts)(const Node&, NodeLayouts&) = nullptr;
 };
 
 }  // namespace suan

@@ -1,11 +1,27 @@
 // The table of CPU kernels, best first for each op. What none of them takes goes to the reference
 // loops. SPDX-License-Identifier: Apache-2.0
+#include "suan/backend/cpu/conv.h"
+#include "suan/backend/cpu/dnnl.h"
 #include "suan/backend/cpu/fused.h"
+#include "suan/backend/cpu/layouts.h"
+#include "suan/backend/cpu/matmul.h"
+#include "suan/backend/cpu/reduce.h"
 #include "suan/backend/kernel.h"
 #include "suan/ops/op.h"
 
 namespace suan {
 namespace {
+
+const char* reorder_why_not(const Node& node) {
+  const DType dtype = node.types[0].dtype;
+  return dtype == DType::f32 || dtype == DType::bf16 ? nullptr : "the dtype is not f32 or bf16";
+}
+std::unique_ptr<Call> make_reorder_call(const Node& node) {
+  auto call = std::make_unique<cpu::DnnlCall>();
+  call->finish({cpu::Slot::in, 0}, cpu::dnnl_desc(node.inputs[0]), {cpu::Slot::out, 0},
+               cpu::dnnl_desc(node.types[0].shape, node.types[0].dtype, node.layout(0)));
+  return call;
+}
 
 constexpr Kernel kTable[] = {
 #define TILES(op) {Op::op, "cpu_tiles", cpu::fused_why_not, cpu::make_fused_call, true},
@@ -17,6 +33,16 @@ constexpr Kernel kTable[] = {
 #undef BINARY
     TILES(select) TILES(cast) TILES(fused)
 #undef TILES
+        {Op::sum, "cpu_sum", cpu::reduce_why_not, cpu::make_sum_call},
+    {Op::max, "cpu_max", cpu::reduce_why_not, cpu::make_max_call},
+    {Op::matmul, "dnnl_sgemm", cpu::sgemm_why_not, cpu::make_sgemm_call},
+    {Op::matmul, "dnnl_matmul", cpu::dnnl_matmul_why_not, cpu::make_dnnl_matmul_call},
+#define CONVOLUTION(op)                                                      \
+  {Op::op, "dnnl_winograd", cpu::winograd_why_not, cpu::make_winograd_call}, \
+      {Op::op, "dnnl_direct", cpu::direct_why_not, cpu::make_direct_call},
+    CONVOLUTION(conv) CONVOLUTION(conv_transpose) CONVOLUTION(conv_weight_gradient)
+#undef CONVOLUTION
+        {Op::reorder, "dnnl_reorder", reorder_why_not, make_reorder_call},
 };
 
 const char* target_why_not(const Node& node) {

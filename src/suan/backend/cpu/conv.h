@@ -1,0 +1,14 @@
+// Convolutions on the CPU.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "suan/backend/kernel.h"
+
+namespace suan::cpu {
+
+// Winograd F(4x4, 3x3): Lavin and Gray, "Fast algorithms for convolutional neural networks", 2015.
+const char* winograd_why_not(const Node& node);
+std::unique_ptr<Call> make_winograd_call(const Node& node);
+const char* direct_why_not(const Node& node);
+std::unique_ptr<Call> make_direct_call(const Node& node);
+
+}  // namespace suan::cpu

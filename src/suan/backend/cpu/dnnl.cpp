@@ -1,0 +1,129 @@
+// Running primitives through the C interface: no argument maps are built, handles are set per run.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/backend/cpu/dnnl.h"
+
+#include "suan/base/error.h"
+
+namespace suan::cpu {
+namespace {
+
+void check(dnnl_status_t status, const char* what) {
+  if (status != dnnl_success) {
+    fail(ErrorCode::kSystem, "oneDNN", "{} failed: {}", what, dnnl_status2str(status));
+  }
+}
+
+size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+}  // namespace
+
+dnnl::engine& dnnl_engine() {
+  static dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  return engine;
+}
+dnnl::stream& dnnl_stream() {
+  thread_local dnnl::stream stream(dnnl_engine());
+  return stream;
+}
+
+bool has_avx512() {
+  static const bool yes = __builtin_cpu_supports("avx512bw") &&
+                          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  return yes;
+}
+bool has_avx512_bf16() {
+  static const bool yes = has_avx512() && __builtin_cpu_supports("avx512bf16");
+  return yes;
+}
+
+dnnl::memory::data_type dnnl_type(DType dtype) {
+  return dtype == DType::bf16 ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::f32;
+}
+
+dnnl::memory::desc dnnl_desc(const Shape& shape, DType dtype, Layout layout) {
+  const dnnl::memory::dims dims(shape.begin(), shape.end());
+  if (layout == Layout::blocked16) {
+    using Tag = dnnl::memory::format_tag;
+    constexpr Tag kTags[] = {Tag::aBc16b, Tag::aBcd16b, Tag::aBcde16b};
+    return {dims, dnnl_type(dtype), kTags[shape.rank() - 3]};
+  }
+  const Shape row_major = physical_shape(shape, layout).strides();
+  dnnl::memory::dims strides(row_major.begin(), row_major.end());
+  if (layout == Layout::channels_last) {  // (n, spatial..., c) back to (n, c, spatial...)
+    strides.insert(strides.begin() + 1, strides.back());
+    strides.pop_back();
+  }
+  return {dims, dnnl_type(dtype), strides};
+}
+dnnl::memory::desc dnnl_desc(const Tensor& t) {
+  return dnnl_desc(t.shape(), t.dtype(), layout_of(t));
+}
+dnnl::memory::desc dnnl_any(const dnnl::memory::desc& desc) {
+  return {desc.dims(), desc.data_type(), dnnl::memory::format_tag::any};
+}
+dnnl::primitive_attr user_scratchpad() {
+  dnnl::primitive_attr attr;
+  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attr;
+}
+
+Slot DnnlCall::add_temp(const dnnl::memory::desc& desc) {
+  temp_offsets_.push_back(temp_bytes_);
+  temp_bytes_ += aligned(desc.get_size());
+  return {Slot::temp, static_cast<int>(temp_offsets_.size()) - 1};
+}
+
+void DnnlCall::add(const dnnl::primitive& primitive, std::vector<Argument> arguments,
+                   const dnnl::memory::desc& scratchpad) {
+  scratchpad_bytes_ = std::max(scratchpad_bytes_, aligned(scratchpad.get_size()));
+  stages_.push_back({primitive, std::move(arguments), scratchpad});
+}
+
+Slot DnnlCall::reordered(Slot from, const dnnl::memory::desc& from_desc,
+                         const dnnl::memory::desc& to) {
+  if (from_desc == to) return from;
+  const Slot temp = add_temp(to);
+  finish(from, from_desc, temp, to);
+  return temp;
+}
+Slot DnnlCall::target(Slot to, const dnnl::memory::desc& to_desc, const dnnl::memory::desc& desc) {
+  return desc == to_desc ? to : add_temp(desc);
+}
+void DnnlCall::finish(Slot from, const dnnl::memory::desc& desc, Slot to,
+                      const dnnl::memory::desc& to_desc) {
+  if (from.kind == to.kind && from.index == to.index) return;
+  const dnnl::reorder::primitive_desc pd(dnnl_engine(), desc, dnnl_engine(), to_desc,
+                                         user_scratchpad());
+  add(dnnl::reorder(pd), {{DNNL_ARG_FROM, desc, from}, {DNNL_ARG_TO, to_desc, to}},
+      pd.scratchpad_desc());
+}
+
+void DnnlCall::run(const KernelArgs& args) const {
+  constexpr size_t kMaxArguments = 12;
+  char* temps = static_cast<char*>(args.scratch);
+  for (const Stage& stage : stages_) {
+    dnnl_exec_arg_t list[kMaxArguments];
+    size_t n = 0;
+    const auto bind = [&](int code, const dnnl::memory::desc& desc, void* data) {
+      dnnl_memory_t memory = nullptr;
+      check(dnnl_memory_create(&memory, &desc.data, dnnl_engine().get(), data), "memory");
+      list[n++] = {code, memory};
+    };
+    for (const Argument& a : stage.arguments) {
+      const auto i = static_cast<size_t>(a.slot.index);
+      void* data = a.slot.kind == Slot::in    ? args.in[i].data
+                   : a.slot.kind == Slot::out ? args.out[i].data
+                                              : temps + temp_offsets_[i];
+      bind(a.code, a.desc, data);
+    }
+    if (stage.scratchpad.get_size()) {
+      bind(DNNL_ARG_SCRATCHPAD, stage.scratchpad, temps + temp_bytes_);
+    }
+    const dnnl_status_t status = dnnl_primitive_execute(stage.primitive.get(), dnnl_stream().get(),
+                                                        static_cast<int>(n), list);
+    for (size_t i = 0; i < n; ++i) dnnl_memory_destroy(list[i].memory);
+    check(status, "execution");
+  }
+}
+
+}  // namespace suan::cpu

@@ -1,0 +1,74 @@
+// Layout preferences by op: convolutions, pooling and batch norm work on blocks of 16 channels,
+// fused loops and reductions take whatever their data has, all else is plain.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/backend/cpu/layouts.h"
+
+#include <algorithm>
+
+#include "suan/backend/cpu/dnnl.h"
+#include "suan/ops/op.h"
+#include "suan/ops/reduce.h"
+
+namespace suan::cpu {
+namespace {
+
+Layout blocked(const Shape& shape) {
+  return layout_fits(shape, Layout::blocked16) && has_avx512() ? Layout::blocked16 : Layout::plain;
+}
+
+// Loops over all elements in any order: one layout for every operand of the full shape.
+void follow_data(const Node& node, NodeLayouts& layouts) {
+  const Shape& shape = node.types[0].shape;
+  Layout common = Layout::plain;
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    if (node.inputs[i].shape() == shape && layouts.inputs[i] != Layout::plain) {
+      common = layouts.inputs[i];
+    }
+  }
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    const Shape& operand = node.inputs[i].shape();
+    const bool full = operand == shape && operand.numel() > 1;
+    layouts.inputs[i] = full ? common : Layout::plain;
+    // A plain operand that spans both channels and space would need a reorder of its own.
+    if (!full && common != Layout::plain && operand.rank() == shape.rank() && operand[1] != 1 &&
+        operand.numel() != operand[1]) {
+      common = Layout::plain;
+      std::fill(layouts.inputs.begin(), layouts.inputs.end(), Layout::plain);
+      break;
+    }
+  }
+  std::fill(layouts.outputs.begin(), layouts.outputs.end(), common);
+}
+
+bool reduces_all_space(const Node& node) {
+  const auto& axes = node.attr<ReduceAttrs>().axes;
+  for (int i = 2; i < node.inputs[0].rank(); ++i) {
+    if (std::find(axes.begin(), axes.end(), i) == axes.end()) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+void choose_layouts(const Node& node, NodeLayouts& layouts) {
+  const auto data = [&](std::initializer_list<size_t> inputs, bool result) {
+    for (size_t i : inputs) layouts.inputs[i] = blocked(node.inputs[i].shape());
+    if (result) layouts.outputs[0] = blocked(node.types[0].shape);
+  };
+  const bool float_data = !node.inputs.empty() &&
+                          (node.types[0].dtype == DType::f32 || node.types[0].dtype == DType::bf16);
+  if (is(node, Op::conv) || is(node, Op::conv_transpose)) {
+    if (float_data) data({0}, true);
+  } else if (is(node, Op::conv_weight_gradient)) {
+    if (float_data) data({0, 1}, false);
+  } else if (is(node, Op::sum) || is(node, Op::max)) {
+    if (layouts.current[0] != Layout::plain && reduces_all_space(node)) {
+      layouts.inputs[0] = layouts.current[0];
+    }
+  } else if (is(node, Op::fused) || node.op->row || is(node, Op::cast)) {
+    layouts.inputs = layouts.current;
+    follow_data(node, layouts);
+  }
+}
+
+}  // namespace suan::cpu
