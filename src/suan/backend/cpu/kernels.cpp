@@ -5,6 +5,7 @@
 #include "suan/backend/cpu/fused.h"
 #include "suan/backend/cpu/layouts.h"
 #include "suan/backend/cpu/matmul.h"
+#include "suan/backend/cpu/pool.h"
 #include "suan/backend/cpu/reduce.h"
 #include "suan/backend/kernel.h"
 #include "suan/ops/op.h"
@@ -42,7 +43,9 @@ constexpr Kernel kTable[] = {
       {Op::op, "dnnl_direct", cpu::direct_why_not, cpu::make_direct_call},
     CONVOLUTION(conv) CONVOLUTION(conv_transpose) CONVOLUTION(conv_weight_gradient)
 #undef CONVOLUTION
-        {Op::reorder, "dnnl_reorder", reorder_why_not, make_reorder_call},
+        {Op::max_pool, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool>},
+    {Op::max_pool_gradient, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool_gradient>},
+    {Op::reorder, "dnnl_reorder", reorder_why_not, make_reorder_call},
 };
 
 const char* target_why_not(const Node& node) {
