@@ -160,6 +160,7 @@ const OpDef conv_op{
 };
 Tensor conv(const Tensor& x, const Tensor& w, const Tensor& bias, ConvAttrs attrs) {
   attrs = complete(std::move(attrs), std::max(0, x.rank() - 2), "conv");
+  if (!attrs.size.empty()) fail("conv", "size is given, but follows from the input");
   std::vector<Tensor> inputs{x, w};
   if (bias) inputs.push_back(bias);
   return make(conv_op, std::move(inputs), std::move(attrs));

@@ -45,8 +45,8 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
     *unknown = 1;
     const int64_t rest = to.numel();
     if (std::count(to.begin(), to.end(), -1) > 0 || rest == 0 || x.shape().numel() % rest != 0) {
-      fail("reshape", "cannot work out -1 in {} elements to {}", x.shape().numel(),
-           to_string(shape));
+      fail("reshape", "cannot work out -1 in {} elements to [{}]", x.shape().numel(),
+           fmt::join(shape, ", "));
     }
     *unknown = x.shape().numel() / rest;
   }

@@ -1,0 +1,172 @@
+// Values come from a fixed seed, so that a failure repeats.
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/ops/op_run.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "suan/autodiff/gradient.h"
+#include "suan/base/random.h"
+#include "suan/graph/pending.h"
+#include "suan/ops/elementwise.h"
+#include "suan/ops/reduce.h"
+
+namespace suan {
+namespace {
+
+double draw(const In& in, Random& random) {
+  const double u = random.uniform();
+  const double value = in.low + (in.high - in.low) * u;
+  if (in.kind == In::Kind::whole) return std::floor(value);
+  const bool near_zero = std::abs(value) < 0.05 && in.low < 0;
+  return near_zero ? std::copysign(0.05 + std::abs(value), value) : value;
+}
+
+std::vector<double> values_of(const In& in, Random& random) {
+  if (in.kind == In::Kind::given) return in.values;
+  std::vector<double> values(static_cast<size_t>(in.shape.numel()));
+  if (in.kind == In::Kind::distinct) {
+    const auto half = static_cast<double>(values.size() / 2);
+    for (size_t i = 0; i < values.size(); ++i) {
+      values[i] = (static_cast<double>(i) - half) * 0.25 + 0.125;
+    }
+    random.shuffle(std::span(values));
+  } else {
+    for (double& v : values) v = draw(in, random);
+  }
+  return values;
+}
+
+DType dtype_of(const In& in, DType dtype) { return in.dtype.value_or(dtype); }
+
+// sum_i sum(values_i * w_i) with new graph inputs w_i.
+Tensor weighted_sum(const Tensors& values, const char* label, Tensors& graph_inputs) {
+  Tensor total;
+  for (const Tensor& t : values) {
+    if (!is_float(t.dtype())) continue;
+    const Tensor w = make_input(t.type(), label);
+    graph_inputs.push_back(w);
+    const Tensor part = cast(sum(t * w), DType::f64);
+    total = total ? total + part : part;
+  }
+  return total;
+}
+
+}  // namespace
+
+std::vector<double> numbers(const Array& array) {
+  std::vector<double> out(static_cast<size_t>(array.numel()));
+  visit(array.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<double>(array.as<T>()[i]);
+  });
+  return out;
+}
+
+Array array_of(const std::vector<double>& values, DType dtype, const Shape& shape) {
+  Array array(dtype, shape);
+  if (values.size() != static_cast<size_t>(shape.numel())) {
+    fail("case", "got {} values for shape {}", values.size(), to_string(shape));
+  }
+  visit(dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    for (size_t i = 0; i < values.size(); ++i) {
+      if constexpr (std::is_same_v<T, bool>) {
+        array.as<T>()[i] = values[i] != 0;
+      } else if constexpr (std::is_integral_v<T>) {
+        array.as<T>()[i] = static_cast<T>(static_cast<int64_t>(values[i]));
+      } else {
+        array.as<T>()[i] = static_cast<T>(values[i]);
+      }
+    }
+  });
+  return array;
+}
+
+std::vector<Array> make_inputs(const OpCase& c, DType dtype) {
+  Random random(20240517);
+  std::vector<Array> inputs;
+  for (const In& in : c.inputs) {
+    std::vector<double> values = values_of(in, random);
+    if (!in.dtype && !is_float(dtype) && in.kind != In::Kind::whole) {
+      for (double& v : values) v = std::floor(3 * v);
+      if (dtype == DType::u8) {
+        for (double& v : values) v = std::abs(v);
+      }
+    }
+    inputs.push_back(array_of(values, dtype_of(in, dtype), in.shape));
+  }
+  return inputs;
+}
+
+std::vector<Array> convert(const OpCase& c, const std::vector<Array>& inputs, DType dtype) {
+  std::vector<Array> out;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const In& in = c.inputs[i];
+    out.push_back(array_of(numbers(inputs[i]), dtype_of(in, dtype), in.shape));
+  }
+  return out;
+}
+
+CaseGraphs build_case(const OpCase& c, DType dtype, Order order) {
+  const PauseTracking pause;  // these graphs are never realised
+  CaseGraphs g;
+  Tensors inputs, wrt;
+  for (size_t i = 0; i < c.inputs.size(); ++i) {
+    const DType d = dtype_of(c.inputs[i], dtype);
+    inputs.push_back(make_input(Type(d, c.inputs[i].shape), "x" + std::to_string(i)));
+    if (!is_float(d)) continue;
+    g.active.push_back(i);
+    wrt.push_back(inputs.back());
+  }
+  const Tensors outputs = c.build(inputs);
+  g.forward.inputs = inputs;
+  g.forward.outputs = outputs;
+  if (order == Order::forward) return g;
+  g.loss.inputs = inputs;
+  const Tensor loss = weighted_sum(outputs, "w", g.loss.inputs);
+  if (!loss) fail("case", "{} has no float output, expected gradient = false", c.name);
+  g.loss.outputs = {loss};
+  g.gradient.inputs = g.loss.inputs;
+  g.gradient.outputs = outputs;
+  const Tensors first = gradients(loss, wrt);
+  g.gradient.outputs.insert(g.gradient.outputs.end(), first.begin(), first.end());
+  if (order == Order::first) return g;
+  g.loss2.inputs = g.loss.inputs;
+  const Tensor loss2 = weighted_sum(first, "v", g.loss2.inputs);
+  g.loss2.outputs = {loss2};
+  g.second.inputs = g.loss2.inputs;
+  g.second.outputs = gradients(loss2, wrt);
+  return g;
+}
+
+std::vector<Array> with_weights(const Graph& graph, std::vector<Array> inputs) {
+  Random random(7);
+  const In weight = real({});
+  for (size_t i = inputs.size(); i < graph.inputs.size(); ++i) {
+    const Type& type = graph.inputs[i].type();
+    std::vector<double> values(static_cast<size_t>(type.shape.numel()));
+    for (double& v : values)
+      v = static_cast<float>(bfloat16(static_cast<float>(draw(weight, random))));
+    inputs.push_back(array_of(values, type.dtype, type.shape));
+  }
+  return inputs;
+}
+
+Runner::Runner(const Graph& graph, const Backend& backend)
+    : program_(Program::build(graph, backend)), context_(program_) {
+  for (const Tensor& t : graph.outputs) types_.push_back(t.type());
+}
+
+std::vector<Array> Runner::run(const std::vector<Array>& inputs) {
+  std::vector<BufferPtr> blocks;
+  for (const Array& a : inputs) blocks.push_back(a.buffer);
+  const auto outputs = context_.run(blocks);
+  std::vector<Array> arrays;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    arrays.emplace_back(types_[i].dtype, types_[i].shape, outputs[i]);
+  }
+  return arrays;
+}
+
+}  // namespace suan
