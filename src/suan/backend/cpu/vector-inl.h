@@ -40,7 +40,8 @@ HWY_INLINE M operator>(V a, V b) { return {hn::Gt(a.v, b.v)}; }
 HWY_INLINE M operator<=(V a, V b) { return {hn::Le(a.v, b.v)}; }
 HWY_INLINE M operator>=(V a, V b) { return {hn::Ge(a.v, b.v)}; }
 HWY_INLINE M operator==(V a, V b) { return {hn::Eq(a.v, b.v)}; }
-HWY_INLINE M operator!=(V a, V b) { return {hn::Ne(a.v, b.v)}; }
+// Highway's Ne is false for NaN.
+HWY_INLINE M operator!=(V a, V b) { return {hn::Not(hn::Eq(a.v, b.v))}; }
 HWY_INLINE V select(M m, V a, V b) { return V(hn::IfThenElse(m.m, a.v, b.v)); }
 HWY_INLINE V as_value(V v) { return v; }
 HWY_INLINE V as_value(M m) { return V(hn::IfThenElseZero(m.m, hn::Set(D(), 1.0f))); }
