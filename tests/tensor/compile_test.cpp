@@ -53,7 +53,8 @@ TEST(Compile, TrainsAnMlpWithOneCompile) {
   Array x(DType::f32, {24, 8}), y(DType::i64, {24});
   Random random(7);
   for (float& v : x.span<float>()) v = random.normal();
-  for (int i = 0; i < 24; ++i) y.as<int64_t>()[i] = x.as<float>()[i * 8] > 0.3f ? 2 : x.as<float>()[i * 8 + 1] > 0;
+  for (int i = 0; i < 24; ++i)
+    y.as<int64_t>()[i] = x.as<float>()[i * 8] > 0.3f ? 2 : x.as<float>()[i * 8 + 1] > 0;
   double first = 0, last = 0;
   for (int i = 0; i < 100; ++i) {
     lr->load(Array::of<float>(std::vector<float>{0.5f * (1.0f - static_cast<float>(i) / 200)}, {}));
@@ -77,8 +78,7 @@ TEST(Compile, ReadingAValueInsideATraceIsAnError) {
 TEST(Compile, ABadLabelIsReportedWithItsRow) {
   auto f = compile([](const Tensor& x, const Tensor& y) { return cross_entropy(x, y); });
   const Tensor x = Tensor::of<float>({1, 2, 3, 4}, {2, 2}), y = Tensor::of<int64_t>({0, 5}, {2});
-  EXPECT_ERROR(f(x, y), kOutOfRange,
-      "cross_entropy: label 5 at row 1 is outside [0, 2)");
+  EXPECT_ERROR(f(x, y), kOutOfRange, "cross_entropy: label 5 at row 1 is outside [0, 2)");
 }
 
 TEST(Compile, AHeldValueOfAStateIsNotOverwritten) {

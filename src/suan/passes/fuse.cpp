@@ -176,17 +176,12 @@ class RegionBuilder {
   std::vector<Tensor> operands_;
 };
 
-}  // namespace
+using GroupOf = std::unordered_map<const Node*, size_t>;
 
-Graph fuse(const Graph& graph, const Target& target) {
-  const Grouper grouper(graph, target);
-  const auto& nodes = grouper.nodes();
-  const auto groups = grouper.groups();
-  std::unordered_map<const Node*, size_t> member_of;
-  for (const auto& [last, members] : groups) {
-    for (size_t i : members) member_of[nodes[i].get()] = last;
-  }
-  // Values that somebody outside the group wants.
+// Nodes whose values somebody outside their group wants.
+std::unordered_map<const Node*, bool> wanted_outside(const Graph& graph,
+                                                     const std::vector<NodePtr>& nodes,
+                                                     const GroupOf& member_of) {
   std::unordered_map<const Node*, bool> wanted;
   for (const Tensor& t : graph.roots()) wanted[&t.node()] = true;
   for (const NodePtr& node : nodes) {
@@ -199,6 +194,20 @@ Graph fuse(const Graph& graph, const Target& target) {
       }
     }
   }
+  return wanted;
+}
+
+}  // namespace
+
+Graph fuse(const Graph& graph, const Target& target) {
+  const Grouper grouper(graph, target);
+  const auto& nodes = grouper.nodes();
+  const auto groups = grouper.groups();
+  GroupOf member_of;
+  for (const auto& [last, members] : groups) {
+    for (size_t i : members) member_of[nodes[i].get()] = last;
+  }
+  const auto wanted = wanted_outside(graph, nodes, member_of);
   // Contracted groups need a new order: emit a group when all its outside inputs are there.
   ValueMap map;
   std::unordered_map<const Node*, bool> done;
