@@ -6,6 +6,7 @@
 
 #include "suan/nn/module.h"
 #include "suan/ops/elementwise.h"
+#include "suan/ops/matmul.h"
 #include "suan/ops/reduce.h"
 #include "suan/optim/optim.h"
 #include "suan/tensor/compile.h"
@@ -129,6 +130,129 @@ TEST(Lion, TakesTheSign) {
             m[i] = 0.99 * m[i] + 0.01 * g[i];
           }
         });
+}
+
+TEST(RmsProp, StepsAsPyTorch) {
+  for (const bool centered : {false, true}) {
+    check(
+        [&](auto p) {
+          return RmsProp(p, {.lr = 0.1,
+                             .alpha = 0.9,
+                             .weight_decay = 0.1,
+                             .momentum = 0.5,
+                             .centered = centered});
+        },
+        [=, v = Values{}, a = Values{}, b = Values{}](Values& w, const Values& grad, int) mutable {
+          for (int i = 0; i < kSize; ++i) {
+            const double g = grad[i] + 0.1 * w[i];
+            v[i] = 0.9 * v[i] + 0.1 * g * g;
+            a[i] = 0.9 * a[i] + 0.1 * g;
+            const double root = std::sqrt(centered ? v[i] - a[i] * a[i] : v[i]) + 1e-8;
+            b[i] = 0.5 * b[i] + g / root;
+            w[i] -= 0.1 * b[i];
+          }
+        });
+  }
+}
+
+TEST(Adagrad, StepsAsPyTorch) {
+  check(
+      [](auto p) {
+        return Adagrad(
+            p, {.lr = 0.1, .lr_decay = 0.5, .weight_decay = 0.1, .initial_accumulator = 0.2});
+      },
+      [s = Values{0.2, 0.2, 0.2}](Values& w, const Values& grad, int t) mutable {
+        for (int i = 0; i < kSize; ++i) {
+          const double g = grad[i] + 0.1 * w[i];
+          s[i] += g * g;
+          w[i] -= 0.1 / (1 + (t - 1) * 0.5) * g / (std::sqrt(s[i]) + 1e-10);
+        }
+      });
+}
+
+TEST(Muon, VectorsTakeAdamW) {
+  check(
+      [](auto p) {
+        return Muon(p, {.lr = 1, .weight_decay = 0.1, .adamw_lr = 0.1, .beta2 = 0.99});
+      },
+      adam_reference(0.1, 0.1, true, false));
+}
+
+TEST(Muon, BringsSingularValuesNearOne) {
+  // Singular values 3, 1 and 0.5 in rotated planes; the result's product with itself is near I.
+  for (const bool tall : {false, true}) {
+    const Tensor x = Tensor::of<float>({1.8f, -2.4f, 0, 0, 0.8f, 0.6f, 0, 0, 0, 0, 0.3f, 0.4f},
+                                       tall ? Shape{4, 3} : Shape{3, 4});
+    const Tensor y = orthogonalised(x);
+    const Array product = matmul(y, y, tall, !tall).array();
+    for (int i = 0; i < 9; ++i) {
+      const float v = product.as<float>()[i];
+      EXPECT_NEAR(v, i % 4 == 0 ? 0.95 : 0, i % 4 == 0 ? 0.55 : 0.5);
+    }
+  }
+}
+
+TEST(Muon, StepsMatricesAndKernelsByMuon) {
+  const StatePtr kernel = nn::parameter("kernel", {8, 2, 1, 1});
+  const StatePtr embedding = nn::parameter("embedding", {4, 2});
+  std::vector<ParameterGroup> groups{{{kernel}}, {{embedding}}};
+  groups[1].matrix = false;
+  Muon muon(groups, {.lr = 0.1});
+  EXPECT_EQ(muon.states().size(), 5u);  // lr, step, two momenta, one v
+  std::vector<float> g(16, 0.0f);
+  g[0] = g[3] = 2;
+  muon.step({Tensor::from(Array::of<float>(g, {8, 2, 1, 1})), embedding->read() + 1.0});
+  const Array w = kernel->array();
+  // sqrt(8 / 2) times 0.1 times a value near 1 (0.7 to 1.2).
+  EXPECT_TRUE(w.as<float>()[0] < -0.13 && w.as<float>()[0] > -0.25) << w.as<float>()[0];
+  EXPECT_FLOAT_EQ(w.as<float>()[0], w.as<float>()[3]);
+  EXPECT_EQ(w.as<float>()[1], 0);
+  EXPECT_NEAR(embedding->array().as<float>()[5], -3e-4, 1e-8);
+}
+
+TEST(Gradients, ClippingScalesTheGlobalNorm) {
+  const std::vector<Tensor> grads{Tensor::of<float>({3, 0}, {2}), Tensor::of<float>({4}, {1})};
+  const auto clipped = clip_grad_norm(grads, 1);
+  EXPECT_FLOAT_EQ(clipped.norm.item(), 5);
+  EXPECT_NEAR(clipped.grads[0].array().as<float>()[0], 0.6, 1e-6);
+  EXPECT_NEAR(clipped.grads[1].item(), 0.8, 1e-6);
+  EXPECT_EQ(clip_grad_norm(grads, 10).grads[1].item(), 4);
+  EXPECT_ERROR(clip_grad_norm(grads, 0), kInvalidArgument,
+               "clip_grad_norm: max_norm is 0, expected more than 0");
+}
+
+TEST(Gradients, AccumulationStepsWithTheMean) {
+  const StatePtr w = start();
+  Sgd sgd({w}, {.lr = 1});
+  GradientAccumulator sums({w});
+  auto micro = compile([&](const Tensor& g) { sums.add({g}); });
+  auto last = compile([&](const Tensor& g) {
+    sums.add({g});
+    sgd.step(sums.take());
+  });
+  for (int round = 0; round < 2; ++round) {
+    micro(Tensor::of<float>({1, 2, 3}, {3}));
+    last(Tensor::of<float>({3, 2, 1}, {3}));
+  }
+  EXPECT_FLOAT_EQ(w->array().as<float>()[0], -3);
+  EXPECT_FLOAT_EQ(w->array().as<float>()[1], -6);
+  EXPECT_EQ(*sums.states()[0]->array().as<int64_t>(), 0);
+}
+
+TEST(Ema, FollowsTheWeightsAndSwaps) {
+  const StatePtr w = start();
+  Ema ema({w}, {.decay = 0.9});
+  w->assign(w->read() + 1.0);
+  ema.update();
+  EXPECT_NEAR(ema.states()[1]->array().as<float>()[0], 1.1, 1e-6);
+  ema.swap();
+  EXPECT_NEAR(w->array().as<float>()[0], 1.1, 1e-6);
+  ema.swap();
+  EXPECT_FLOAT_EQ(w->array().as<float>()[0], 2);
+  Ema warm({w}, {.decay = 0.9, .warmup = true});
+  w->assign(w->read() * 0.0);
+  warm.update();  // decay 1 / 10
+  EXPECT_NEAR(warm.states()[1]->array().as<float>()[0], 0.2, 1e-6);
 }
 
 TEST(Optimizer, GroupsHaveTheirOwnRateAndDecay) {

@@ -63,18 +63,29 @@ void Optimizer::set_lr(double lr) {
 double Optimizer::lr() const { return *lr_->array().as<float>(); }
 int64_t Optimizer::steps() const { return *step_->array().as<int64_t>(); }
 
-std::vector<StatePtr> Optimizer::make_slots(const std::string& name, double value) {
+std::vector<StatePtr> Optimizer::make_slots(const std::string& name, double value,
+                                            const std::function<bool(size_t)>& wanted) {
   std::vector<StatePtr> slots;
-  for (const StatePtr& p : parameters_) {
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    if (wanted && !wanted(i)) {
+      slots.emplace_back();
+      continue;
+    }
+    const StatePtr& p = parameters_[i];
     Array array(p->type().dtype, p->type().shape);
     visit(array.dtype, [&](auto tag) {
       using T = typename decltype(tag)::type;
       for (T& v : array.span<T>()) v = static_cast<T>(static_cast<float>(value));
     });
     slots.push_back(State::create("optimizer." + name + "." + p->name(), array));
+    states_.push_back(slots.back());
   }
-  states_.insert(states_.end(), slots.begin(), slots.end());
   return slots;
+}
+
+bool Optimizer::is_matrix(size_t index) const {
+  const int rank = parameters_[index]->type().shape.rank();
+  return settings_[index].matrix && (rank == 2 || rank == 4);
 }
 
 void Optimizer::begin(const Tensor& /*lr*/, const Tensor& /*step*/) {}

@@ -2,6 +2,7 @@
 // and the slots, so inside a compiled function it becomes part of the same program.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -57,9 +58,11 @@ class Optimizer {
   // The parameter's new value; assigns its slots.
   virtual Tensor update(const Update& u) = 0;
 
-  // One state per parameter, of its type, filled with `value`.
-  std::vector<StatePtr> make_slots(const std::string& name, double value = 0);
-  bool matrix(size_t index) const { return settings_[index].matrix; }
+  // One state per parameter, of its type, filled with `value`; null where `wanted` says no.
+  std::vector<StatePtr> make_slots(const std::string& name, double value = 0,
+                                   const std::function<bool(size_t)>& wanted = {});
+  // Whether it has 2 or 4 axes and its group is for matrices.
+  bool is_matrix(size_t index) const;
 
  private:
   struct Settings {
