@@ -53,9 +53,10 @@ const char* target_why_not(const Node& node) {
   if (!node.op->decompose && find_own_kernel(reference_backend(), node)) return nullptr;
   return "no cpu kernel takes it";
 }
-constexpr Target kTarget{.name = "cpu", .why_not = target_why_not, .fuses = [](const Node& n) {
-                           return !cpu::tile_why_not(n);
-                         }};
+constexpr Target kTarget{.name = "cpu",
+                         .why_not = target_why_not,
+                         .fuses = [](const Node& n) { return !cpu::tile_why_not(n); },
+                         .choose_layouts = cpu::choose_layouts};
 
 }  // namespace
 
