@@ -22,6 +22,8 @@ constexpr size_t size_of(DType dtype) {
 }
 constexpr bool is_float(DType dtype) { return dtype <= DType::f16; }
 constexpr bool is_integer(DType dtype) { return dtype >= DType::i64 && dtype <= DType::u8; }
+// What sums and statistics of this dtype are kept in: f64 for f64, else f32.
+constexpr DType wide(DType dtype) { return dtype == DType::f64 ? DType::f64 : DType::f32; }
 
 // The dtype of an operation over a and b: the wider of the two; a float beats an integer; two
 // different 16-bit floats meet in f32; u8 with i8 gives i32; bool gives way to all.

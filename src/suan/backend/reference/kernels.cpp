@@ -13,20 +13,7 @@ namespace {
 constexpr Kernel kTable[] = {
 #define KERNEL(op, function) \
   {Op::op, "reference_" #op, reference::always, plain<reference::function>},
-#define UNARY(name, ...) KERNEL(name, elementwise)
-#include "suan/ops/unary.table"
-#undef UNARY
-#define BINARY(name, ...) KERNEL(name, elementwise)
-#include "suan/ops/binary.table"
-#undef BINARY
-    KERNEL(full, full) KERNEL(select, elementwise) KERNEL(cast, cast) KERNEL(sum, sum)
-        KERNEL(max, max) KERNEL(reshape, copy) KERNEL(stop_gradient, copy)
-            KERNEL(transpose, transpose) KERNEL(broadcast_to, broadcast_to) KERNEL(matmul, matmul)
-                KERNEL(conv, conv) KERNEL(conv_transpose, conv_transpose)
-                    KERNEL(conv_weight_gradient, conv_weight_gradient) KERNEL(max_pool, max_pool)
-                        KERNEL(max_pool_gradient, max_pool_gradient) KERNEL(softmax, softmax)
-                            KERNEL(log_softmax, log_softmax) KERNEL(cross_entropy, cross_entropy)
-                                KERNEL(random_uniform, random_uniform)
+#include "suan/backend/reference/kernel_list.inc"
 #undef KERNEL
 };
 
