@@ -28,52 +28,71 @@ struct Plane {
 HWY_BEFORE_NAMESPACE();
 namespace suan::cpu::HWY_NAMESPACE {
 
-// The largest element of the window at (oy, ox) for each lane, and where it is first found.
-template <int kLanes>
-HWY_INLINE void window(const float* x, const Plane& p, int64_t oy, int64_t ox, float* best,
-                       int32_t* where) {
-  const int64_t y0 = oy * p.sh - p.ph, x0 = ox * p.sw - p.pw;
-  const int64_t y1 = std::min(y0 + p.kh, p.h), x1 = std::min(x0 + p.kw, p.w);
-  bool first = true;
-  for (int64_t y = std::max<int64_t>(y0, 0); y < y1; ++y) {
-    for (int64_t c = std::max<int64_t>(x0, 0); c < x1; ++c) {
-      const auto at = static_cast<int32_t>(y * p.w + c);
-      const float* v = x + static_cast<int64_t>(at) * kLanes;
-      if (first) {
-        for (int l = 0; l < kLanes; ++l) best[l] = v[l], where[l] = at;
-        first = false;
-        continue;
-      }
-      for (int l = 0; l < kLanes; ++l) {
-        const bool take = v[l] > best[l] || (v[l] != v[l] && best[l] == best[l]);
-        best[l] = take ? v[l] : best[l];
-        where[l] = take ? at : where[l];
-      }
-    }
-  }
-}
+namespace hn = hwy::HWY_NAMESPACE;
 
 template <int kLanes>
 void pool_plane(const float* x, float* y, const Plane& p) {
-  float best[kLanes] = {};
-  int32_t where[kLanes] = {};
   for (int64_t oy = 0; oy < p.oh; ++oy) {
+    const int64_t y0 = std::max<int64_t>(oy * p.sh - p.ph, 0);
+    const int64_t y1 = std::min(oy * p.sh - p.ph + p.kh, p.h);
     for (int64_t ox = 0; ox < p.ow; ++ox) {
-      window<kLanes>(x, p, oy, ox, best, where);
+      const int64_t x0 = std::max<int64_t>(ox * p.sw - p.pw, 0);
+      const int64_t x1 = std::min(ox * p.sw - p.pw + p.kw, p.w);
+      float best[kLanes];
+      std::memcpy(best, x + (y0 * p.w + x0) * kLanes, sizeof best);
+      for (int64_t r = y0; r < y1; ++r) {
+        for (int64_t c = x0; c < x1; ++c) {
+          const float* v = x + (r * p.w + c) * kLanes;
+          for (int l = 0; l < kLanes; ++l)
+            best[l] = v[l] > best[l] || v[l] != v[l] ? v[l] : best[l];
+        }
+      }
       std::memcpy(y + (oy * p.ow + ox) * kLanes, best, sizeof best);
     }
   }
 }
-template <int kLanes>
-void gradient_plane(const float* x, const float* g, float* to, const Plane& p) {
-  float best[kLanes] = {};
-  int32_t where[kLanes] = {};
-  std::memset(to, 0, static_cast<size_t>(p.h * p.w * kLanes) * sizeof(float));
+
+// Finds each window's first largest element again, then adds the gradient there: in lanes of D.
+template <class D>
+void gradient_plane(D d, size_t all_lanes, const float* x, const float* g, float* to,
+                    const Plane& p) {
+  const hn::RebindToSigned<D> di;
+  const size_t lanes = hn::Lanes(d);
+  const auto zero = hn::Zero(d);
+  std::memset(to, 0, static_cast<size_t>(p.h * p.w) * all_lanes * sizeof(float));
   for (int64_t oy = 0; oy < p.oh; ++oy) {
+    const int64_t y0 = std::max<int64_t>(oy * p.sh - p.ph, 0);
+    const int64_t y1 = std::min(oy * p.sh - p.ph + p.kh, p.h);
     for (int64_t ox = 0; ox < p.ow; ++ox) {
-      window<kLanes>(x, p, oy, ox, best, where);
-      const float* from = g + (oy * p.ow + ox) * kLanes;
-      for (int l = 0; l < kLanes; ++l) to[static_cast<int64_t>(where[l]) * kLanes + l] += from[l];
+      const int64_t x0 = std::max<int64_t>(ox * p.sw - p.pw, 0);
+      const int64_t x1 = std::min(ox * p.sw - p.pw + p.kw, p.w);
+      for (size_t l = 0; l < all_lanes; l += lanes) {
+        const auto cell = [&](int64_t r, int64_t c) {
+          return static_cast<size_t>(r * p.w + c) * all_lanes + l;
+        };
+        auto best = hn::LoadU(d, x + cell(y0, x0));
+        auto where = hn::Set(di, static_cast<int32_t>(y0 * p.w + x0));
+        for (int64_t r = y0; r < y1; ++r) {
+          for (int64_t c = x0; c < x1; ++c) {
+            const auto v = hn::LoadU(d, x + cell(r, c));
+            const auto nan =
+                hn::And(hn::VecFromMask(d, hn::Ne(v, v)), hn::VecFromMask(d, hn::Eq(best, best)));
+            const auto take = hn::MaskFromVec(hn::Or(hn::VecFromMask(d, hn::Gt(v, best)), nan));
+            best = hn::IfThenElse(take, v, best);
+            where = hn::IfThenElse(hn::RebindMask(di, take),
+                                   hn::Set(di, static_cast<int32_t>(r * p.w + c)), where);
+          }
+        }
+        const auto from = hn::LoadU(d, g + static_cast<size_t>(oy * p.ow + ox) * all_lanes + l);
+        for (int64_t r = y0; r < y1; ++r) {
+          for (int64_t c = x0; c < x1; ++c) {
+            const auto at = hn::Set(di, static_cast<int32_t>(r * p.w + c));
+            const auto here = hn::RebindMask(d, hn::Eq(where, at));
+            float* sum = to + cell(r, c);
+            hn::StoreU(hn::Add(hn::LoadU(d, sum), hn::IfThenElse(here, from, zero)), d, sum);
+          }
+        }
+      }
     }
   }
 }
@@ -81,10 +100,10 @@ void gradient_plane(const float* x, const float* g, float* to, const Plane& p) {
 void pool_blocked(const float* x, float* y, const Plane& p) { pool_plane<16>(x, y, p); }
 void pool_plain(const float* x, float* y, const Plane& p) { pool_plane<1>(x, y, p); }
 void gradient_blocked(const float* x, const float* g, float* to, const Plane& p) {
-  gradient_plane<16>(x, g, to, p);
+  gradient_plane(hn::CappedTag<float, 16>(), 16, x, g, to, p);
 }
 void gradient_plain(const float* x, const float* g, float* to, const Plane& p) {
-  gradient_plane<1>(x, g, to, p);
+  gradient_plane(hn::CappedTag<float, 1>(), 1, x, g, to, p);
 }
 
 }  // namespace suan::cpu::HWY_NAMESPACE
