@@ -9,13 +9,17 @@
 #include "suan/graph/pending.h"
 #include "suan/graph/state.h"
 #include "suan/passes/pass.h"
+#include "suan/passes/precision.h"
 
 namespace suan {
 
-ProgramPtr Program::build(const Graph& graph, const Backend& backend) {
+ProgramPtr Program::build(const Graph& graph, const Backend& backend,
+                          const ProgramOptions& options) {
   const PauseTracking pause;
   auto program = std::shared_ptr<Program>(new Program());
-  program->graph_ = optimise(graph, *backend.target);
+  const bool mixed = options.precision != DType::f32;
+  program->graph_ =
+      optimise(mixed ? lower_precision(graph, options.precision) : graph, *backend.target);
   program->backend_ = &backend;
   program->plan_ = make_plan(program->graph_, backend);
   for (const NodePtr& node : program->graph_.nodes()) program->flops_ += cost_of(*node).flops;

@@ -12,10 +12,15 @@
 
 namespace suan {
 
+struct ProgramOptions {
+  DType precision = DType::f32;  // bf16 or f16: mixed precision (passes/precision.h)
+};
+
 class Program {
  public:
   // Optimises the graph for the backend's target and plans it.
-  static std::shared_ptr<const Program> build(const Graph& graph, const Backend& backend);
+  static std::shared_ptr<const Program> build(const Graph& graph, const Backend& backend,
+                                              const ProgramOptions& options = {});
 
   const Graph& graph() const { return graph_; }  // after the passes
   const Plan& plan() const { return plan_; }

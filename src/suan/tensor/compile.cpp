@@ -56,6 +56,7 @@ struct CompiledFunction::Impl {
     }
   };
   Traced function;
+  CompileOptions options;
   std::vector<Entry> entries;
   std::vector<BufferPtr> blocks;
   std::mutex mutex;
@@ -81,13 +82,16 @@ struct CompiledFunction::Impl {
     verify(graph);
     e.backend = &current_backend();
     e.threads = num_threads();
-    e.context = std::make_unique<RunContext>(Program::build(graph, *e.backend));
+    e.context = std::make_unique<RunContext>(
+        Program::build(graph, *e.backend, {.precision = options.precision}));
     entries.push_back(std::move(e));
     return entries.back();
   }
 };
 
-CompiledFunction::CompiledFunction(Traced function) : impl_(std::make_unique<Impl>()) {
+CompiledFunction::CompiledFunction(Traced function, CompileOptions options)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->options = options;
   impl_->function = std::move(function);
 }
 CompiledFunction::~CompiledFunction() = default;

@@ -21,11 +21,15 @@ struct Backend;
 void set_backend(std::string_view name);
 const Backend& current_backend();
 
+struct CompileOptions {
+  DType precision = DType::f32;  // bf16: mixed precision with f32 master values
+};
+
 // The part of a compiled function that does not depend on its C++ signature.
 class CompiledFunction {
  public:
   using Traced = std::function<std::vector<Tensor>(const std::vector<Tensor>&)>;
-  explicit CompiledFunction(Traced function);
+  CompiledFunction(Traced function, CompileOptions options);
   ~CompiledFunction();
   CompiledFunction(CompiledFunction&&) noexcept;
 
@@ -76,7 +80,8 @@ using AsTensor = Tensor;
 template <class F>
 class Compiled {
  public:
-  explicit Compiled(F f) : function_(std::make_shared<F>(std::move(f))) {}
+  explicit Compiled(F f, CompileOptions options = {})
+      : function_(std::make_shared<F>(std::move(f))), options_(options) {}
 
   template <class... Args>
   auto operator()(const Args&... args) {
@@ -101,27 +106,30 @@ class Compiled {
   template <size_t kCount>
   CompiledFunction& core() {
     if (!core_) {
-      core_ = std::make_unique<CompiledFunction>([f = function_](const std::vector<Tensor>& args) {
-        std::vector<Tensor> out;
-        [&]<size_t... I>(std::index_sequence<I...>) {
-          if constexpr (std::is_void_v<decltype((*f)(args[I]...))>) {
-            (*f)(args[I]...);
-          } else {
-            detail::flatten_result((*f)(args[I]...), out);
-          }
-        }(std::make_index_sequence<kCount>());
-        return out;
-      });
+      core_ = std::make_unique<CompiledFunction>(
+          [f = function_](const std::vector<Tensor>& args) {
+            std::vector<Tensor> out;
+            [&]<size_t... I>(std::index_sequence<I...>) {
+              if constexpr (std::is_void_v<decltype((*f)(args[I]...))>) {
+                (*f)(args[I]...);
+              } else {
+                detail::flatten_result((*f)(args[I]...), out);
+              }
+            }(std::make_index_sequence<kCount>());
+            return out;
+          },
+          options_);
     }
     return *core_;
   }
   std::shared_ptr<F> function_;
+  CompileOptions options_;
   std::unique_ptr<CompiledFunction> core_;
 };
 
 template <class F>
-Compiled<F> compile(F f) {
-  return Compiled<F>(std::move(f));
+Compiled<F> compile(F f, CompileOptions options = {}) {
+  return Compiled<F>(std::move(f), options);
 }
 
 // d loss / d state for each state, at the values the states have now.

@@ -1,0 +1,112 @@
+// One walk in order: each node's operands are cast to the precision its policy asks for, and what
+// its shape rule then gives is the new type of its results. Casts are shared, and fuse with their
+// users.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/passes/precision.h"
+
+#include <map>
+
+#include "suan/base/error.h"
+#include "suan/ops/elementwise.h"
+#include "suan/ops/leaf.h"
+#include "suan/ops/op.h"
+
+namespace suan {
+namespace {
+
+class Lowering {
+ public:
+  explicit Lowering(DType low) : low_(low) {}
+
+  // `t` as `dtype`, where it is one of the two precisions.
+  Tensor at(const Tensor& t, DType dtype) {
+    if (!t || t.dtype() == dtype || !takes_part(t)) return t;
+    if (is(t.node(), Op::cast)) {
+      const Tensor& source = t.node().inputs[0];
+      if (source.dtype() == dtype) return source;
+    }
+    Tensor& made = casts_[{&t.node(), t.output(), dtype}];
+    if (!made) {
+      made = cast(t, dtype);
+      keep_.push_back(t);
+    }
+    return made;
+  }
+
+  std::vector<Tensor> convert(const Node& node, std::vector<Tensor> inputs) {
+    if (is(node, Op::cast)) return inputs;
+    switch (node.op->precision) {
+      case Precision::low:
+        return all_at(inputs, low_);
+      case Precision::full:
+        return accepts(node, inputs) ? inputs : all_at(inputs, DType::f32);
+      case Precision::follow:
+        break;
+    }
+    return all_at(inputs, data_is_low(node, inputs) ? low_ : DType::f32);
+  }
+
+ private:
+  bool takes_part(const Tensor& t) const { return t.dtype() == low_ || t.dtype() == DType::f32; }
+
+  std::vector<Tensor> all_at(std::vector<Tensor> inputs, DType dtype) {
+    for (Tensor& t : inputs) t = at(t, dtype);
+    return inputs;
+  }
+
+  bool data_is_low(const Node& node, const std::vector<Tensor>& inputs) const {
+    const int64_t full = node.types[0].shape.numel();
+    bool any = false;
+    for (const Tensor& t : inputs) {
+      if (!t || !takes_part(t)) continue;
+      any = any || t.dtype() == low_;
+      if (t.dtype() == DType::f32 && t.shape().numel() >= full && !is(t.node(), Op::full)) {
+        return false;
+      }
+    }
+    return any;
+  }
+
+  static bool accepts(const Node& node, const std::vector<Tensor>& inputs) {
+    try {
+      node.op->infer(InferContext(*node.op, inputs, node.attrs, node.regions));
+      return true;
+    } catch (const Error&) {
+      return false;
+    }
+  }
+
+  DType low_;
+  std::map<std::tuple<const Node*, int, DType>, Tensor> casts_;
+  std::vector<Tensor> keep_;
+};
+
+}  // namespace
+
+Graph lower_precision(const Graph& graph, DType low) {
+  Lowering lowering(low);
+  Graph out = rewrite(graph, [&](const NodePtr& node, const std::vector<Tensor>& inputs) {
+    std::vector<Tensor> outputs;
+    if (!node->op->infer) return outputs;
+    std::vector<Tensor> operands = lowering.convert(*node, inputs);
+    bool changed = false;
+    for (size_t i = 0; i < operands.size(); ++i) {
+      changed = changed || (operands[i] && !operands[i].same_as(node->inputs[i]));
+    }
+    if (!changed) return outputs;
+    // A cast to what its operand has become is the operand.
+    if (is(*node, Op::cast) && operands[0].dtype() == node->types[0].dtype) return operands;
+    const NodePtr copy = with_inputs(*node, std::move(operands));
+    for (size_t i = 0; i < node->types.size(); ++i) outputs.emplace_back(copy, static_cast<int>(i));
+    return outputs;
+  });
+  for (size_t i = 0; i < out.outputs.size(); ++i) {
+    out.outputs[i] = lowering.at(out.outputs[i], graph.outputs[i].dtype());
+  }
+  for (size_t i = 0; i < out.updates.size(); ++i) {
+    out.updates[i].value = lowering.at(out.updates[i].value, graph.updates[i].value.dtype());
+  }
+  return out;
+}
+
+}  // namespace suan
