@@ -6,12 +6,14 @@ list(FILTER unit_sources EXCLUDE REGEX "/tests/(ops|slow|package)/")
 file(GLOB_RECURSE ops_sources CONFIGURE_DEPENDS tests/ops/*.cpp)
 file(GLOB_RECURSE slow_sources CONFIGURE_DEPENDS tests/slow/*.cpp)
 
+set_source_files_properties(tests/source_dir.cpp PROPERTIES
+  COMPILE_DEFINITIONS SUAN_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+
 set(built "")
 foreach(tier unit ops slow)
   if(${tier}_sources)
     set(name suan_${tier}_tests)
-    add_executable(${name} ${${tier}_sources})
-    target_compile_definitions(${name} PRIVATE SUAN_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    add_executable(${name} ${${tier}_sources} tests/source_dir.cpp)
     target_link_libraries(${name} PRIVATE suan suan_flags GTest::gmock_main ${SUAN_PRIVATE_DEPENDENCIES})
     add_test(NAME ${name} COMMAND ${name})
     string(APPEND built "${name}\n")
