@@ -26,9 +26,9 @@ std::vector<double> values_of(const In& in, Random& random) {
   if (in.kind == In::Kind::given) return in.values;
   std::vector<double> values(static_cast<size_t>(in.shape.numel()));
   if (in.kind == In::Kind::distinct) {
-    const auto half = static_cast<double>(values.size() / 2);
+    const size_t half = values.size() / 2;
     for (size_t i = 0; i < values.size(); ++i) {
-      values[i] = (static_cast<double>(i) - half) * 0.25 + 0.125;
+      values[i] = (static_cast<double>(i) - static_cast<double>(half)) * 0.25 + 0.125;
     }
     random.shuffle(std::span(values));
   } else {

@@ -110,7 +110,7 @@ TEST_P(Ops, HaveCasesThatUseThemAndVaryEveryAttribute) {
       if (node->op != &op) continue;
       used = true;
       int depth = 0;
-      std::string text, word;
+      std::string word;
       for (char ch : node->attrs.text() + ",") {
         depth += (ch == '[') - (ch == ']');
         if (ch != ',' || depth > 0) {

@@ -1,6 +1,7 @@
 // Reading and writing single elements of any dtype, in plain layout. Slow and simple on purpose:
 // the reference backend is the truth that tests compare with. SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <cstring>
 #include <type_traits>
 
 #include "suan/backend/kernel.h"
@@ -31,6 +32,12 @@ void store(const Operand& y, int64_t i, C value) {
       y.as<T>()[i] = static_cast<T>(value);
     }
   });
+}
+
+inline void copy_element(const Operand& from, int64_t i, const Operand& to, int64_t j) {
+  const size_t size = size_of(from.type.dtype);
+  std::memcpy(to.as<char>() + static_cast<size_t>(j) * size,
+              from.as<char>() + static_cast<size_t>(i) * size, size);
 }
 
 // Calls f(TypeTag<C>) with the type that arithmetic on this dtype is done in.

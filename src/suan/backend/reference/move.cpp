@@ -5,18 +5,11 @@
 #include "suan/backend/reference/element.h"
 #include "suan/backend/reference/kernels.h"
 #include "suan/base/random.h"
+#include "suan/ops/concat.h"
 #include "suan/ops/shape_ops.h"
+#include "suan/ops/slice.h"
 
 namespace suan::reference {
-namespace {
-
-void copy_element(const Operand& from, int64_t i, const Operand& to, int64_t j) {
-  const size_t size = size_of(from.type.dtype);
-  std::memcpy(to.as<char>() + static_cast<size_t>(j) * size,
-              from.as<char>() + static_cast<size_t>(i) * size, size);
-}
-
-}  // namespace
 
 void copy(const Node&, const KernelArgs& args) {
   if (const size_t bytes = args.in[0].type.bytes()) {
@@ -42,6 +35,52 @@ void broadcast_to(const Node&, const KernelArgs& args) {
   for_each(args.out[0].type.shape, [&](const Shape& index, int64_t position) {
     copy_element(args.in[0], broadcast_offset(index, from, strides), args.out[0], position);
   });
+}
+
+namespace {
+
+// Position in a tensor of this shape of element `index` of a slice of it.
+int64_t sliced_offset(const Shape& index, const Shape& strides, const std::vector<int64_t>& starts,
+                      const std::vector<int64_t>& steps) {
+  int64_t offset = 0;
+  for (int i = 0; i < index.rank(); ++i) {
+    const auto d = static_cast<size_t>(i);
+    offset += (starts[d] + index[i] * steps[d]) * strides[i];
+  }
+  return offset;
+}
+
+}  // namespace
+
+void slice(const Node& node, const KernelArgs& args) {
+  const auto& a = node.attr<SliceAttrs>();
+  const Shape strides = args.in[0].type.shape.strides();
+  for_each(args.out[0].type.shape, [&](const Shape& index, int64_t position) {
+    copy_element(args.in[0], sliced_offset(index, strides, a.starts, a.steps), args.out[0],
+                 position);
+  });
+}
+
+void place(const Node& node, const KernelArgs& args) {
+  const auto& a = node.attr<PlaceAttrs>();
+  const Shape strides = a.shape.strides();
+  if (const size_t bytes = args.out[0].type.bytes()) std::memset(args.out[0].data, 0, bytes);
+  for_each(args.in[0].type.shape, [&](const Shape& index, int64_t position) {
+    copy_element(args.in[0], position, args.out[0],
+                 sliced_offset(index, strides, a.starts, a.steps));
+  });
+}
+
+void concat(const Node& node, const KernelArgs& args) {
+  const Shape strides = args.out[0].type.shape.strides();
+  const int axis = normalize_axis(node.attr<ConcatAttrs>().axis, strides.rank(), "axis");
+  int64_t first = 0;
+  for (const Operand& x : args.in) {
+    for_each(x.type.shape, [&](const Shape& index, int64_t position) {
+      copy_element(x, position, args.out[0], first + offset_of(index, strides));
+    });
+    first += x.type.shape[axis] * strides[axis];
+  }
 }
 
 void random_uniform(const Node&, const KernelArgs& args) {

@@ -1,0 +1,103 @@
+// Ops whose positions come from data. Every index is bounded here; a bad one is reported and the
+// kernel stops. SPDX-License-Identifier: Apache-2.0
+#include <fmt/core.h>
+
+#include "suan/backend/reference/element.h"
+#include "suan/backend/reference/kernels.h"
+#include "suan/ops/gather.h"
+
+namespace suan::reference {
+namespace {
+
+// Index number i as a position in [0, size); -1 after reporting one outside [-size, size).
+int64_t position_of(const Node& node, const KernelArgs& args, int64_t i, int64_t size) {
+  const auto index = load<int64_t>(args.in[1], i);
+  if (index >= -size && index < size) return index < 0 ? index + size : index;
+  args.errors.report(node.op->name, fmt::format("index {} at position {} is outside [{}, {})",
+                                                index, i, -size, size));
+  return -1;
+}
+
+// y = y + u or u, in the arithmetic of the dtype.
+void put(const Operand& y, int64_t to, const Operand& u, int64_t from, bool add) {
+  if (!add) {
+    copy_element(u, from, y, to);
+    return;
+  }
+  visit_compute(y.type.dtype, [&](auto tag) {
+    using C = typename decltype(tag)::type;
+    if constexpr (std::is_same_v<C, int64_t>) {
+      store(y, to,
+            static_cast<int64_t>(static_cast<uint64_t>(load<C>(y, to)) +
+                                 static_cast<uint64_t>(load<C>(u, from))));
+    } else {
+      store(y, to, load<C>(y, to) + load<C>(u, from));
+    }
+  });
+}
+
+// Calls f(position in x, position in the gathered tensor) for gather and scatter.
+template <class F>
+void for_each_gathered(const Node& node, const KernelArgs& args, int64_t axis, F&& f) {
+  const Shape& x = args.in[0].type.shape;
+  const int a = normalize_axis(axis, x.rank(), "axis");
+  int64_t outer = 1, inner = 1;
+  for (int i = 0; i < a; ++i) outer *= x[i];
+  for (int i = a + 1; i < x.rank(); ++i) inner *= x[i];
+  const int64_t count = args.in[1].numel();
+  for (int64_t j = 0; j < count; ++j) {
+    const int64_t at = position_of(node, args, j, x[a]);
+    if (at < 0) return;
+    for (int64_t o = 0; o < outer; ++o) {
+      for (int64_t i = 0; i < inner; ++i) {
+        f((o * x[a] + at) * inner + i, (o * count + j) * inner + i);
+      }
+    }
+  }
+}
+
+// The same for take_along_axis and put_along_axis.
+template <class F>
+void for_each_along(const Node& node, const KernelArgs& args, int64_t axis, F&& f) {
+  const Shape& x = args.in[0].type.shape;
+  const Shape strides = x.strides();
+  const int a = normalize_axis(axis, x.rank(), "axis");
+  bool good = true;
+  for_each(args.in[1].type.shape, [&](const Shape& index, int64_t i) {
+    const int64_t at = good ? position_of(node, args, i, x[a]) : -1;
+    good = at >= 0;
+    if (good) f(offset_of(index, strides) + (at - index[a]) * strides[a], i);
+  });
+}
+
+}  // namespace
+
+void gather(const Node& node, const KernelArgs& args) {
+  for_each_gathered(node, args, node.attr<GatherAttrs>().axis, [&](int64_t from, int64_t to) {
+    copy_element(args.in[0], from, args.out[0], to);
+  });
+}
+
+void scatter(const Node& node, const KernelArgs& args) {
+  const auto [axis, add] = node.attr<ScatterAttrs>();
+  copy(node, args);
+  for_each_gathered(node, args, axis, [&, add = add](int64_t to, int64_t from) {
+    put(args.out[0], to, args.in[2], from, add);
+  });
+}
+
+void take_along_axis(const Node& node, const KernelArgs& args) {
+  for_each_along(node, args, node.attr<GatherAttrs>().axis, [&](int64_t from, int64_t to) {
+    copy_element(args.in[0], from, args.out[0], to);
+  });
+}
+
+void put_along_axis(const Node& node, const KernelArgs& args) {
+  const auto [axis, add] = node.attr<ScatterAttrs>();
+  copy(node, args);
+  for_each_along(node, args, axis, [&, add = add](int64_t to, int64_t from) {
+    put(args.out[0], to, args.in[2], from, add);
+  });
+}
+
+}  // namespace suan::reference
