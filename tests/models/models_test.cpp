@@ -2,8 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "suan/models/create.h"
 #include "suan/models/lenet.h"
 #include "suan/models/mlp.h"
+#include "suan/models/mobilenet.h"
+#include "suan/models/resnet.h"
+#include "suan/models/vgg.h"
 #include "suan/ops/leaf.h"
 #include "tests/expect_error.h"
 
@@ -23,6 +29,80 @@ TEST(Lenet, HasTwoConvolutionsAndTwoDenseLayers) {
   EXPECT_EQ(lenet(zeros({2, 1, 28, 28})).shape(), (Shape{2, 10}));
   EXPECT_ERROR(Lenet({.size = 30}), kInvalidArgument,
                "lenet: images of size 30, expected a multiple of 4");
+}
+
+bool has_state(nn::Module& module, std::string_view name, const Shape& shape) {
+  const auto states = module.named_states();
+  return std::any_of(states.begin(), states.end(), [&](const nn::NamedState& s) {
+    return s.name == name && s.state->type().shape == shape;
+  });
+}
+
+TEST(Resnet, HasTheKnownParameterCounts) {
+  CifarResnet a({.shortcut = Shortcut::a}), b({.shortcut = Shortcut::b});
+  EXPECT_EQ(a.parameter_count(), 269'722);
+  EXPECT_EQ(b.parameter_count(), 272'474);
+  EXPECT_EQ(Resnet({.stem = Stem::cifar, .classes = 10}).parameter_count(), 11'173'962);
+  EXPECT_EQ(Resnet({.blocks = {3, 4, 6, 3}, .bottleneck = true}).parameter_count(), 25'557'032);
+  EXPECT_ERROR(CifarResnet({.depth = 21}), kInvalidArgument,
+               "resnet: depth is 21, expected 6 n + 2 (20, 32, 44, 56, ...)");
+}
+
+TEST(Resnet, HasTorchvisionsNames) {
+  Resnet net;
+  EXPECT_EQ(net.parameter_count(), 11'689'512);
+  EXPECT_EQ(net.named_states().size(), 122u);
+  EXPECT_TRUE(has_state(net, "conv1.weight", {64, 3, 7, 7}));
+  EXPECT_TRUE(has_state(net, "bn1.num_batches_tracked", {}));
+  EXPECT_TRUE(has_state(net, "layer2.0.downsample.0.weight", {128, 64, 1, 1}));
+  EXPECT_TRUE(has_state(net, "layer2.0.downsample.1.running_var", {128}));
+  EXPECT_TRUE(has_state(net, "layer4.1.conv2.weight", {512, 512, 3, 3}));
+  EXPECT_TRUE(has_state(net, "fc.bias", {1000}));
+  EXPECT_EQ(net(zeros({2, 3, 64, 96})).shape(), (Shape{2, 1000}));
+}
+
+TEST(Resnet, ShortcutAFillsUpWithZeroChannels) {
+  ResnetBlock block(2, 4, 2, false, Shortcut::a);
+  for (const StatePtr& p : block.parameters()) p->load(nn::parameter("", p->type().shape)->array());
+  std::vector<float> data(2 * 3 * 3);
+  for (size_t i = 0; i < data.size(); ++i) data[i] = static_cast<float>(i);
+  const Array y = block(Tensor::from(Array::of<float>(data, {1, 2, 3, 3}))).array();
+  EXPECT_EQ(y.shape, (Shape{1, 4, 2, 2}));
+  EXPECT_EQ(std::vector<float>(y.span<float>().begin(), y.span<float>().end()),
+            (std::vector<float>{0, 2, 6, 8, 9, 11, 15, 17, 0, 0, 0, 0, 0, 0, 0, 0}));
+}
+
+TEST(Vgg16, HasTheKnownParameterCountAndNames) {
+  Vgg16 net({.stem = Stem::cifar, .batch_norm = true, .classes = 10});
+  EXPECT_EQ(net.parameter_count(), 14'728'266);
+  EXPECT_TRUE(has_state(net, "features.40.weight", {512, 512, 3, 3}));
+  EXPECT_EQ(net(zeros({1, 3, 32, 32})).shape(), (Shape{1, 10}));
+}
+
+TEST(MobilenetV2, HasTheKnownParameterCountsAndNames) {
+  MobilenetV2 net;
+  EXPECT_EQ(net.parameter_count(), 3'504'872);
+  EXPECT_TRUE(has_state(net, "features.0.0.weight", {32, 3, 3, 3}));
+  EXPECT_TRUE(has_state(net, "features.1.conv.0.0.weight", {32, 1, 3, 3}));
+  EXPECT_TRUE(has_state(net, "features.2.conv.3.running_mean", {24}));
+  EXPECT_TRUE(has_state(net, "classifier.1.weight", {1000, 1280}));
+  MobilenetV2 small({.stem = Stem::cifar, .classes = 10});
+  EXPECT_EQ(small.parameter_count(), 2'236'682);
+  EXPECT_EQ(small(zeros({1, 3, 32, 32})).shape(), (Shape{1, 10}));
+}
+
+TEST(Create, ReadsOptionsAsText) {
+  auto net = create("mlp", {{"sizes", "[4, 3, 2]"}});
+  EXPECT_EQ(net->module().parameter_count(), 23);
+  EXPECT_EQ((*net)({zeros({5, 4})}).shape(), (Shape{5, 2}));
+  EXPECT_ERROR((*net)({}), kInvalidArgument, "mlp: got 0 inputs, expected 1");
+  EXPECT_EQ(create("resnet20", {{"shortcut", "b"}})->module().parameter_count(), 272'474);
+  EXPECT_ERROR(create("resnet19"), kInvalidArgument,
+               "model: there is no model 'resnet19', did you mean 'resnet18'?");
+  EXPECT_ERROR(create("lenet", {{"clases", "5"}}), kInvalidArgument,
+               "lenet: there is no option 'clases', did you mean 'classes'?");
+  EXPECT_ERROR(create("lenet", {{"classes", "ten"}}), kInvalidArgument,
+               "lenet: option 'classes' cannot be 'ten'");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // A small convolutional network for digits.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include "suan/graph/attrs.h"
 #include "suan/nn/conv.h"
 #include "suan/nn/linear.h"
 
@@ -10,6 +11,10 @@ struct LenetOptions {
   int64_t channels = 1;
   int64_t size = 28;  // height and width of the images; a multiple of 4
   int64_t classes = 10;
+  static constexpr auto fields() {
+    return std::tuple{Field{"channels", &LenetOptions::channels},
+                      Field{"size", &LenetOptions::size}, Field{"classes", &LenetOptions::classes}};
+  }
 };
 
 // Two 3x3 convolutions (32 and 64 filters), each with relu and 2x2 max pooling, a dense layer of

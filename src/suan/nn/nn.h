@@ -7,6 +7,7 @@
 #include "suan/nn/init.h"
 #include "suan/nn/linear.h"
 #include "suan/nn/module.h"
+#include "suan/nn/norm.h"
 #include "suan/nn/pool.h"
 #include "suan/nn/sequential.h"
 #include "suan/nn/state_dict.h"
