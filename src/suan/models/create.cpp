@@ -7,6 +7,7 @@
 #include "suan/base/error.h"
 #include "suan/base/nearest.h"
 #include "suan/models/lenet.h"
+#include "suan/models/lstm_classifier.h"
 #include "suan/models/mlp.h"
 #include "suan/models/mobilenet.h"
 #include "suan/models/resnet.h"
@@ -88,6 +89,7 @@ const std::vector<Entry>& entries() {
       entry<Resnet>("resnet50", ResnetOptions{.blocks = {3, 4, 6, 3}, .bottleneck = true}),
       entry<Vgg16>("vgg16", Vgg16Options{}),
       entry<MobilenetV2>("mobilenet_v2", MobilenetV2Options{}),
+      entry<LstmClassifier>("lstm", LstmClassifierOptions{}),
   };
   return table;
 }
