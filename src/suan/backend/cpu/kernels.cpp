@@ -7,6 +7,7 @@
 #include "suan/backend/cpu/matmul.h"
 #include "suan/backend/cpu/pool.h"
 #include "suan/backend/cpu/reduce.h"
+#include "suan/backend/cpu/rows.h"
 #include "suan/backend/kernel.h"
 #include "suan/ops/op.h"
 
@@ -45,6 +46,10 @@ constexpr Kernel kTable[] = {
 #undef CONVOLUTION
         {Op::max_pool, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool>},
     {Op::max_pool_gradient, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool_gradient>},
+    {Op::softmax, "cpu_softmax", cpu::softmax_why_not, cpu::make_softmax_call},
+    {Op::log_softmax, "cpu_softmax", cpu::softmax_why_not, cpu::make_softmax_call},
+    {Op::cross_entropy, "cpu_cross_entropy", cpu::cross_entropy_why_not,
+     cpu::make_cross_entropy_call},
     {Op::reorder, "dnnl_reorder", reorder_why_not, make_reorder_call},
 };
 
