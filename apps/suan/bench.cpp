@@ -1,0 +1,217 @@
+// `suan bench train`: the time, memory and share of peak of one training step, for the cases that
+// benchmarks/compare.py also runs in PyTorch. --serve keeps the step warm and answers lines on
+// stdin.
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <optional>
+
+#include "apps/suan/commands.h"
+#include "suan/base/error.h"
+#include "suan/base/random.h"
+#include "suan/models/create.h"
+#include "suan/ops/cross_entropy.h"
+#include "suan/optim/adam.h"
+#include "suan/optim/sgd.h"
+#include "suan/program/program.h"
+#include "suan/target/machine.h"
+#include "suan/tensor/compile.h"
+
+namespace suan::app {
+namespace {
+
+struct Case {
+  std::string_view name;
+  std::string_view model;
+  models::Config config;
+  Shape x, y;
+  int64_t vocabulary;  // inputs are indices below this; 0: inputs are floats
+  int64_t classes;
+  bool momentum;  // SGD with momentum; else AdamW
+};
+const std::vector<Case>& cases() {
+  static const std::vector<Case> all{
+      {"mlp", "mlp", {}, {64, 784}, {64}, 0, 10, false},
+      {"lenet", "lenet", {}, {64, 1, 28, 28}, {64}, 0, 10, false},
+      {"resnet18",
+       "resnet18",
+       {{"stem", "cifar"}, {"classes", "10"}},
+       {64, 3, 32, 32},
+       {64},
+       0,
+       10,
+       true},
+      {"gpt-mini",
+       "gpt",
+       {{"layers", "4"}, {"heads", "4"}, {"width", "128"}, {"context", "64"}, {"vocabulary", "65"}},
+       {12, 64},
+       {12, 64},
+       65,
+       65,
+       false},
+      {"gpt-small",
+       "gpt",
+       {{"layers", "6"},
+        {"heads", "6"},
+        {"width", "384"},
+        {"context", "256"},
+        {"vocabulary", "65"}},
+       {4, 256},
+       {4, 256},
+       65,
+       65,
+       false},
+  };
+  return all;
+}
+
+// A field of /proc/self/status in MB ("VmHWM": the highest resident size so far).
+double status_mb(std::string_view field) {
+  std::ifstream in("/proc/self/status");
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with(field))
+      return std::strtod(line.c_str() + field.size() + 1, nullptr) / 1024;
+  }
+  return 0;
+}
+
+Tensor batch_inputs(const Case& c, Random& random) {
+  if (c.vocabulary) {
+    Array x(DType::i64, c.x);
+    for (int64_t& v : x.span<int64_t>()) v = random.randint(0, c.vocabulary);
+    return Tensor::from(x);
+  }
+  Array x(DType::f32, c.x);
+  for (float& v : x.span<float>()) v = random.normal();
+  return Tensor::from(x);
+}
+
+// One training step, warm: forward, gradient, update, with the batch in memory.
+class Bench {
+ public:
+  Bench(const Case& c, DType precision) : precision_(precision) {
+    Random random(7);
+    x_ = batch_inputs(c, random);
+    Array y(DType::i64, c.y);
+    for (int64_t& v : y.span<int64_t>()) v = random.randint(0, c.classes);
+    y_ = Tensor::from(y);
+    before_mb_ = status_mb("VmRSS");
+    std::ofstream("/proc/self/clear_refs") << "5";  // the high-water mark starts anew
+    model_ = models::create(c.model, c.config);
+    const auto parameters = model_->module().parameters();
+    for (const StatePtr& p : parameters) parameter_count_ += p->type().shape.numel();
+    if (c.momentum) {
+      optimizer_ =
+          std::make_unique<optim::Sgd>(parameters, optim::SgdOptions{.lr = 0.01, .momentum = 0.9});
+    } else {
+      optimizer_ = std::make_unique<optim::AdamW>(parameters, optim::AdamWOptions{.lr = 1e-3});
+    }
+    step_.emplace(
+        [this, parameters](const Tensor& x, const Tensor& y) {
+          const Tensor loss = cross_entropy((*model_)({x}), y);
+          optimizer_->step(grad(loss, parameters));
+          return loss;
+        },
+        CompileOptions{.precision = precision});
+    flops_ = step_->program(x_, y_)->flops();
+  }
+
+  // Milliseconds of each of n steps.
+  std::vector<double> run(int n) {
+    std::vector<double> times;
+    for (int i = 0; i < n; ++i) {
+      const auto start = std::chrono::steady_clock::now();
+      (*step_)(x_, y_);
+      const std::chrono::duration<double, std::milli> elapsed =
+          std::chrono::steady_clock::now() - start;
+      times.push_back(elapsed.count());
+    }
+    return times;
+  }
+  double peak_mb() const { return status_mb("VmHWM") - before_mb_; }
+  double flops() const { return flops_; }
+  int64_t parameter_count() const { return parameter_count_; }
+
+  void serve() {
+    fmt::print("{}\n", json_line({{"ready", true},
+                                  {"parameters", parameter_count_},
+                                  {"flops", flops_},
+                                  {"version", std::string(SUAN_VERSION)}}));
+    std::fflush(stdout);
+    for (std::string line; std::getline(std::cin, line);) {
+      if (line == "peak") {
+        fmt::print("{}\n", json_line({{"gflops", measure_arithmetic(precision_, 0.05)}}));
+      } else if (line.starts_with("go ")) {
+        const auto times = run(std::max(1, std::atoi(line.c_str() + 3)));
+        double total = 0;
+        for (double t : times) total += t;
+        fmt::print("{}\n", json_line({{"ms", total / static_cast<double>(times.size())},
+                                      {"ms_min", *std::min_element(times.begin(), times.end())},
+                                      {"peak_mb", peak_mb()}}));
+      } else {
+        fail("bench", "got '{}', expected `go N` or `peak`", line);
+      }
+      std::fflush(stdout);
+    }
+  }
+
+ private:
+  using StepFunction = std::function<Tensor(const Tensor&, const Tensor&)>;
+  DType precision_;
+  Tensor x_, y_;
+  double before_mb_ = 0, flops_ = 0;
+  int64_t parameter_count_ = 0;
+  std::unique_ptr<models::Model> model_;
+  std::unique_ptr<optim::Optimizer> optimizer_;
+  std::optional<Compiled<StepFunction>> step_;
+};
+
+}  // namespace
+
+int run_bench_train(const BenchTrainOptions& options) {
+  const auto& all = cases();
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const Case& c) { return c.name == options.name; });
+  if (found == all.end()) {
+    fail("bench", "there is no case '{}', expected mlp, lenet, resnet18, gpt-mini or gpt-small",
+         options.name);
+  }
+  const auto precision = parse_dtype(options.precision);
+  if (precision != DType::f32 && precision != DType::bf16) {
+    fail("bench", "precision is '{}', expected f32 or bf16", options.precision);
+  }
+  Bench bench(*found, *precision);
+  bench.run(options.warmup);
+  if (options.serve) {
+    bench.serve();
+    return 0;
+  }
+  auto times = bench.run(options.steps);
+  std::sort(times.begin(), times.end());
+  const double median = times[times.size() / 2];
+  const double share = 100 * bench.flops() / median / 1e6 / peak_gflops(machine_peak(), *precision);
+  fmt::print(
+      "{} {}: {:.3f} ms a step (fastest {:.3f}), {:.1f} GFLOP/s, {:.1f} % of peak, {:.0f} MB\n",
+      found->name, options.precision, median, times[0], bench.flops() / median / 1e6, share,
+      bench.peak_mb());
+  if (options.json) {
+    fmt::print("{}\n", json_line({{"case", std::string(found->name)},
+                                  {"precision", options.precision},
+                                  {"ms_median", median},
+                                  {"ms_min", times[0]},
+                                  {"peak_mb", bench.peak_mb()},
+                                  {"flops", bench.flops()},
+                                  {"parameters", bench.parameter_count()},
+                                  {"percent_of_peak", share}}));
+  }
+  return 0;
+}
+
+}  // namespace suan::app

@@ -1,0 +1,204 @@
+// Loops that do nothing but multiply and add in registers, for each kind of arithmetic, and a copy
+// loop.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/target/machine.h"
+
+#include <immintrin.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <vector>
+
+#include "suan/base/buffer.h"
+#include "suan/base/threads.h"
+
+namespace suan {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+constexpr int kChains = 12;  // independent sums, enough to cover the latency on both ports
+
+// Each loop returns operations done; `sink` keeps the compiler from dropping the work.
+#define SUAN_PEAK_LOOP(NAME, TARGET, VECTOR, START, STEP, PER_STEP, SUM)              \
+  __attribute__((target(TARGET))) double NAME(int64_t rounds, volatile float* sink) { \
+    VECTOR acc[kChains];                                                              \
+    for (auto& a : acc) a = START;                                                    \
+    for (int64_t r = 0; r < rounds; ++r) {                                            \
+      _Pragma("GCC unroll 12") for (int k = 0; k < kChains; ++k) {                    \
+        acc[k] = STEP;                                                                \
+        asm volatile("" : "+v"(acc[k]));                                              \
+      }                                                                               \
+    }                                                                                 \
+    for (int k = 1; k < kChains; ++k) *sink = *sink + SUM;                            \
+    return static_cast<double>(rounds) * kChains * (PER_STEP);                        \
+  }
+
+SUAN_PEAK_LOOP(fma_512, "avx512f", __m512, _mm512_set1_ps(1.0f),
+               _mm512_fmadd_ps(acc[k], _mm512_set1_ps(0.999f), _mm512_set1_ps(0.001f)), 32,
+               _mm512_cvtss_f32(acc[k]))
+SUAN_PEAK_LOOP(fma_256, "avx2,fma", __m256, _mm256_set1_ps(1.0f),
+               _mm256_fmadd_ps(acc[k], _mm256_set1_ps(0.999f), _mm256_set1_ps(0.001f)), 16,
+               _mm256_cvtss_f32(acc[k]))
+SUAN_PEAK_LOOP(mul_add_128, "sse2", __m128, _mm_set1_ps(1.0f),
+               _mm_add_ps(_mm_mul_ps(acc[k], _mm_set1_ps(0.999f)), _mm_set1_ps(0.001f)), 8,
+               _mm_cvtss_f32(acc[k]))
+SUAN_PEAK_LOOP(dot_bf16, "avx512f,avx512bf16", __m512, _mm512_set1_ps(1.0f),
+               _mm512_dpbf16_ps(acc[k], (__m512bh)_mm512_set1_epi16(0x3f80),
+                                (__m512bh)_mm512_set1_epi16(0x3a80)),
+               64, _mm512_cvtss_f32(acc[k]))
+SUAN_PEAK_LOOP(dot_int8, "avx512f,avx512vnni", __m512i, _mm512_set1_epi32(1),
+               _mm512_dpbusd_epi32(acc[k], _mm512_set1_epi8(1), _mm512_set1_epi8(1)), 128,
+               static_cast<float>(_mm512_cvtsi512_si32(acc[k])))
+#undef SUAN_PEAK_LOOP
+
+using PeakLoop = double (*)(int64_t, volatile float*);
+PeakLoop loop_for(DType dtype) {
+  const bool wide = __builtin_cpu_supports("avx512f");
+  if (dtype == DType::bf16 && wide && __builtin_cpu_supports("avx512bf16")) return dot_bf16;
+  if (dtype == DType::i8 && wide && __builtin_cpu_supports("avx512vnni")) return dot_int8;
+  if (wide) return fma_512;
+  const bool fma = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  return fma ? fma_256 : mul_add_128;
+}
+
+double measure_copy() {
+  constexpr size_t kBytes = size_t{256} << 20;
+  const BufferPtr from = Buffer::allocate(kBytes), to = Buffer::allocate(kBytes);
+  double best = 0;
+  for (int i = 0; i < 6; ++i) {
+    const auto start = Clock::now();
+    parallel_for(static_cast<int64_t>(kBytes / 64), 1, [&](int64_t begin, int64_t end) {
+      // The first round touches the pages, later ones only copy.
+      if (i == 0) std::fill(from->as<char>() + begin * 64, from->as<char>() + end * 64, char{1});
+      std::copy(from->as<char>() + begin * 64, from->as<char>() + end * 64,
+                to->as<char>() + begin * 64);
+    });
+    if (i > 0) best = std::max(best, 2.0 * kBytes / seconds_since(start) / 1e9);
+  }
+  return best;
+}
+
+std::string cache_key() { return cpu_model() + " x" + std::to_string(num_threads()); }
+std::filesystem::path cache_file() {
+  const char* xdg = std::getenv("XDG_CACHE_HOME");
+  const char* home = std::getenv("HOME");
+  if (!xdg && !home) return {};
+  return (xdg ? std::filesystem::path(xdg) : std::filesystem::path(home) / ".cache") / "suan" /
+         "machine.txt";
+}
+
+// One line a machine: key, tab, four numbers.
+bool load_cached(MachinePeak& peak) {
+  std::ifstream in(cache_file());
+  for (std::string line; std::getline(in, line);) {
+    const size_t tab = line.find('\t');
+    if (tab == std::string::npos || line.substr(0, tab) != cache_key()) continue;
+    std::istringstream numbers(line.substr(tab + 1));
+    if (numbers >> peak.f32_gflops >> peak.bf16_gflops >> peak.int8_gops >> peak.copy_gbytes) {
+      return peak.f32_gflops > 0;
+    }
+  }
+  return false;
+}
+void save_cached(const MachinePeak& peak) {
+  const auto path = cache_file();
+  std::error_code ignored;  // the cache only saves time
+  std::filesystem::create_directories(path.parent_path(), ignored);
+  std::string others;
+  std::ifstream in(path);
+  for (std::string line; std::getline(in, line);) {
+    if (!line.starts_with(cache_key() + '\t')) others += line + '\n';
+  }
+  in.close();
+  std::ofstream out(path);
+  out << others << cache_key() << '\t' << peak.f32_gflops << ' ' << peak.bf16_gflops << ' '
+      << peak.int8_gops << ' ' << peak.copy_gbytes << '\n';
+}
+
+std::string cpuinfo_field(const std::string& field) {
+  std::ifstream in("/proc/cpuinfo");
+  for (std::string line; std::getline(in, line);) {
+    if (!line.starts_with(field)) continue;
+    const size_t colon = line.find(": ");
+    if (colon != std::string::npos) return line.substr(colon + 2);
+  }
+  return "unknown";
+}
+
+MachinePeak& kept_peak() {
+  static MachinePeak peak;
+  return peak;
+}
+
+}  // namespace
+
+std::string cpu_model() { return cpuinfo_field("model name"); }
+
+std::string isa_flags() {
+  std::istringstream flags(cpuinfo_field("flags"));
+  std::string out;
+  for (std::string flag; flags >> flag;) {
+    const bool vector = flag.starts_with("avx") || flag.starts_with("amx") || flag == "fma" ||
+                        flag == "f16c" || flag == "sse4_2";
+    if (vector) out += (out.empty() ? "" : " ") + flag;
+  }
+  return out;
+}
+
+double measure_arithmetic(DType dtype, double seconds) {
+  const PeakLoop loop = loop_for(dtype);
+  const int threads = num_threads();
+  std::vector<double> done(static_cast<size_t>(threads) * 8);
+  std::vector<float> sinks(static_cast<size_t>(threads) * 16);
+  int64_t rounds = 1 << 14;
+  double best = 0;
+  for (const auto begin = Clock::now(); seconds_since(begin) < seconds;) {
+    const auto start = Clock::now();
+    parallel_for(threads, 1, [&](int64_t first, int64_t last) {
+      for (int64_t t = first; t < last; ++t) {
+        const auto i = static_cast<size_t>(t);
+        done[i * 8] = loop(rounds, &sinks[i * 16]);
+      }
+    });
+    double operations = 0;
+    for (int t = 0; t < threads; ++t) operations += done[static_cast<size_t>(t) * 8];
+    const double elapsed = seconds_since(start);
+    best = std::max(best, operations / elapsed / 1e9);
+    if (elapsed < 0.01) rounds *= 2;
+  }
+  return best;
+}
+
+MachinePeak measure_machine() {
+  constexpr double kSeconds = 0.25;
+  MachinePeak peak;
+  peak.f32_gflops = measure_arithmetic(DType::f32, kSeconds);
+  peak.bf16_gflops = measure_arithmetic(DType::bf16, kSeconds);
+  peak.int8_gops = measure_arithmetic(DType::i8, kSeconds);
+  peak.copy_gbytes = measure_copy();
+  save_cached(peak);
+  kept_peak() = peak;
+  return peak;
+}
+
+const MachinePeak& machine_peak() {
+  MachinePeak& peak = kept_peak();
+  if (peak.f32_gflops == 0 && !load_cached(peak)) measure_machine();
+  return peak;
+}
+
+double peak_gflops(const MachinePeak& peak, DType precision) {
+  if (precision == DType::bf16) return peak.bf16_gflops;
+  return precision == DType::i8 ? peak.int8_gops : peak.f32_gflops;
+}
+
+}  // namespace suan

@@ -1,0 +1,34 @@
+// Machine: what this computer can do at best, measured, so that every speed can be told as a share
+// of it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <string>
+
+#include "suan/base/dtype.h"
+
+namespace suan {
+
+// Highest rates measured with all threads that a run may use. A multiply-add counts as two
+// operations.
+struct MachinePeak {
+  double f32_gflops = 0;  // multiply-adds in registers
+  double bf16_gflops =
+      0;  // bf16 dot products accumulated in f32; the f32 rate where there are none
+  double int8_gops =
+      0;  // u8 x i8 dot products accumulated in i32; the f32 rate where there are none
+  double copy_gbytes = 0;  // a copy far beyond the caches, bytes read plus bytes written
+};
+
+std::string cpu_model();  // "AMD EPYC ..."
+std::string isa_flags();  // "avx2 avx512f avx512_bf16 ..."
+// Measures now (under a second a figure) and keeps the result for machine_peak().
+MachinePeak measure_machine();
+// The figures for this processor and thread count from the cache file
+// ($XDG_CACHE_HOME/suan/machine.txt), measured first where they are missing.
+const MachinePeak& machine_peak();
+double peak_gflops(const MachinePeak& peak, DType precision);
+
+// One measurement of the arithmetic rate, `seconds` long, in GFLOP/s (Gop/s for i8).
+double measure_arithmetic(DType dtype, double seconds);
+
+}  // namespace suan
