@@ -95,7 +95,15 @@ void uniform(const StatePtr& state, double low, double high) {
 
 void normal(const StatePtr& state, double mean, double std) {
   Random random = next_random();
-  fill(state, [&] { return mean + std * random.normal(); });
+  bool spare = false;
+  std::pair<float, float> pair;
+  fill(state, [&] {  // both values of each pair: twice as fast as Random::normal
+    spare = !spare;
+    if (!spare) return mean + std * pair.second;
+    const uint32_t a = random.word();
+    pair = to_normals(a, random.word());
+    return mean + std * pair.first;
+  });
 }
 
 void trunc_normal(const StatePtr& state, double mean, double std, double low, double high) {

@@ -11,7 +11,7 @@
 #include "suan/ops/leaf.h"
 #include "suan/ops/matmul.h"
 #include "suan/ops/shape_ops.h"
-#include "suan/ops/slice.h"
+#include "suan/ops/split.h"
 
 namespace suan::nn {
 namespace {

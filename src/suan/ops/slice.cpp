@@ -2,8 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/ops/slice.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "suan/base/error.h"
@@ -152,22 +150,6 @@ Tensor flip(const Tensor& x, std::vector<int64_t> axes) {
   }
   const std::vector<int64_t> starts(axes.size(), INT64_MAX), ends(axes.size(), INT64_MIN);
   return slice(x, starts, ends, axes, std::vector<int64_t>(axes.size(), -1));
-}
-
-std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, int64_t axis) {
-  const int a = normalize_axis(axis, x.rank(), "split");
-  std::vector<Tensor> parts;
-  int64_t at = 0;
-  for (int64_t size : sizes) {
-    if (size < 0 || size > x.shape()[a] - at) break;
-    parts.push_back(narrow(x, a, at, at + size));
-    at += size;
-  }
-  if (parts.size() != sizes.size() || at != x.shape()[a]) {
-    fail("split", "sizes [{}] do not add up to axis {} of {}", fmt::join(sizes, ", "), axis,
-         to_string(x.shape()));
-  }
-  return parts;
 }
 
 }  // namespace suan

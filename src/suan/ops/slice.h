@@ -1,4 +1,4 @@
-// Parts of a tensor: slice, its adjoint, and what is made of them (flip, split, take).
+// Parts of a tensor: slice, its adjoint, and what is made of them (flip, take).
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include "suan/graph/op_def.h"
@@ -39,8 +39,6 @@ Tensor narrow(const Tensor& x, int64_t axis, int64_t start, int64_t end);
 Tensor take(const Tensor& x, int64_t axis, int64_t index);
 // The order of elements along these axes (all when empty) turned round.
 Tensor flip(const Tensor& x, std::vector<int64_t> axes = {});
-// Consecutive parts of the given sizes along one axis. Throws Error unless they add up.
-std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, int64_t axis = 0);
 // x's elements at positions start + i step of a tensor of zeros: the adjoint of slice.
 Tensor place(const Tensor& x, PlaceAttrs attrs);
 
