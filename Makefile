@@ -3,7 +3,7 @@
 .PHONY: demo build test test-peers test-tsan slow-test check format clean deps deps-check
 
 demo: build
-	@if [ -x build/release/bin/suan ]; then build/release/bin/suan --help; fi
+	@build/release/bin/suan devices
 
 build: deps
 	@tools/build release suan_cli

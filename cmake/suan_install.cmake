@@ -3,9 +3,7 @@
 include(CMakePackageConfigHelpers)
 set(config_folder ${CMAKE_INSTALL_LIBDIR}/cmake/suan)
 install(TARGETS suan EXPORT suanTargets)
-if(cli_sources)
-  install(TARGETS suan_cli)
-endif()
+install(TARGETS suan_cli)
 install(DIRECTORY src/suan DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING
   PATTERN internal EXCLUDE PATTERN *.h PATTERN *.inc PATTERN *.table)
 install(EXPORT suanTargets NAMESPACE suan:: DESTINATION ${config_folder})

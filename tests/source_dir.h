@@ -1,5 +1,5 @@
-// Where the source tree lies, for tests that read files of it. A function, not a compile definition:
-// so a compiler cache can serve many checkouts.
+// Where the source tree lies, for tests that read files of it. A function, not a compile
+// definition: so a compiler cache can serve many checkouts.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <string>

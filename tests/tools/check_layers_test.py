@@ -54,7 +54,7 @@ class CheckLayers(unittest.TestCase):
             "src/suan/nn/linear.cpp": '#include "suan/ops/a.h"\n#include "suan/data/b.h"\n#include <vector>\n',
             "src/suan/data/b.h": '#include "suan/nn/linear.h"\n',
             "src/suan/suan.h": '#include "suan/nn/linear.h"\n',
-            "apps/suan/main.cpp": '#include <CLI/CLI.hpp>\n#include "suan/suan.h"\n',
+            "apps/suan/main.cpp": '#include <CLI/CLI.hpp>\n#include "suan/suan.h"\n#include "apps/suan/a.h"\n',
             "tests/nn/linear_test.cpp": '#include <gtest/gtest.h>\n#include "tests/near.h"\n',
         })
 
@@ -64,6 +64,10 @@ class CheckLayers(unittest.TestCase):
     def test_rejects_a_folder_that_is_not_in_the_table(self):
         self.rejects("src/suan/ops/a.h", '#include "suan/odd/b.h"\n', "odd/ is not in the table")
         self.rejects("src/suan/odd/a.h", '#include "suan/base/b.h"\n', "odd/ is not in the table")
+
+    def test_rejects_an_include_of_tests_or_apps_in_the_library(self):
+        self.rejects("src/suan/ops/a.h", '#include "apps/suan/a.h"\n', "src/ may not include apps/suan/a.h")
+        self.rejects("examples/a.cpp", '#include "tests/near.h"\n', "examples/ may not include tests/near.h")
 
     def test_rejects_the_umbrella_header_inside_the_library(self):
         self.rejects("src/suan/ops/a.h", '#include "suan/suan.h"\n', "includes every part")
