@@ -55,7 +55,6 @@ const OpCases& cases_slice() {
                [](const Tensors& x) { return flip(x[0]); },
                {.expected = {4, 3, 2, 1}}},
               {"flip one", {real({2, 3})}, [](const Tensors& x) { return flip(x[0], {1}); }},
-              {"split", {real({3, 5})}, [](const Tensors& x) { return split(x[0], {2, 0, 3}, 1); }},
           },
       .bad = {{[] { slice(zeros({4}), {0}, {1, 2}); },
                "slice: got 1 starts, 2 ends, 1 axes and 1 steps, expected as many of each"},
@@ -69,9 +68,7 @@ const OpCases& cases_slice() {
               {[] { make(*find_op("slice"), {zeros({4})}, SliceAttrs{{1}, {3}, {}}); },
                "slice: got 1 starts, 1 sizes and 0 steps for shape [4]"},
               {[] { take(zeros({2, 3}), 1, 3); },
-               "take: index 3 is out of range for axis 1 of [2, 3]"},
-              {[] { split(zeros({2, 3}), {1, 1}, 1); },
-               "split: sizes [1, 1] do not add up to axis 1 of [2, 3]"}},
+               "take: index 3 is out of range for axis 1 of [2, 3]"}},
   };
   return cases;
 }
