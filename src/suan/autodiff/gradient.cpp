@@ -15,11 +15,13 @@
 namespace suan {
 namespace {
 
+std::vector<Tensor> gradient_by_decomposition(const GradContext& c);
+
 class ReverseWalk {
  public:
-  ReverseWalk(const Tensor& loss, std::span<const Tensor> wrt) {
+  ReverseWalk(std::vector<Tensor> roots, std::span<const Tensor> wrt) {
     Graph graph;
-    graph.outputs = {loss};
+    graph.outputs = std::move(roots);
     nodes_ = graph.nodes();
     for (const Tensor& x : wrt) active_.insert(&x.node());
     for (const NodePtr& node : nodes_) {
@@ -40,12 +42,10 @@ class ReverseWalk {
     for (auto it = nodes_.rbegin(); it != nodes_.rend(); ++it) step(*it);
   }
 
+  // The gradient that has arrived at x; undefined where there is none.
   Tensor result(const Tensor& x) const {
     const auto it = grads_.find(&x.node());
-    if (it == grads_.end() || !it->second[static_cast<size_t>(x.output())]) {
-      return zeros(x.shape(), x.dtype());
-    }
-    return it->second[static_cast<size_t>(x.output())];
+    return it == grads_.end() ? Tensor() : it->second[static_cast<size_t>(x.output())];
   }
 
  private:
@@ -59,11 +59,13 @@ class ReverseWalk {
       any = any || needs.back();
     }
     if (!any) return;
-    if (!node->op->gradient) {
+    if (!node->op->gradient && !node->op->decompose) {
       fail(node->op->name, "has no gradient rule, and the loss depends on a parameter through it");
     }
     const std::vector<Tensor> grads = found->second;  // the map may grow below
-    const auto inputs = node->op->gradient(GradContext{node, grads, needs});
+    const GradContext context{node, grads, needs};
+    const auto inputs =
+        node->op->gradient ? node->op->gradient(context) : gradient_by_decomposition(context);
     for (size_t i = 0; i < inputs.size(); ++i) {
       if (inputs[i] && needs[i]) accumulate(node->inputs[i], inputs[i]);
     }
@@ -73,6 +75,59 @@ class ReverseWalk {
   std::unordered_set<const Node*> active_;  // nodes that depend on some x
   std::unordered_map<const Node*, std::vector<Tensor>> grads_;
 };
+
+// Values as inputs of a graph of its own, so that a walk ends at them.
+class StandIns {
+ public:
+  Tensor operator()(const Tensor& value) {
+    if (!value) return {};
+    values_.push_back(value);
+    graph_.inputs.push_back(make_input(value.type(), ""));
+    return graph_.inputs.back();
+  }
+  // `results`, made from stand-ins, made from the values instead.
+  std::vector<Tensor> put_back(std::vector<Tensor> results) {
+    ValueMap map;
+    std::vector<size_t> defined;
+    for (size_t i = 0; i < results.size(); ++i) {
+      if (!results[i]) continue;
+      defined.push_back(i);
+      graph_.outputs.push_back(results[i]);
+    }
+    for (size_t i = 0; i < values_.size(); ++i) map.set(graph_.inputs[i], values_[i]);
+    const Graph graph =
+        rewrite(graph_, [&](const NodePtr& node, const auto&) -> std::vector<Tensor> {
+          const Tensor* value = map.find({node, 0});
+          return value ? std::vector<Tensor>{*value} : std::vector<Tensor>();
+        });
+    for (size_t k = 0; k < defined.size(); ++k) results[defined[k]] = graph.outputs[k];
+    return results;
+  }
+
+ private:
+  Graph graph_;
+  std::vector<Tensor> values_;
+};
+
+// The gradient rule of an op that declares none: that of the simpler ops it is made of.
+std::vector<Tensor> gradient_by_decomposition(const GradContext& c) {
+  StandIns stand_in;
+  std::vector<Tensor> inputs, wanted, results;
+  for (size_t i = 0; i < c.node->inputs.size(); ++i) {
+    inputs.push_back(stand_in(c.node->inputs[i]));
+    if (c.needs[i]) wanted.push_back(inputs.back());
+  }
+  const auto outputs = c.node->op->decompose(with_inputs(*c.node, inputs));
+  ReverseWalk walk(outputs, wanted);
+  for (size_t i = 0; i < c.grads.size(); ++i) {
+    if (c.grads[i]) walk.accumulate(outputs[i], stand_in(c.grads[i]));
+  }
+  walk.run();
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    results.push_back(c.needs[i] ? walk.result(inputs[i]) : Tensor());
+  }
+  return stand_in.put_back(std::move(results));
+}
 
 }  // namespace
 
@@ -84,11 +139,14 @@ std::vector<Tensor> gradients(const Tensor& loss, std::span<const Tensor> wrt, c
     fail("grad", "the seed is {}, expected {}", to_string(seed.type()), to_string(loss.type()));
   }
   const PauseTracking pause;
-  ReverseWalk walk(loss, wrt);
+  ReverseWalk walk({loss}, wrt);
   walk.accumulate(loss, seed ? seed : ones(loss.shape(), loss.dtype()));
   walk.run();
   std::vector<Tensor> out;
-  for (const Tensor& x : wrt) out.push_back(walk.result(x));
+  for (const Tensor& x : wrt) {
+    const Tensor g = walk.result(x);
+    out.push_back(g ? g : zeros(x.shape(), x.dtype()));
+  }
   return out;
 }
 

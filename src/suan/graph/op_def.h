@@ -79,7 +79,8 @@ struct OpDef {
   const AttrsType* attrs = nullptr;
   // Checks all that a user can get wrong and returns the output types.
   std::vector<Type> (*infer)(const InferContext&);
-  std::vector<Tensor> (*gradient)(const GradContext&) = nullptr;  // null: not differentiable
+  // Null: the gradient is that of the decomposition; with no decomposition either, there is none.
+  std::vector<Tensor> (*gradient)(const GradContext&) = nullptr;
   // The same outputs from simpler ops; null: a primitive.
   std::vector<Tensor> (*decompose)(const NodePtr&) = nullptr;
   const ElementwiseRow* row = nullptr;  // of elementwise ops: the formula, for every backend

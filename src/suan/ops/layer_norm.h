@@ -1,0 +1,37 @@
+// Layer normalization and its kin: RMS, group and instance normalization.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "suan/graph/op_def.h"
+
+namespace suan {
+
+struct LayerNormAttrs {
+  int64_t axes = 1;       // how many of the last axes are normalized together
+  double epsilon = 1e-5;  // added to the variance, or to the mean square; positive
+  bool operator==(const LayerNormAttrs&) const = default;
+  static constexpr auto fields() {
+    return std::tuple{Field{"axes", &LayerNormAttrs::axes},
+                      Field{"epsilon", &LayerNormAttrs::epsilon}};
+  }
+};
+
+// y = (x - mean) / sqrt(variance + epsilon) scale + shift over the last axes of x, with their mean
+// and their (biased) variance. scale and shift have the shape of these axes; either may be
+// undefined. Throws Error when shapes do not fit or x is not a float. Ba, Kiros and Hinton, "Layer
+// normalization", 2016.
+Tensor layer_norm(const Tensor& x, const Tensor& scale = {}, const Tensor& shift = {},
+                  LayerNormAttrs attrs = {});
+// y = x / sqrt(mean(x^2) + epsilon) scale over the last axes of x. Zhang and Sennrich, "Root mean
+// square layer normalization", NeurIPS 2019.
+Tensor rms_norm(const Tensor& x, const Tensor& scale = {}, LayerNormAttrs attrs = {});
+// Each sample's channels in `groups` equal parts, each normalized over its channels and all spatial
+// axes, then y = z scale + shift by channel. x [n, c, ...], scale and shift [c] or undefined.
+// Throws Error when groups does not divide c. Wu and He, "Group normalization", ECCV 2018.
+Tensor group_norm(const Tensor& x, int64_t groups, const Tensor& scale = {},
+                  const Tensor& shift = {}, double epsilon = 1e-5);
+// group_norm with one channel to a group. Ulyanov, Vedaldi and Lempitsky, "Instance normalization",
+// 2016.
+Tensor instance_norm(const Tensor& x, const Tensor& scale = {}, const Tensor& shift = {},
+                     double epsilon = 1e-5);
+
+}  // namespace suan
