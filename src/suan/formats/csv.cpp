@@ -146,6 +146,7 @@ CsvTable parse_csv(std::string_view text, std::string_view where, const CsvOptio
   CsvReader reader(text, where, options.separator);
   if (!reader.next()) bad_file(where, "holds no rows");
   std::vector<std::string> names;
+  names.reserve(reader.fields().size());
   for (size_t i = 0; i < reader.fields().size(); ++i) {
     names.push_back(options.header ? std::string(reader.fields()[i]) : std::to_string(i));
   }

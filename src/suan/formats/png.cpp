@@ -104,6 +104,7 @@ bool write_pixels(Writer& writer) {
 
 std::vector<uint8_t*> row_pointers(uint8_t* pixels, const ImageSize& size) {
   std::vector<uint8_t*> rows;
+  rows.reserve(static_cast<size_t>(size.height));
   for (int64_t y = 0; y < size.height; ++y) rows.push_back(pixels + y * size.width * size.channels);
   return rows;
 }

@@ -61,6 +61,7 @@ CharVocabulary CharVocabulary::of(std::string_view text) {
     if (seen.find(c) == seen.end()) seen.emplace(c, true);
   });
   std::vector<std::string> characters;
+  characters.reserve(seen.size());
   for (const auto& [c, _] : seen) characters.push_back(c);
   return CharVocabulary(std::move(characters));
 }
