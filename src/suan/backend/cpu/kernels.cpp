@@ -1,5 +1,6 @@
 // The table of CPU kernels, best first for each op. What none of them takes goes to the reference
 // loops. SPDX-License-Identifier: Apache-2.0
+#include "suan/backend/cpu/batch_norm.h"
 #include "suan/backend/cpu/conv.h"
 #include "suan/backend/cpu/dnnl.h"
 #include "suan/backend/cpu/fused.h"
@@ -46,6 +47,9 @@ constexpr Kernel kTable[] = {
 #undef CONVOLUTION
         {Op::max_pool, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool>},
     {Op::max_pool_gradient, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool_gradient>},
+    {Op::batch_norm, "dnnl_batch_norm", cpu::batch_norm_why_not, cpu::make_batch_norm_call},
+    {Op::batch_norm_gradient, "dnnl_batch_norm", cpu::batch_norm_why_not,
+     cpu::make_batch_norm_gradient_call},
     {Op::softmax, "cpu_softmax", cpu::softmax_why_not, cpu::make_softmax_call},
     {Op::log_softmax, "cpu_softmax", cpu::softmax_why_not, cpu::make_softmax_call},
     {Op::cross_entropy, "cpu_cross_entropy", cpu::cross_entropy_why_not,

@@ -65,6 +65,10 @@ void choose_layouts(const Node& node, NodeLayouts& layouts) {
     if (node.inputs[0].dtype() != DType::f32 || node.inputs[0].rank() != 4) return;
     data({0}, true);
     if (is(node, Op::max_pool_gradient)) data({1}, false);
+  } else if (is(node, Op::batch_norm) || is(node, Op::batch_norm_gradient)) {
+    if (!float_data) return;
+    data({0}, true);
+    if (is(node, Op::batch_norm_gradient)) data({1}, false);
   } else if (is(node, Op::sum) || is(node, Op::max)) {
     if (layouts.current[0] != Layout::plain && reduces_all_space(node)) {
       layouts.inputs[0] = layouts.current[0];
