@@ -70,23 +70,6 @@ PeakLoop loop_for(DType dtype) {
   return fma ? fma_256 : mul_add_128;
 }
 
-double measure_copy() {
-  constexpr size_t kBytes = size_t{256} << 20;
-  const BufferPtr from = Buffer::allocate(kBytes), to = Buffer::allocate(kBytes);
-  double best = 0;
-  for (int i = 0; i < 6; ++i) {
-    const auto start = Clock::now();
-    parallel_for(static_cast<int64_t>(kBytes / 64), 1, [&](int64_t begin, int64_t end) {
-      // The first round touches the pages, later ones only copy.
-      if (i == 0) std::fill(from->as<char>() + begin * 64, from->as<char>() + end * 64, char{1});
-      std::copy(from->as<char>() + begin * 64, from->as<char>() + end * 64,
-                to->as<char>() + begin * 64);
-    });
-    if (i > 0) best = std::max(best, 2.0 * kBytes / seconds_since(start) / 1e9);
-  }
-  return best;
-}
-
 std::string cache_key() { return cpu_model() + " x" + std::to_string(num_threads()); }
 std::filesystem::path cache_file() {
   const char* xdg = std::getenv("XDG_CACHE_HOME");
@@ -174,6 +157,22 @@ double measure_arithmetic(DType dtype, double seconds) {
     const double elapsed = seconds_since(start);
     best = std::max(best, operations / elapsed / 1e9);
     if (elapsed < 0.01) rounds *= 2;
+  }
+  return best;
+}
+
+double measure_copy(size_t bytes) {
+  const BufferPtr from = Buffer::allocate(bytes), to = Buffer::allocate(bytes);
+  double best = 0;
+  for (int i = 0; i < 6; ++i) {
+    const auto start = Clock::now();
+    parallel_for(static_cast<int64_t>(bytes / 64), 1, [&](int64_t begin, int64_t end) {
+      // The first round touches the pages, later ones only copy.
+      if (i == 0) std::fill(from->as<char>() + begin * 64, from->as<char>() + end * 64, char{1});
+      std::copy(from->as<char>() + begin * 64, from->as<char>() + end * 64,
+                to->as<char>() + begin * 64);
+    });
+    if (i > 0) best = std::max(best, 2.0 * static_cast<double>(bytes) / seconds_since(start) / 1e9);
   }
   return best;
 }

@@ -1,0 +1,207 @@
+#!/usr/bin/env python3
+# Compares Suan with PyTorch on one machine, side by side: a number here is a ratio of two times taken seconds apart.
+# SPDX-License-Identifier: Apache-2.0
+"""Benchmarks against PyTorch.
+
+  compare.py train [--case NAME]... [--precision f32|bf16]... [--json FILE]
+  compare.py report FILE... [--output docs/benchmarks.md]
+
+A case is trained by warm workers that take turns: one of `suan bench train --serve` and one of torch_worker.py for
+each variant of PyTorch worth trying. After some rounds the slow variants leave; the rest and Suan then
+alternate. The peer is the variant with the lowest median; its memory is the lowest of all variants.
+
+Protocol of a worker: it builds the model, warms up and prints one line of JSON with "ready": true, "parameters" and
+"version", and from Suan also "flops" (counted, of one step). Then it answers each line of its input with one
+line of JSON:
+  go N   runs N steps           {"ms": mean of a step, "ms_min": the fastest, "peak_mb": peak memory until now}
+  peak   measures the machine   {"gflops": arithmetic in registers, same threads and precision}   (Suan only)
+  (end)  the worker leaves
+Memory is peak RSS minus RSS just before the model is built, the input batch already in memory.
+"""
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import tempfile
+
+import report
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PYTHON = ROOT / "build/bench-venv/bin/python"
+CASES = ("mlp", "lenet", "resnet18", "gpt-mini", "gpt-small")
+IMAGE_CASES = ("lenet", "resnet18")
+BURST_MS = 300
+SCREEN_ROUNDS = 3
+FINALISTS = 3
+
+
+class Worker:
+    """A process that keeps one engine's training step warm."""
+
+    def __init__(self, name, command, threads):
+        self.name, self.times, self.steps = name, [], 1
+        self.errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+        self.process = subprocess.Popen([str(c) for c in command], text=True, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=self.errors,
+                                        env=dict(os.environ, OMP_NUM_THREADS=str(threads)))
+        self.ready = self.read()
+        self.peak_mb = 0
+        if self.ready:
+            self.go()
+            self.steps = max(1, min(2000, round(BURST_MS / self.times[0])))
+            self.times.clear()
+
+    def read(self):
+        for line in self.process.stdout:
+            if line.startswith("{"):
+                return json.loads(line)
+        self.errors.seek(0)
+        self.error = (self.errors.read().strip().splitlines() or ["no output"])[-1]
+        return None
+
+    def ask(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        reply = self.read()
+        if reply is None:
+            raise SystemExit(f"compare: {self.name} stopped: {self.error}")
+        return reply
+
+    def go(self):
+        reply = self.ask(f"go {self.steps}")
+        self.times.append(reply["ms"])
+        self.peak_mb = reply["peak_mb"]
+
+    def close(self):
+        self.process.communicate()
+
+
+def variants(case, precision):
+    layouts = ("", "+nhwc") if case in IMAGE_CASES else ("",)
+    weights = ("", "+pure") if precision == "bf16" else ("",)
+    modes = ("eager", "compile", "compile+cpp", "compile+cpp+opt", "compile+tune")
+    return [mode + layout + weight for mode in modes for layout in layouts for weight in weights]
+
+
+def start_peers(case, precision, threads):
+    peers = []
+    for variant in variants(case, precision):
+        script = ROOT / "benchmarks/torch_worker.py"
+        worker = Worker(variant, [PYTHON, script, case, precision, variant, threads], threads)
+        if worker.ready:
+            peers.append(worker)
+        else:
+            print(f"  PyTorch {variant} left out: {worker.error[:100]}", flush=True)
+    if not peers:
+        raise SystemExit(f"compare: no variant of PyTorch ran {case} {precision}")
+    return peers
+
+
+def screen(peers):
+    """Lets all variants run a little and keeps the fastest ones."""
+    for _ in range(SCREEN_ROUNDS):
+        for peer in peers:
+            peer.go()
+    peers.sort(key=lambda peer: min(peer.times))
+    for peer in peers[FINALISTS:]:
+        peer.close()
+    finalists = peers[:FINALISTS]
+    for peer in finalists:
+        peer.times.clear()
+    return finalists
+
+
+def compare(case, precision, options):
+    suan = Worker("suan", [options.suan, "bench", "train", "--case", case, "--precision", precision,
+                           "--threads", options.threads, "--serve"], options.threads)
+    if not suan.ready:
+        raise SystemExit(f"compare: suan cannot run {case} {precision}: {suan.error}")
+    peers = start_peers(case, precision, options.threads)
+    if suan.ready["parameters"] != peers[0].ready["parameters"]:
+        raise SystemExit(f"compare: {case} has {suan.ready['parameters']} parameters in Suan and "
+                         f"{peers[0].ready['parameters']} in PyTorch")
+    everyone = list(peers)
+    finalists = screen(peers)
+    shares = []
+    for _ in range(options.alternations):
+        suan.go()
+        gflops = suan.ready["flops"] / suan.times[-1] / 1e6
+        shares.append(100 * gflops / suan.ask("peak")["gflops"])
+        for peer in finalists:
+            peer.go()
+    for worker in [suan, *finalists]:
+        worker.close()
+    best = min(finalists, key=lambda peer: statistics.median(peer.times))
+    suan_ms, peer_ms = statistics.median(suan.times), statistics.median(best.times)
+    return {
+        "case": case, "precision": precision, "suan_ms": round(suan_ms, 4),
+        "peer": f"PyTorch {best.ready['version']} {best.name}", "peer_ms": round(peer_ms, 4),
+        "ratio": round(suan_ms / peer_ms, 4), "suan_peak_mb": round(suan.peak_mb, 1),
+        "peer_peak_mb": round(min(peer.peak_mb for peer in everyone), 1),
+        "percent_of_peak": round(statistics.median(shares), 1),
+        "suan_ms_min": round(min(suan.times), 4), "peer_ms_min": round(min(best.times), 4),
+        "alternations": options.alternations, "threads": options.threads, "flops": suan.ready["flops"],
+        "parameters": suan.ready["parameters"], "suan": suan.ready["version"], **machine()}
+
+
+def machine():
+    with open("/proc/cpuinfo", encoding="ascii") as f:
+        models = [line.split(":", 1)[1].strip() for line in f if line.startswith("model name")]
+    return {"date": datetime.date.today().isoformat(), "machine": f"{models[0]}, {len(models)} cores",
+            "system": f"Linux {platform.release().split('-')[0]}"}
+
+
+def write_json(path, results):
+    beside = path + ".part"
+    with open(beside, "w", encoding="utf-8") as f:
+        json.dump(results, f, indent=1)
+        f.write("\n")
+    os.replace(beside, path)
+
+
+def train(options):
+    if not PYTHON.exists():
+        subprocess.run([ROOT / "benchmarks/setup"], check=True)
+    results = []
+    print(report.HEAD, flush=True)
+    for case in options.case or CASES:
+        for precision in options.precision or ("f32", "bf16"):
+            results.append(compare(case, precision, options))
+            print(report.row(results[-1]), flush=True)
+            if options.json:
+                write_json(options.json, results)
+
+
+def at_least(least):
+    def parse(text):
+        if int(text) < least:
+            raise argparse.ArgumentTypeError(f"got {text}, expected {least} or more")
+        return int(text)
+    return parse
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("train", help="time and memory of a training step")
+    command.add_argument("--case", action="append", choices=CASES)
+    command.add_argument("--precision", action="append", choices=("f32", "bf16"))
+    command.add_argument("--json", metavar="FILE")
+    command.add_argument("--alternations", type=at_least(1), default=9)
+    command.add_argument("--threads", type=at_least(1), default=min(2, len(os.sched_getaffinity(0))))
+    command.add_argument("--suan", default=ROOT / "build/release/bin/suan", help=argparse.SUPPRESS)
+    command.set_defaults(run=train)
+    command = commands.add_parser("report", help="the page of measured numbers")
+    command.add_argument("files", nargs="+", metavar="FILE")
+    command.add_argument("--output", metavar="FILE", help="default: standard output")
+    command.set_defaults(run=report.write)
+    options = parser.parse_args()
+    options.run(options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+# The tables of the benchmarks: lines for the terminal, and docs/benchmarks.md from the JSON files the scripts wrote.
+# SPDX-License-Identifier: Apache-2.0
+import json
+import sys
+
+HEAD = (f"{'case':10} {'':4} {'Suan ms':>10} {'PyTorch ms':>10} {'ratio':>6} {'MB':>7} {'MB':>7} {'ratio':>6} "
+        f"{'% of peak':>9}  PyTorch's best variant")
+
+INTRO = """# Benchmarks
+
+This page is written by `benchmarks/compare.py report` from what the scripts in `benchmarks/` measured; nothing in it is
+estimated. Times of two engines are taken in turns on the same cores, so a ratio holds even where the absolute numbers drift.
+"""
+
+TRAIN = """## A step of training
+
+A step is forward, backward and optimizer (AdamW; resnet18: SGD with momentum), with the input in memory. Time is the median of
+the alternations. PyTorch is the fastest of eager, `channels_last` and `torch.compile` with its options, and for bf16 of
+autocast and bf16 parameters; its memory is the lowest of all of these. Ratios are Suan ÷ PyTorch: lower is better. Memory is
+peak RSS minus RSS just before the model is built. The share of the peak is counted FLOPs per second against an FMA loop in
+registers, measured in the same rounds.
+
+    python3 benchmarks/compare.py train --json build/train.json
+"""
+
+KERNELS = """## Kernels
+
+Shares of what the machine can do: arithmetic in registers for products and convolutions, a copy of the same arrays for the chain.
+
+    build/release/benchmarks/kernels_bench --json build/kernels.json
+"""
+
+PARITY = """## Same losses as PyTorch
+
+Both engines start from the same weights and see the same batches, with plain SGD in f32 and no augmentation.
+
+    build/bench-venv/bin/python benchmarks/parity.py --json build/parity.json
+"""
+
+
+def row(r):
+    return (f"{r['case']:10} {r['precision']:4} {r['suan_ms']:10.3f} {r['peer_ms']:10.3f} {r['ratio']:6.2f} "
+            f"{r['suan_peak_mb']:7.0f} {r['peer_peak_mb']:7.0f} {memory_ratio(r)} {r['percent_of_peak']:9.1f}  {r['peer']}")
+
+
+def memory_ratio(r):
+    return f"{r['suan_peak_mb'] / r['peer_peak_mb']:6.2f}" if r["peer_peak_mb"] > 0 else "     -"
+
+
+def table(heads, rows):
+    yield "| " + " | ".join(heads) + " |"
+    yield "|" + "|".join("---" if i == 0 else "---:" for i in range(len(heads))) + "|"
+    for cells in rows:
+        yield "| " + " | ".join(str(cell) for cell in cells) + " |"
+    yield ""
+
+
+def train_table(results):
+    heads = ("case", "precision", "Suan ms", "PyTorch ms", "time ratio", "Suan MB", "PyTorch MB", "memory ratio",
+             "% of peak", "PyTorch's best")
+    return table(heads, ((r["case"], r["precision"], f"{r['suan_ms']:.3f}", f"{r['peer_ms']:.3f}", f"**{r['ratio']:.2f}**",
+                          f"{r['suan_peak_mb']:.0f}", f"{r['peer_peak_mb']:.0f}", memory_ratio(r).strip(),
+                          f"{r['percent_of_peak']:.0f}", r["peer"].split()[-1]) for r in results))
+
+
+def kernel_table(results):
+    return table(("kernel", "rate", "limit", "share"),
+                 ((r["kernel"], f"{r['rate']:.0f} {r['unit']}", f"{r['limit']:.0f} {r['unit']}",
+                   f"**{r['percent']:.0f} %**") for r in results))
+
+
+def parity_table(results):
+    return table(("case", "steps", "largest difference in the first 20 losses", "difference of the means"),
+                 ((r["parity"], r["steps"], f"{r['first_20']:.1e}", f"{100 * r['mean']:.3f} %") for r in results))
+
+
+SECTIONS = (("case", TRAIN, train_table), ("kernel", KERNELS, kernel_table), ("parity", PARITY, parity_table))
+
+
+def conditions(results):
+    """One line for each set of results taken under the same conditions."""
+    lines = []
+    for r in results:
+        parts = [f"{r['date']}: {r['machine']}", r["system"], f"{r['threads']} threads", f"Suan {r['suan']}"]
+        if "peer" in r:
+            parts.append(" ".join(r["peer"].split()[:2]))
+        lines.append("Measured " + ", ".join(parts) + ".")
+    return sorted(set(lines))
+
+
+def page(results):
+    lines = [INTRO]
+    for key, text, make in SECTIONS:
+        chosen = [r for r in results if key in r]
+        if chosen:
+            lines += [text, *make(chosen), *conditions(chosen), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def write(options):
+    results = []
+    for path in options.files:
+        with open(path, encoding="utf-8") as f:
+            results += json.load(f)
+    if options.output:
+        with open(options.output, "w", encoding="utf-8") as f:
+            f.write(page(results))
+    else:
+        sys.stdout.write(page(results))
