@@ -10,5 +10,8 @@ namespace suan {
 // counter (i / 4, key[1]) and key key[0], times 2^-24. key: i64[2] = {seed, stream}; two calls need
 // two streams. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 Tensor random_uniform(const Tensor& key, const Shape& shape);
+// Numbers of N(0, 1): elements 2 i and 2 i + 1 are the cosine and sine of Box and Muller's pair for
+// the uniform numbers 2 i and 2 i + 1 of this key.
+Tensor random_normal(const Tensor& key, const Shape& shape);
 
 }  // namespace suan

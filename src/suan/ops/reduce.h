@@ -19,6 +19,10 @@ struct ReduceAttrs {
 Tensor sum(const Tensor& x, std::vector<int64_t> axes = {}, bool keep = false);
 // Largest element; NaN wins. Ties share the gradient evenly.
 Tensor max(const Tensor& x, std::vector<int64_t> axes = {}, bool keep = false);
+// Smallest element; NaN wins. Ties share the gradient evenly.
+Tensor min(const Tensor& x, std::vector<int64_t> axes = {}, bool keep = false);
+// Product; of integers in i64. The gradient is right where elements are 0.
+Tensor prod(const Tensor& x, std::vector<int64_t> axes = {}, bool keep = false);
 // Arithmetic mean; of integers in f32.
 Tensor mean(const Tensor& x, std::vector<int64_t> axes = {}, bool keep = false);
 

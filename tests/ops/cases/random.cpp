@@ -19,6 +19,19 @@ std::vector<double> uniforms(uint64_t seed, uint64_t stream, int count) {
   return out;
 }
 
+std::vector<double> normals(uint64_t seed, uint64_t stream, int count) {
+  Random random(seed, stream);
+  std::vector<double> out;
+  while (static_cast<int>(out.size()) < count) {
+    const uint32_t first = random.word();
+    const auto [a, b] = to_normals(first, random.word());
+    out.push_back(a);
+    out.push_back(b);
+  }
+  out.resize(static_cast<size_t>(count));
+  return out;
+}
+
 }  // namespace
 
 const OpCases& cases_random_uniform() {
@@ -33,6 +46,21 @@ const OpCases& cases_random_uniform() {
                  {.expected = uniforms(1ull << 40, 3, 24)}}},
       .bad = {{[] { random_uniform(zeros({2}), {3}); },
                "random_uniform: key is f32[2], expected i64[2]"}},
+  };
+  return cases;
+}
+
+const OpCases& cases_random_normal() {
+  const auto of = [](Shape shape) -> Build {
+    return [=](const Tensors& x) { return random_normal(x[0], shape); };
+  };
+  static const OpCases cases{
+      .cases = {{"odd count", {key(5, 0)}, of({7}), {.expected = normals(5, 0, 7)}},
+                {"scalar", {key(6, 2)}, of({}), {.expected = normals(6, 2, 1)}},
+                {"none", {key(6, 2)}, of({0, 2})},
+                {"stream 9", {key(7, 9)}, of({2, 5, 4}), {.expected = normals(7, 9, 40)}}},
+      .bad = {{[] { random_normal(zeros({1}, DType::i64), {3}); },
+               "random_normal: key is i64[1], expected i64[2]"}},
   };
   return cases;
 }

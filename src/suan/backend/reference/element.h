@@ -75,6 +75,18 @@ void for_each(const Shape& shape, F&& f) {
   } while (next_index(index, shape));
 }
 
+// Calls f(offset of the first element, stride, length) for each line along the axis.
+template <class F>
+void for_each_line(const Shape& shape, int64_t axis, F&& f) {
+  const int a = normalize_axis(axis, shape.rank(), "axis");
+  const int64_t stride = shape.strides()[a];
+  Shape rest = shape;
+  rest[a] = 1;
+  for_each(rest, [&](const Shape& index, int64_t) {
+    f(offset_of(index, shape.strides()), stride, shape[a]);
+  });
+}
+
 inline const char* always(const Node& node) {
   for (const Tensor& t : node.inputs) {
     if (t && layout_of(t) != Layout::plain) return "an input is not in plain layout";

@@ -5,7 +5,9 @@
 #include "suan/backend/reference/element.h"
 #include "suan/backend/reference/kernels.h"
 #include "suan/base/random.h"
+#include "suan/ops/arange.h"
 #include "suan/ops/concat.h"
+#include "suan/ops/pad.h"
 #include "suan/ops/shape_ops.h"
 #include "suan/ops/slice.h"
 
@@ -83,11 +85,41 @@ void concat(const Node& node, const KernelArgs& args) {
   }
 }
 
+void pad(const Node& node, const KernelArgs& args) {
+  const auto& a = node.attr<PadAttrs>();
+  const Operand &x = args.in[0], &y = args.out[0];
+  const Shape strides = y.type.shape.strides();
+  for (int64_t i = 0; i < y.numel(); ++i) store(y, i, a.value);
+  const std::vector<int64_t> steps(a.begin.size(), 1);
+  for_each(x.type.shape, [&](const Shape& index, int64_t position) {
+    copy_element(x, position, y, sliced_offset(index, strides, a.begin, steps));
+  });
+}
+
+void arange(const Node& node, const KernelArgs& args) {
+  const auto& a = node.attr<ArangeAttrs>();
+  for (int64_t i = 0; i < a.count; ++i) {
+    store(args.out[0], i, a.start + static_cast<double>(i) * a.step);
+  }
+}
+
 void random_uniform(const Node&, const KernelArgs& args) {
   const auto key = static_cast<uint64_t>(args.in[0].as<int64_t>()[0]);
   const auto stream = static_cast<uint64_t>(args.in[0].as<int64_t>()[1]);
   Random random(key, stream);
   for (int64_t i = 0; i < args.out[0].numel(); ++i) args.out[0].as<float>()[i] = random.uniform();
+}
+
+void random_normal(const Node&, const KernelArgs& args) {
+  Random random(static_cast<uint64_t>(args.in[0].as<int64_t>()[0]),
+                static_cast<uint64_t>(args.in[0].as<int64_t>()[1]));
+  const Operand& y = args.out[0];
+  for (int64_t i = 0; i < y.numel(); i += 2) {
+    const uint32_t first = random.word();
+    const auto [a, b] = to_normals(first, random.word());
+    y.as<float>()[i] = a;
+    if (i + 1 < y.numel()) y.as<float>()[i + 1] = b;
+  }
 }
 
 }  // namespace suan::reference

@@ -28,18 +28,6 @@ void reduce(const Node& node, const KernelArgs& args, C start, F&& f) {
   for (int64_t i = 0; i < y.numel(); ++i) store(y, i, total[static_cast<size_t>(i)]);
 }
 
-// Calls f(offset of the first element, stride, length) for each line along the axis.
-template <class F>
-void for_each_line(const Shape& shape, int64_t axis, F&& f) {
-  const int a = normalize_axis(axis, shape.rank(), "axis");
-  const int64_t stride = shape.strides()[a];
-  Shape rest = shape;
-  rest[a] = 1;
-  for_each(rest, [&](const Shape& index, int64_t) {
-    f(offset_of(index, shape.strides()), stride, shape[a]);
-  });
-}
-
 template <bool kLog>
 void softmax_lines(const Node& node, const KernelArgs& args) {
   const Operand &x = args.in[0], &y = args.out[0];
@@ -79,6 +67,25 @@ void max(const Node& node, const KernelArgs& args) {
            [](double a, double b) { return b > a || b != b ? b : a; });
   } else {
     reduce(node, args, INT64_MIN, [](int64_t a, int64_t b) { return b > a ? b : a; });
+  }
+}
+
+void min(const Node& node, const KernelArgs& args) {
+  if (is_float(args.in[0].type.dtype)) {
+    reduce(node, args, static_cast<double>(INFINITY),
+           [](double a, double b) { return b < a || b != b ? b : a; });
+  } else {
+    reduce(node, args, INT64_MAX, [](int64_t a, int64_t b) { return b < a ? b : a; });
+  }
+}
+
+void prod(const Node& node, const KernelArgs& args) {
+  if (is_float(args.in[0].type.dtype)) {
+    reduce(node, args, 1.0, [](double a, double b) { return a * b; });
+  } else {
+    reduce(node, args, int64_t{1}, [](int64_t a, int64_t b) {
+      return static_cast<int64_t>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+    });
   }
 }
 
