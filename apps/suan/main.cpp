@@ -16,6 +16,8 @@ void add_common(CLI::App& command, CommonOptions& options) {
   command.add_flag("--json", options.json, "Print one JSON object as the last line");
   command.add_option("--threads", options.threads, "Threads to use (default: all cores)")
       ->check(CLI::Range(1, 1024));
+  command.add_flag("--exact", options.exact,
+                   "Use only kernels with the error bound of direct summation");
 }
 
 template <class Options>
@@ -23,6 +25,7 @@ void add_command(CLI::App& command, Options& options, int (*run)(const Options&)
   add_common(command, options);
   command.callback([&options, run, &exit_code] {
     if (options.threads) suan::set_num_threads(options.threads);
+    suan::set_exact_mode(options.exact);
     exit_code = run(options);
   });
 }

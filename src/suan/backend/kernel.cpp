@@ -5,6 +5,12 @@
 #include "suan/base/error.h"
 
 namespace suan {
+namespace {
+std::atomic<bool> exact_setting{false};
+}  // namespace
+
+bool exact_mode() { return exact_setting; }
+void set_exact_mode(bool exact) { exact_setting = exact; }
 
 void RunErrors::report(std::string_view op, std::string message) {
   if (taken_.test_and_set()) return;
@@ -23,7 +29,8 @@ void RunErrors::throw_if_any() {
 
 const Kernel* find_own_kernel(const Backend& backend, const Node& node) {
   for (const Kernel& kernel : backend.kernels) {
-    if (kernel.op == node.op->code && !kernel.why_not(node)) return &kernel;
+    if (kernel.op != node.op->code || (exact_mode() && !kernel.exact)) continue;
+    if (!kernel.why_not(node)) return &kernel;
   }
   return nullptr;
 }

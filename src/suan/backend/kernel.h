@@ -59,7 +59,15 @@ struct Kernel {
   // Whether an output may lie in the memory of an input with the same type and layout that dies
   // here.
   bool in_place = false;
+  // Whether its error is bounded as that of direct summation is. Others trade accuracy for speed
+  // (each says how much) and are left out in exact mode.
+  bool exact = true;
 };
+
+// Exact mode: only kernels with the error bound of direct summation are chosen. For the whole
+// process.
+bool exact_mode();
+void set_exact_mode(bool exact);
 
 // A kernel that needs no preparation: a function of the node and its operands.
 using PlainKernel = void (*)(const Node&, const KernelArgs&);

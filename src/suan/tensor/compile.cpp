@@ -39,11 +39,12 @@ struct CompiledFunction::Impl {
     std::vector<Trace::Guard> guards;
     const Backend* backend;
     int threads;
+    bool exact;
     std::unique_ptr<RunContext> context;
 
     bool fits(const std::vector<Tensor>& args) const {
       if (args.size() != types.size() || backend != &current_backend() ||
-          threads != num_threads()) {
+          threads != num_threads() || exact != exact_mode()) {
         return false;
       }
       for (size_t i = 0; i < args.size(); ++i) {
@@ -82,6 +83,7 @@ struct CompiledFunction::Impl {
     verify(graph);
     e.backend = &current_backend();
     e.threads = num_threads();
+    e.exact = exact_mode();
     e.context = std::make_unique<RunContext>(
         Program::build(graph, *e.backend, {.precision = options.precision}));
     entries.push_back(std::move(e));

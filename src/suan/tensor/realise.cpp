@@ -64,7 +64,8 @@ class ProgramCache {
  public:
   RunContext& find(const Graph& graph) {
     const Backend& backend = current_backend();
-    std::string key = fmt::format("{} {} ", backend.name, num_threads()) + structure_key(graph);
+    std::string key =
+        fmt::format("{} {} {} ", backend.name, num_threads(), exact_mode()) + structure_key(graph);
     const auto it = index_.find(key);
     if (it != index_.end()) {
       order_.splice(order_.begin(), order_, it->second);

@@ -1,4 +1,5 @@
-// Batch normalization by oneDNN, fast in blocked layout; plain images are left to the decomposition.
+// Batch normalization by oneDNN, fast in blocked layout; plain images are left to the
+// decomposition.
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/backend/cpu/batch_norm.h"
 
@@ -56,7 +57,8 @@ std::unique_ptr<Call> make_batch_norm_gradient_call(const Node& node) {
                             Flag::use_scale | Flag::use_shift);
   const Backward::primitive_desc pd(desc, user_scratchpad(), dnnl_engine(), forward_pd(node));
   auto call = std::make_unique<DnnlCall>();
-  // The shift has no part in its own gradient, but oneDNN asks for an argument: the scale stands in.
+  // The shift has no part in its own gradient, but oneDNN asks for an argument: the scale stands
+  // in.
   call->add(Backward(pd),
             {{DNNL_ARG_SRC, x, {Slot::in, 0}},
              {DNNL_ARG_DIFF_DST, g, {Slot::in, 1}},

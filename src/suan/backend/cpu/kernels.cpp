@@ -40,12 +40,16 @@ constexpr Kernel kTable[] = {
     {Op::max, "cpu_max", cpu::reduce_why_not, cpu::make_max_call},
     {Op::matmul, "dnnl_sgemm", cpu::sgemm_why_not, cpu::make_sgemm_call},
     {Op::matmul, "dnnl_matmul", cpu::dnnl_matmul_why_not, cpu::make_dnnl_matmul_call},
-#define CONVOLUTION(op)                                                      \
-  {Op::op, "dnnl_winograd", cpu::winograd_why_not, cpu::make_winograd_call}, \
-      {Op::op, "dnnl_direct", cpu::direct_why_not, cpu::make_direct_call},
-    CONVOLUTION(conv) CONVOLUTION(conv_transpose) CONVOLUTION(conv_weight_gradient)
+// clang-format off
+#define CONVOLUTION(op)                                                                      \
+    {Op::op, "dnnl_winograd", cpu::winograd_why_not, cpu::make_winograd_call, false, false}, \
+    {Op::op, "dnnl_direct", cpu::direct_why_not, cpu::make_direct_call},
+    CONVOLUTION(conv)
+    CONVOLUTION(conv_transpose)
+    CONVOLUTION(conv_weight_gradient)
 #undef CONVOLUTION
-        {Op::max_pool, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool>},
+    // clang-format on
+    {Op::max_pool, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool>},
     {Op::max_pool_gradient, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool_gradient>},
     {Op::batch_norm, "dnnl_batch_norm", cpu::batch_norm_why_not, cpu::make_batch_norm_call},
     {Op::batch_norm_gradient, "dnnl_batch_norm", cpu::batch_norm_why_not,
