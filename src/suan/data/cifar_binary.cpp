@@ -13,7 +13,7 @@ std::shared_ptr<ArrayDataset> cifar_binary(const std::string& folder, Split spli
   std::vector<std::string> names{"test_batch.bin"};
   if (split == Split::train) {
     names.clear();
-    for (int i = 1; i <= 5; ++i) names.push_back("data_batch_" + std::to_string(i) + ".bin");
+    for (int i = 1; i <= 5; ++i) names.push_back(fmt::format("data_batch_{}.bin", i));
   }
   std::string records;
   for (const std::string& name : names) {
@@ -36,7 +36,7 @@ std::shared_ptr<ArrayDataset> cifar_binary(const std::string& folder, Split spli
   uint8_t* out = images.as<uint8_t>();
   for (int64_t i = 0; i < count; ++i) {
     const char* record = records.data() + static_cast<size_t>(i) * kRecord;
-    labels.as<int64_t>()[i] = record[0];
+    labels.as<int64_t>()[i] = static_cast<uint8_t>(record[0]);
     for (size_t p = 0; p < kPixels; ++p) {
       for (size_t c = 0; c < 3; ++c) *out++ = static_cast<uint8_t>(record[1 + c * kPixels + p]);
     }

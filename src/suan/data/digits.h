@@ -1,6 +1,6 @@
-// A generated set of handwritten-looking digits in the format of MNIST, for a first training
-// without any download. Sample i of a seed is always the same picture. SPDX-License-Identifier:
-// Apache-2.0
+// A generated set of handwritten-looking digits in MNIST's format, for a first training without any
+// download. Sample i of a seed is always the same picture.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <memory>
 
