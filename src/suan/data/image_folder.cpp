@@ -72,7 +72,7 @@ void ImageFolder::scan_folder(const std::string& path, const std::string& split)
   const bool has_train = !split.empty() && fs::is_directory(path + "/train", ignored);
   found_classes_ = sub_folders(has_train ? path + "/train" : root);
   for (const std::string& name : sub_folders(root)) {
-    for (const fs::directory_entry& entry : fs::directory_iterator(root + "/" + name)) {
+    for (const fs::directory_entry& entry : fs::directory_iterator(fs::path(root) / name)) {
       if (entry.is_regular_file()) add(name, entry.path().string(), {});
     }
   }

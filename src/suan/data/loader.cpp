@@ -172,7 +172,7 @@ struct Loader::State {
   std::vector<std::thread> threads;
 };
 
-Loader::Loader(DatasetPtr dataset, LoaderOptions options)
+Loader::Loader(DatasetPtr dataset, const LoaderOptions& options)
     : state_(std::make_unique<State>(std::move(dataset), options)) {}
 Loader::~Loader() = default;
 Loader::Loader(Loader&&) noexcept = default;

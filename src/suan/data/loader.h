@@ -40,7 +40,7 @@ struct LoaderPosition {
 class Loader {
  public:
   // Throws Error when options do not fit the dataset.
-  Loader(DatasetPtr dataset, LoaderOptions options);
+  Loader(DatasetPtr dataset, const LoaderOptions& options);
   ~Loader();
   Loader(Loader&&) noexcept;
   Loader& operator=(Loader&&) noexcept;
