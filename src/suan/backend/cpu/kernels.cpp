@@ -3,9 +3,11 @@
 #include "suan/backend/cpu/batch_norm.h"
 #include "suan/backend/cpu/conv.h"
 #include "suan/backend/cpu/dnnl.h"
+#include "suan/backend/cpu/fill.h"
 #include "suan/backend/cpu/fused.h"
 #include "suan/backend/cpu/layouts.h"
 #include "suan/backend/cpu/matmul.h"
+#include "suan/backend/cpu/move.h"
 #include "suan/backend/cpu/pool.h"
 #include "suan/backend/cpu/reduce.h"
 #include "suan/backend/cpu/rows.h"
@@ -58,6 +60,13 @@ constexpr Kernel kTable[] = {
     {Op::log_softmax, "cpu_softmax", cpu::softmax_why_not, cpu::make_softmax_call},
     {Op::cross_entropy, "cpu_cross_entropy", cpu::cross_entropy_why_not,
      cpu::make_cross_entropy_call},
+    {Op::full, "cpu_fill", cpu::full_why_not, plain<cpu::full>},
+    {Op::random_uniform, "cpu_philox", cpu::plain_why_not, plain<cpu::random_uniform>},
+    {Op::transpose, "cpu_move", cpu::plain_why_not, cpu::make_transpose_call},
+    {Op::broadcast_to, "cpu_move", cpu::plain_why_not, cpu::make_broadcast_call},
+    {Op::slice, "cpu_move", cpu::plain_why_not, cpu::make_slice_call},
+    {Op::place, "cpu_move", cpu::plain_why_not, cpu::make_place_call},
+    {Op::concat, "cpu_move", cpu::plain_why_not, cpu::make_concat_call},
     {Op::reorder, "dnnl_reorder", reorder_why_not, make_reorder_call},
 };
 

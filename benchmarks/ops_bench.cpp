@@ -1,0 +1,171 @@
+// Kernels one by one against the machine: GB/s as a share of a copy loop, GFLOP/s as a share of an
+// FMA loop, each measured in turn with the kernel. `ops_bench [name part] [rounds]`.
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+
+#include "suan/base/random.h"
+#include "suan/base/threads.h"
+#include "suan/graph/pending.h"
+#include "suan/ops/concat.h"
+#include "suan/ops/cross_entropy.h"
+#include "suan/ops/random.h"
+#include "suan/ops/shape_ops.h"
+#include "suan/ops/slice.h"
+#include "suan/ops/softmax.h"
+#include "suan/program/program.h"
+#include "suan/target/machine.h"
+
+namespace suan {
+namespace {
+
+using Build = std::function<std::vector<Tensor>(const std::vector<Tensor>&)>;
+struct Case {
+  const char* name;
+  std::vector<Type> inputs;
+  Build build;
+  double bytes = 0, flops = 0;  // of one run; bytes 0: those of all inputs and outputs
+};
+
+double seconds(const std::function<void()>& f) {
+  const auto start = std::chrono::steady_clock::now();
+  f();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// Integers are drawn from [0, 64), floats from [-1, 1).
+Array fill_input(const Type& type) {
+  Array array(type.dtype, type.shape);
+  Random random(7);
+  visit(type.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    for (int64_t i = 0; i < array.numel(); ++i) {
+      if constexpr (std::is_integral_v<T>) {
+        array.as<T>()[i] = static_cast<T>(random.randint(0, 64));
+      } else {
+        array.as<T>()[i] = static_cast<T>(random.uniform(-1, 1));
+      }
+    }
+  });
+  return array;
+}
+
+// Bytes/s of a copy that reads and writes `bytes` in all, at this moment.
+double copy_rate(std::vector<char>& a, std::vector<char>& b, size_t bytes) {
+  const size_t half = std::max<size_t>(64, bytes / 2);
+  if (a.size() < half) {
+    a.assign(half, 1);
+    b.assign(half, 2);
+  }
+  const double t = seconds([&] {
+    parallel_for(static_cast<int64_t>(half), 1 << 15, [&](int64_t begin, int64_t end) {
+      std::memcpy(b.data() + begin, a.data() + begin, static_cast<size_t>(end - begin));
+    });
+  });
+  return 2.0 * static_cast<double>(half) / t;
+}
+double middle(std::vector<double> v) {
+  std::sort(v.begin(), v.end());
+  return v[v.size() / 2];
+}
+
+void measure(const Case& c, int rounds) {
+  Graph graph;
+  {
+    const PauseTracking pause;
+    for (const Type& type : c.inputs) graph.inputs.push_back(make_input(type, "x"));
+    graph.outputs = c.build(graph.inputs);
+  }
+  std::vector<Array> arrays;
+  std::vector<BufferPtr> blocks;
+  double bytes = c.bytes;
+  for (const Type& type : c.inputs) {
+    arrays.push_back(fill_input(type));
+    blocks.push_back(arrays.back().buffer);
+    if (c.bytes == 0) bytes += static_cast<double>(type.bytes());
+  }
+  if (c.bytes == 0) {
+    for (const Tensor& t : graph.outputs) bytes += static_cast<double>(t.type().bytes());
+  }
+  RunContext context(Program::build(graph, cpu_backend()));
+  context.run(blocks);
+  const double once = seconds([&] { context.run(blocks); });
+  const int repeats = std::clamp(static_cast<int>(2e-3 / once), 1, 10000);
+  std::vector<double> times, machine;
+  std::vector<char> a, b;
+  for (int r = 0; r < rounds; ++r) {
+    times.push_back(seconds([&] {
+                      for (int i = 0; i < repeats; ++i) context.run(blocks);
+                    }) /
+                    repeats);
+    double best = 0;
+    for (int i = 0; i < (c.flops > 0 ? 1 : 3); ++i) {
+      best = std::max(best, c.flops > 0 ? measure_arithmetic(DType::f32, 2e-3) * 1e9
+                                        : copy_rate(a, b, static_cast<size_t>(bytes)));
+    }
+    machine.push_back(best);
+  }
+  const double work = c.flops > 0 ? c.flops : bytes;
+  const double least = *std::min_element(times.begin(), times.end());
+  const double top = *std::max_element(machine.begin(), machine.end());
+  fmt::print("{:34} min {:9.2f} us  median {:9.2f} us  {:7.2f} {}  {:5.1f} % of {:7.2f}\n", c.name,
+             least * 1e6, middle(times) * 1e6, work / least / 1e9, c.flops > 0 ? "GFLOP/s" : "GB/s",
+             100 * work / least / top, top / 1e9);
+}
+
+std::vector<Tensor> outputs_of(const Tensor& t, size_t count) {
+  std::vector<Tensor> out;
+  for (size_t i = 0; i < count; ++i) out.emplace_back(t.node_ptr(), static_cast<int>(i));
+  return out;
+}
+
+std::vector<Case> cases() {
+  const auto f32 = [](Shape s) { return Type(DType::f32, s); };
+  const auto bf16 = [](Shape s) { return Type(DType::bf16, s); };
+  const auto i64 = [](Shape s) { return Type(DType::i64, s); };
+  const auto turn = [](std::vector<int64_t> axes) -> Build {
+    return [=](const auto& x) { return std::vector{transpose(x[0], axes)}; };
+  };
+  return {
+      {"transpose 2-D f32 2048x2048", {f32({2048, 2048})}, turn({1, 0})},
+      {"transpose 2-D f32 384x1536", {f32({384, 1536})}, turn({1, 0})},
+      {"transpose 2-D bf16 2048x2048", {bf16({2048, 2048})}, turn({1, 0})},
+      {"transpose heads f32 12,64,4,32", {f32({12, 64, 4, 32})}, turn({0, 2, 1, 3})},
+      {"transpose nchw to nhwc", {f32({64, 64, 32, 32})}, turn({0, 2, 3, 1})},
+      {"broadcast rows f32",
+       {f32({512})},
+       [](const auto& x) { return std::vector{broadcast_to(x[0], {4096, 512})}; }},
+      {"slice middle f32",
+       {f32({4096, 512})},
+       [](const auto& x) { return std::vector{slice(x[0], {128}, {384}, {1})}; },
+       2.0 * 4096 * 256 * 4},
+      {"concat last axis f32",
+       {f32({4096, 128}), f32({4096, 384})},
+       [](const auto& x) { return std::vector{concat({x[0], x[1]}, 1)}; }},
+      {"random_uniform 1M",
+       {i64({2})},
+       [](const auto& x) { return std::vector{random_uniform(x[0], {1 << 20})}; }},
+      {"softmax f32 3072x64",
+       {f32({3072, 64})},
+       [](const auto& x) { return std::vector{softmax(x[0])}; }},
+      {"cross_entropy f32 768x65",
+       {f32({768, 65}), i64({768})},
+       [](const auto& x) { return outputs_of(cross_entropy(x[0], x[1]), 2); }},
+  };
+}
+
+}  // namespace
+}  // namespace suan
+
+int main(int argc, char** argv) {
+  const char* part = argc > 1 ? argv[1] : "";
+  const int rounds = argc > 2 ? std::max(1, std::atoi(argv[2])) : 15;
+  for (const auto& c : suan::cases()) {
+    if (std::strstr(c.name, part)) suan::measure(c, rounds);
+  }
+}
