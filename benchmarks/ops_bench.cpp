@@ -14,6 +14,8 @@
 #include "suan/graph/pending.h"
 #include "suan/ops/concat.h"
 #include "suan/ops/cross_entropy.h"
+#include "suan/ops/layer_norm.h"
+#include "suan/ops/op.h"
 #include "suan/ops/random.h"
 #include "suan/ops/shape_ops.h"
 #include "suan/ops/slice.h"
@@ -22,6 +24,9 @@
 #include "suan/target/machine.h"
 
 namespace suan {
+
+extern const OpDef layer_norm_gradient_op;
+
 namespace {
 
 using Build = std::function<std::vector<Tensor>(const std::vector<Tensor>&)>;
@@ -131,7 +136,24 @@ std::vector<Case> cases() {
   const auto turn = [](std::vector<int64_t> axes) -> Build {
     return [=](const auto& x) { return std::vector{transpose(x[0], axes)}; };
   };
+  const auto norm = [](const auto& x) { return outputs_of(layer_norm(x[0], x[1], x[2]), 3); };
+  const auto norm_gradient = [](const auto& x) {
+    const LayerNormAttrs attrs;
+    return outputs_of({make_node(layer_norm_gradient_op, x, attrs), 0}, 3);
+  };
   return {
+      {"layer_norm f32 768x128", {f32({768, 128}), f32({128}), f32({128})}, norm},
+      {"layer_norm f32 1024x384", {f32({1024, 384}), f32({384}), f32({384})}, norm},
+      {"layer_norm bf16 1024x384", {bf16({1024, 384}), f32({384}), f32({384})}, norm},
+      {"layer_norm_gradient f32 768x128",
+       {f32({768, 128}), f32({768, 128}), f32({768}), f32({768}), f32({128})},
+       norm_gradient},
+      {"layer_norm_gradient f32 1024x384",
+       {f32({1024, 384}), f32({1024, 384}), f32({1024}), f32({1024}), f32({384})},
+       norm_gradient},
+      {"layer_norm_gradient bf16 1024x384",
+       {bf16({1024, 384}), bf16({1024, 384}), f32({1024}), f32({1024}), f32({384})},
+       norm_gradient},
       {"transpose 2-D f32 2048x2048", {f32({2048, 2048})}, turn({1, 0})},
       {"transpose 2-D f32 384x1536", {f32({384, 1536})}, turn({1, 0})},
       {"transpose 2-D bf16 2048x2048", {bf16({2048, 2048})}, turn({1, 0})},

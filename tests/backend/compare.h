@@ -1,6 +1,7 @@
 // Runs one graph on the cpu and the reference backend and compares what comes out.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

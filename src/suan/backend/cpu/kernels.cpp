@@ -8,6 +8,7 @@
 #include "suan/backend/cpu/layouts.h"
 #include "suan/backend/cpu/matmul.h"
 #include "suan/backend/cpu/move.h"
+#include "suan/backend/cpu/norm.h"
 #include "suan/backend/cpu/pool.h"
 #include "suan/backend/cpu/reduce.h"
 #include "suan/backend/cpu/rows.h"
@@ -60,6 +61,10 @@ constexpr Kernel kTable[] = {
     {Op::log_softmax, "cpu_softmax", cpu::softmax_why_not, cpu::make_softmax_call},
     {Op::cross_entropy, "cpu_cross_entropy", cpu::cross_entropy_why_not,
      cpu::make_cross_entropy_call},
+    {Op::layer_norm, "cpu_norm", cpu::norm_why_not, cpu::make_norm_call},
+    {Op::rms_norm, "cpu_norm", cpu::norm_why_not, cpu::make_norm_call},
+    {Op::layer_norm_gradient, "cpu_norm", cpu::norm_why_not, cpu::make_norm_gradient_call},
+    {Op::rms_norm_gradient, "cpu_norm", cpu::norm_why_not, cpu::make_norm_gradient_call},
     {Op::full, "cpu_fill", cpu::full_why_not, plain<cpu::full>},
     {Op::random_uniform, "cpu_philox", cpu::plain_why_not, plain<cpu::random_uniform>},
     {Op::transpose, "cpu_move", cpu::plain_why_not, cpu::make_transpose_call},
