@@ -7,7 +7,7 @@
   compare.py report FILE... [--output docs/benchmarks.md]
 
 A case is trained by warm workers that take turns: one of `suan bench train --serve` and one of torch_worker.py for
-each variant of PyTorch worth trying. After some rounds the slow variants leave; the rest and Suan then
+each variant of PyTorch. After some rounds the slow variants leave; the two fastest and Suan then
 alternate. The peer is the variant with the lowest median; its memory is the lowest of all variants.
 
 Protocol of a worker: it builds the model, warms up and prints one line of JSON with "ready": true, "parameters" and
@@ -24,6 +24,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import statistics
 import subprocess
 import tempfile
@@ -34,9 +35,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PYTHON = ROOT / "build/bench-venv/bin/python"
 CASES = ("mlp", "lenet", "resnet18", "gpt-mini", "gpt-small")
 IMAGE_CASES = ("lenet", "resnet18")
-BURST_MS = 300
-SCREEN_ROUNDS = 3
-FINALISTS = 3
+BURST_MS = 250
+SCREEN_ROUNDS = 2
+FINALISTS = 2
 
 
 class Worker:
@@ -80,39 +81,38 @@ class Worker:
         self.process.communicate()
 
 
-def variants(case, precision):
-    layouts = ("", "+nhwc") if case in IMAGE_CASES else ("",)
-    weights = ("", "+pure") if precision == "bf16" else ("",)
-    modes = ("eager", "compile", "compile+cpp", "compile+cpp+opt", "compile+tune")
-    return [mode + layout + weight for mode in modes for layout in layouts for weight in weights]
-
-
-def start_peers(case, precision, threads):
+def start_peers(variants, case, precision, threads):
+    """Workers for those of the variants that PyTorch can run, after a little running."""
     peers = []
-    for variant in variants(case, precision):
+    for variant in variants:
         script = ROOT / "benchmarks/torch_worker.py"
         worker = Worker(variant, [PYTHON, script, case, precision, variant, threads], threads)
         if worker.ready:
             peers.append(worker)
         else:
             print(f"  PyTorch {variant} left out: {worker.error[:100]}", flush=True)
-    if not peers:
-        raise SystemExit(f"compare: no variant of PyTorch ran {case} {precision}")
-    return peers
-
-
-def screen(peers):
-    """Lets all variants run a little and keeps the fastest ones."""
     for _ in range(SCREEN_ROUNDS):
         for peer in peers:
             peer.go()
+    if not peers:
+        raise SystemExit(f"compare: no variant of PyTorch ran {case} {precision}")
+    return sorted(peers, key=lambda peer: min(peer.times))
+
+
+def screen(case, precision, threads):
+    """All variants of PyTorch, the fastest ones first: torch.compile tries what eager found best."""
+    layouts = ("", "+nhwc") if case in IMAGE_CASES else ("",)
+    weights = ("", "+pure") if precision == "bf16" else ("",)
+    eager = ["eager" + layout + weight for layout in layouts for weight in weights]
+    peers = start_peers(eager, case, precision, threads)
+    weight = "+pure" if peers[0].name.endswith("+pure") else ""
+    peers += start_peers(["compile" + layout + weight for layout in layouts], case, precision, threads)
     peers.sort(key=lambda peer: min(peer.times))
     for peer in peers[FINALISTS:]:
         peer.close()
-    finalists = peers[:FINALISTS]
-    for peer in finalists:
+    for peer in peers:
         peer.times.clear()
-    return finalists
+    return peers
 
 
 def compare(case, precision, options):
@@ -120,12 +120,11 @@ def compare(case, precision, options):
                            "--threads", options.threads, "--serve"], options.threads)
     if not suan.ready:
         raise SystemExit(f"compare: suan cannot run {case} {precision}: {suan.error}")
-    peers = start_peers(case, precision, options.threads)
+    peers = screen(case, precision, options.threads)
+    finalists = peers[:FINALISTS]
     if suan.ready["parameters"] != peers[0].ready["parameters"]:
         raise SystemExit(f"compare: {case} has {suan.ready['parameters']} parameters in Suan and "
                          f"{peers[0].ready['parameters']} in PyTorch")
-    everyone = list(peers)
-    finalists = screen(peers)
     shares = []
     for _ in range(options.alternations):
         suan.go()
@@ -141,7 +140,7 @@ def compare(case, precision, options):
         "case": case, "precision": precision, "suan_ms": round(suan_ms, 4),
         "peer": f"PyTorch {best.ready['version']} {best.name}", "peer_ms": round(peer_ms, 4),
         "ratio": round(suan_ms / peer_ms, 4), "suan_peak_mb": round(suan.peak_mb, 1),
-        "peer_peak_mb": round(min(peer.peak_mb for peer in everyone), 1),
+        "peer_peak_mb": round(min(peer.peak_mb for peer in peers), 1),
         "percent_of_peak": round(statistics.median(shares), 1),
         "suan_ms_min": round(min(suan.times), 4), "peer_ms_min": round(min(best.times), 4),
         "alternations": options.alternations, "threads": options.threads, "flops": suan.ready["flops"],
@@ -153,6 +152,11 @@ def machine():
         models = [line.split(":", 1)[1].strip() for line in f if line.startswith("model name")]
     return {"date": datetime.date.today().isoformat(), "machine": f"{models[0]}, {len(models)} cores",
             "system": f"Linux {platform.release().split('-')[0]}"}
+
+
+def suan_version():
+    text = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
+    return re.search(r"^project\(suan VERSION (\S+)", text, re.MULTILINE).group(1)
 
 
 def write_json(path, results):

@@ -15,7 +15,7 @@ estimated. Times of two engines are taken in turns on the same cores, so a ratio
 TRAIN = """## A step of training
 
 A step is forward, backward and optimizer (AdamW; resnet18: SGD with momentum), with the input in memory. Time is the median of
-the alternations. PyTorch is the fastest of eager, `channels_last` and `torch.compile` with its options, and for bf16 of
+the alternations. PyTorch is the fastest of eager, `channels_last` and `torch.compile`, and for bf16 of
 autocast and bf16 parameters; its memory is the lowest of all of these. Ratios are Suan ÷ PyTorch: lower is better. Memory is
 peak RSS minus RSS just before the model is built. The share of the peak is counted FLOPs per second against an FMA loop in
 registers, measured in the same rounds.

@@ -94,7 +94,7 @@ class FeedForward(nn.Module):
         self.c_proj = nn.Linear(4 * width, width, bias=False)
 
     def forward(self, x):
-        return self.c_proj(F.gelu(self.c_fc(x)))
+        return self.c_proj(F.gelu(self.c_fc(x), approximate="tanh"))
 
 
 class Block(nn.Module):
