@@ -169,7 +169,7 @@ TEST(Augment, TheSameStreamGivesTheSameImage) {
 }
 
 TEST(Augment, RefusesParametersOutOfRange) {
-  const auto text = [](Augment augment) {
+  const auto text = [](const Augment& augment) {
     try {
       const AugmentPlan plan(augment, {8, 8, 3});
     } catch (const Error& error) {

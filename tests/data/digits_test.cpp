@@ -25,7 +25,8 @@ TEST(Digits, AreCentredAndAsDarkAsMnist) {
     const uint8_t* picture = dataset->x().as<uint8_t>() + i * 784;
     double sum = 0, x = 0, y = 0;
     for (int p = 0; p < 784; ++p) {
-      sum += picture[p], x += picture[p] * (p % 28), y += picture[p] * (p / 28);
+      const int row = p / 28;
+      sum += picture[p], x += picture[p] * (p % 28), y += picture[p] * row;
     }
     EXPECT_NEAR(x / sum, 14, 0.7) << i;
     EXPECT_NEAR(y / sum, 14, 0.7) << i;
