@@ -42,8 +42,8 @@ void elementwise(const Node& node, const KernelArgs& args) {
   visit_compute(dtype, [&](auto tag) {
     using C = typename decltype(tag)::type;
     const Formula<C> f = formula(*node.op->row, C());
-    std::vector<Shape> strides;
-    for (const Operand& x : args.in) strides.push_back(x.type.shape.strides());
+    Shape strides[3];
+    for (size_t i = 0; i < args.in.size(); ++i) strides[i] = args.in[i].type.shape.strides();
     for_each(y.type.shape, [&](const Shape& index, int64_t position) {
       C values[3] = {};
       for (size_t i = 0; i < args.in.size(); ++i) {
