@@ -5,12 +5,21 @@
 #include <algorithm>
 
 #include "suan/models/create.h"
+#include "suan/models/gpt.h"
 #include "suan/models/lenet.h"
+#include "suan/models/lstm_classifier.h"
 #include "suan/models/mlp.h"
 #include "suan/models/mobilenet.h"
 #include "suan/models/resnet.h"
 #include "suan/models/vgg.h"
+#include "suan/nn/init.h"
+#include "suan/ops/cross_entropy.h"
+#include "suan/ops/elementwise.h"
 #include "suan/ops/leaf.h"
+#include "suan/ops/reduce.h"
+#include "suan/ops/slice.h"
+#include "suan/optim/optim.h"
+#include "suan/tensor/compile.h"
 #include "tests/expect_error.h"
 
 namespace suan::models {
@@ -89,6 +98,68 @@ TEST(MobilenetV2, HasTheKnownParameterCountsAndNames) {
   MobilenetV2 small({.stem = Stem::cifar, .classes = 10});
   EXPECT_EQ(small.parameter_count(), 2'236'682);
   EXPECT_EQ(small(zeros({1, 3, 32, 32})).shape(), (Shape{1, 10}));
+}
+
+TEST(Gpt, HasNanoGptsNamesAndParameterCount) {
+  Gpt gpt;
+  EXPECT_EQ(gpt.parameter_count(), 804'096);
+  EXPECT_TRUE(has_state(gpt, "transformer.wte.weight", {65, 128}));
+  EXPECT_TRUE(has_state(gpt, "transformer.h.3.attn.c_attn.weight", {384, 128}));
+  EXPECT_TRUE(has_state(gpt, "transformer.h.0.mlp.c_proj.weight", {128, 512}));
+  EXPECT_TRUE(has_state(gpt, "transformer.ln_f.weight", {128}));
+  EXPECT_EQ(gpt.named_states().size(), 3u + 4 * 6);
+  Gpt untied({.bias = true, .tied = false});
+  EXPECT_TRUE(has_state(untied, "lm_head.weight", {65, 128}));
+  EXPECT_TRUE(has_state(untied, "transformer.h.0.ln_1.bias", {128}));
+  EXPECT_ERROR(Gpt({.heads = 3}), kInvalidArgument, "gpt: 3 heads do not divide a width of 128");
+  EXPECT_ERROR(gpt(zeros({1, 65}, DType::i64)), kInvalidArgument,
+               "gpt: got tokens of shape [1, 65], expected [rows, 1 to 64]");
+}
+
+TEST(Gpt, APositionSeesNothingAfterIt) {
+  Gpt gpt({.vocabulary = 7, .context = 6, .layers = 2, .heads = 2, .width = 8});
+  const Tensor a = gpt(Tensor::of<int64_t>({1, 2, 3, 4, 5, 6}, {1, 6}));
+  const Tensor b = gpt(Tensor::of<int64_t>({1, 2, 3, 0, 0, 0}, {1, 6}));
+  const Tensor gap = abs(a - b);
+  EXPECT_LT(max(narrow(gap, 1, 0, 3)).item(), 1e-6);
+  EXPECT_GT(max(narrow(gap, 1, 3, 6)).item(), 1e-4);
+}
+
+TEST(Gpt, LearnsToRepeatASequence) {
+  nn::seed(1);
+  Gpt gpt({.vocabulary = 7, .context = 12, .layers = 1, .heads = 2, .width = 16});
+  optim::AdamW adamw(optim::decay_groups(gpt.parameters(), 0.1), {.lr = 1e-2});
+  auto step = compile([&](const Tensor& x, const Tensor& y) {
+    const Tensor loss = cross_entropy(gpt(x), y);
+    adamw.step(grad(loss, adamw.parameters()));
+    return loss;
+  });
+  std::vector<int64_t> x, y;
+  for (int64_t i = 0; i < 24; ++i) {
+    x.push_back(i % 5);
+    y.push_back((i + 1) % 5);
+  }
+  double last = 0;
+  for (int i = 0; i < 60; ++i) {
+    last = step(Tensor::from(Array::of<int64_t>(x, {2, 12})),
+                Tensor::from(Array::of<int64_t>(y, {2, 12})))
+               .item();
+  }
+  EXPECT_LT(last, 0.1);
+  EXPECT_EQ(step.compile_count(), 1);
+}
+
+TEST(LstmClassifier, TellsSequencesApartWhateverTheirPadding) {
+  for (const char* pool : {"mean", "max", "last"}) {
+    auto model = create(
+        "lstm",
+        {{"vocabulary", "9"}, {"width", "6"}, {"hidden", "5"}, {"dropout", "0"}, {"pool", pool}});
+    const Tensor lengths = Tensor::of<int64_t>({3, 3}, {2});
+    const Tensor tokens = Tensor::of<int64_t>({1, 2, 3, 0, 0, 1, 2, 3, 7, 8}, {2, 5});
+    const Array y = (*model)({tokens, lengths}).array();
+    EXPECT_EQ(y.shape, (Shape{2, 2}));
+    EXPECT_NEAR(y.as<float>()[0], y.as<float>()[2], 1e-6) << pool;
+  }
 }
 
 TEST(Create, ReadsOptionsAsText) {

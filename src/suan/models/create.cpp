@@ -6,6 +6,7 @@
 
 #include "suan/base/error.h"
 #include "suan/base/nearest.h"
+#include "suan/models/gpt.h"
 #include "suan/models/lenet.h"
 #include "suan/models/lstm_classifier.h"
 #include "suan/models/mlp.h"
@@ -89,6 +90,7 @@ const std::vector<Entry>& entries() {
       entry<Resnet>("resnet50", ResnetOptions{.blocks = {3, 4, 6, 3}, .bottleneck = true}),
       entry<Vgg16>("vgg16", Vgg16Options{}),
       entry<MobilenetV2>("mobilenet_v2", MobilenetV2Options{}),
+      entry<Gpt>("gpt", GptOptions{}),
       entry<LstmClassifier>("lstm", LstmClassifierOptions{}),
   };
   return table;

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include "suan/nn/activation.h"
+#include "suan/nn/attention.h"
 #include "suan/nn/conv.h"
 #include "suan/nn/dropout.h"
 #include "suan/nn/embedding.h"
@@ -13,3 +14,4 @@
 #include "suan/nn/recurrent.h"
 #include "suan/nn/sequential.h"
 #include "suan/nn/state_dict.h"
+#include "suan/nn/transformer.h"

@@ -2,18 +2,44 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/nn/norm.h"
 
+#include <algorithm>
+
 #include "suan/base/error.h"
+#include "suan/nn/init.h"
+#include "suan/ops/batch_norm.h"
 #include "suan/ops/elementwise.h"
-#include "suan/ops/reduce.h"
-#include "suan/ops/shape_ops.h"
+#include "suan/ops/layer_norm.h"
+#include "suan/ops/leaf.h"
 
 namespace suan::nn {
+namespace {
+
+StatePtr ones_parameter(const Shape& shape) {
+  StatePtr p = parameter("weight", shape);
+  init::constant(p, 1);
+  return p;
+}
+Tensor value(const StatePtr& state) { return state ? state->read() : Tensor(); }
+
+void check_channels(std::string_view layer, const Tensor& x, int64_t channels) {
+  if (x.rank() < 2 || x.shape()[1] != channels) {
+    fail(layer, "got shape {}, expected {} channels on axis 1", to_string(x.shape()), channels);
+  }
+}
+// Whether the last axes of x have these sizes.
+void check_last_axes(std::string_view layer, const Tensor& x, const Shape& shape) {
+  const int lead = x.rank() - shape.rank();
+  if (lead < 0 || !std::equal(shape.begin(), shape.end(), x.shape().begin() + lead)) {
+    fail(layer, "got shape {}, expected it to end in {}", to_string(x.shape()), to_string(shape));
+  }
+}
+
+}  // namespace
 
 BatchNorm::BatchNorm(int64_t channels, BatchNormOptions options) : options_(options) {
   if (channels < 1) fail("BatchNorm", "got {} channels, expected 1 or more", channels);
   if (options.affine) {
-    weight = parameter("weight", {channels});
-    weight->load(buffer("ones", {channels}, 1)->array());
+    weight = ones_parameter({channels});
     bias = parameter("bias", {channels});
   }
   running_mean = buffer("running_mean", {channels}, 0);
@@ -23,33 +49,58 @@ BatchNorm::BatchNorm(int64_t channels, BatchNormOptions options) : options_(opti
 
 Tensor BatchNorm::operator()(const Tensor& x) const {
   const int64_t channels = running_mean->type().shape[0];
-  if (x.rank() < 2 || x.shape()[1] != channels) {
-    fail("BatchNorm", "got shape {}, expected {} channels on axis 1", to_string(x.shape()),
-         channels);
+  check_channels("BatchNorm", x, channels);
+  const Tensor scale = weight ? weight->read() : ones({channels});
+  const Tensor shift = bias ? bias->read() : zeros({channels});
+  if (!training()) {
+    return batch_norm_inference(x, scale, shift, running_mean->read(), running_var->read(),
+                                {.epsilon = options_.eps});
   }
-  Shape per_channel = Shape::filled(x.rank(), 1);
-  per_channel[1] = channels;
-  Tensor mean_value = running_mean->read();
-  Tensor variance = running_var->read();
-  if (training()) {
-    std::vector<int64_t> axes{0};
-    for (int i = 2; i < x.rank(); ++i) axes.push_back(i);
-    const Tensor wide = cast(x, DType::f32);
-    mean_value = mean(wide, axes);
-    variance = mean(square(wide - reshape(mean_value, per_channel)), axes);
-    const auto count = static_cast<double>(x.shape().numel() / channels);
-    const double unbiased = options_.momentum * count / std::max(1.0, count - 1);
-    const double keep = 1 - options_.momentum;
-    running_mean->assign(keep * running_mean->read() + options_.momentum * mean_value);
-    running_var->assign(keep * running_var->read() + unbiased * variance);
-    num_batches_tracked->assign(num_batches_tracked->read() + 1.0);
+  const suan::BatchNorm result = batch_norm(x, scale, shift, {.epsilon = options_.eps});
+  const auto count = static_cast<double>(x.shape().numel() / channels);
+  const double unbiased = options_.momentum * count / std::max(1.0, count - 1);
+  const auto move = [&](const StatePtr& state, const Tensor& statistic, double share) {
+    const Tensor update = cast(statistic, DType::f32) * share;
+    state->assign((1 - options_.momentum) * state->read() + update);
+  };
+  move(running_mean, result.mean, options_.momentum);
+  move(running_var, result.variance, unbiased);
+  num_batches_tracked->assign(num_batches_tracked->read() + 1.0);
+  return result.y;
+}
+
+LayerNorm::LayerNorm(const Shape& shape, NormOptions options) : shape_(shape), eps_(options.eps) {
+  if (shape.rank() < 1 || shape.numel() < 1) {
+    fail("LayerNorm", "got shape {}, expected one or more sizes above 0", to_string(shape));
   }
-  Tensor scale = rsqrt(variance + options_.eps);
-  if (weight) scale = scale * weight->read();
-  Tensor shift = -mean_value * scale;
-  if (bias) shift = shift + bias->read();
-  return x * cast(reshape(scale, per_channel), x.dtype()) +
-         cast(reshape(shift, per_channel), x.dtype());
+  if (options.affine) weight = ones_parameter(shape);
+  if (options.affine && options.bias) bias = parameter("bias", shape);
+}
+Tensor LayerNorm::operator()(const Tensor& x) const {
+  check_last_axes("LayerNorm", x, shape_);
+  return layer_norm(x, value(weight), value(bias), {.axes = shape_.rank(), .epsilon = eps_});
+}
+
+RmsNorm::RmsNorm(int64_t width, NormOptions options) : width_(width), eps_(options.eps) {
+  if (width < 1) fail("RmsNorm", "got width {}, expected 1 or more", width);
+  if (options.affine) weight = ones_parameter({width});
+}
+Tensor RmsNorm::operator()(const Tensor& x) const {
+  check_last_axes("RmsNorm", x, {width_});
+  return rms_norm(x, value(weight), {.epsilon = eps_});
+}
+
+GroupNorm::GroupNorm(int64_t groups, int64_t channels, NormOptions options)
+    : groups_(groups), channels_(channels), eps_(options.eps) {
+  if (groups < 1 || channels < 1 || channels % groups != 0) {
+    fail("GroupNorm", "{} groups do not divide {} channels", groups, channels);
+  }
+  if (options.affine) weight = ones_parameter({channels});
+  if (options.affine && options.bias) bias = parameter("bias", {channels});
+}
+Tensor GroupNorm::operator()(const Tensor& x) const {
+  check_channels("GroupNorm", x, channels_);
+  return group_norm(x, groups_, value(weight), value(bias), eps_);
 }
 
 }  // namespace suan::nn

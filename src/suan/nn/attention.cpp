@@ -1,0 +1,90 @@
+// Multi-head attention.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/nn/attention.h"
+
+#include <cmath>
+#include <limits>
+
+#include "suan/base/error.h"
+#include "suan/nn/init.h"
+#include "suan/ops/elementwise.h"
+#include "suan/ops/matmul.h"
+#include "suan/ops/shape_ops.h"
+#include "suan/ops/softmax.h"
+#include "suan/ops/split.h"
+
+namespace suan::nn {
+namespace {
+
+Tensor value(const StatePtr& state) { return state ? state->read() : Tensor(); }
+
+// [n, t, width] to [n, heads, t, width / heads].
+Tensor apart(const Tensor& x, int64_t heads) {
+  return transpose(reshape(x, {x.size(0), x.size(1), heads, x.size(2) / heads}), {0, 2, 1, 3});
+}
+
+Tensor positions(int64_t count, const Shape& shape, int64_t first = 0) {
+  Array array(DType::i64, shape);
+  for (int64_t i = 0; i < count; ++i) array.as<int64_t>()[i] = first + i;
+  return Tensor::from(array);
+}
+
+}  // namespace
+
+Tensor multihead(const Tensor& q, const Tensor& k, const Tensor& v, int64_t heads, bool causal,
+                 const AttentionMask& mask, const Dropout* dropout) {
+  const int64_t rows = q.size(0);
+  const int64_t t = q.size(1);
+  const int64_t s = k.size(1);
+  const int64_t width = q.size(2);
+  const double scale = 1 / std::sqrt(static_cast<double>(width / heads));
+  Tensor scores = matmul(apart(q, heads), apart(k, heads), false, true) * scale;
+  constexpr double kNever = std::numeric_limits<float>::lowest();
+  const Tensor at_key = positions(s, {1, 1, 1, s});
+  if (causal) scores = select(at_key <= positions(t, {1, 1, t, 1}, s - t), scores, kNever);
+  if (mask.lengths) {
+    scores = select(at_key < reshape(mask.lengths, {rows, 1, 1, 1}), scores, kNever);
+  }
+  Tensor weights = softmax(scores);
+  if (dropout) weights = (*dropout)(weights);
+  const Tensor y = matmul(weights, apart(v, heads));
+  return reshape(transpose(y, {0, 2, 1, 3}), {rows, t, width});
+}
+
+MultiheadAttention::MultiheadAttention(int64_t width, int64_t heads, AttentionOptions options)
+    : out_proj(width, width, {.bias = options.bias}),
+      dropout(options.dropout),
+      width_(width),
+      heads_(heads),
+      causal_(options.causal) {
+  if (heads < 1 || width % heads != 0) {
+    fail("MultiheadAttention", "{} heads do not divide a width of {}", heads, width);
+  }
+  in_proj_weight = parameter("in_proj_weight", {3 * width, width});
+  init::xavier_uniform(in_proj_weight);
+  if (options.bias) {
+    in_proj_bias = parameter("in_proj_bias", {3 * width});
+    init::constant(out_proj.bias, 0);
+  }
+}
+
+Tensor MultiheadAttention::operator()(const Tensor& x, const AttentionMask& mask) const {
+  if (x.rank() != 3 || x.shape()[2] != width_) {
+    fail("MultiheadAttention", "got shape {}, expected [rows, time, {}]", to_string(x.shape()),
+         width_);
+  }
+  const auto parts =
+      split(linear(x, in_proj_weight->read(), value(in_proj_bias)), {width_, width_, width_}, -1);
+  return out_proj(multihead(parts[0], parts[1], parts[2], heads_, causal_, mask, &dropout));
+}
+
+Tensor MultiheadAttention::operator()(const Tensor& q, const Tensor& k, const Tensor& v,
+                                      const AttentionMask& mask) const {
+  const std::vector<int64_t> sizes(3, width_);
+  const auto w = split(in_proj_weight->read(), sizes);
+  const auto b = in_proj_bias ? split(in_proj_bias->read(), sizes) : std::vector<Tensor>(3);
+  return out_proj(multihead(linear(q, w[0], b[0]), linear(k, w[1], b[1]), linear(v, w[2], b[2]),
+                            heads_, causal_, mask, &dropout));
+}
+
+}  // namespace suan::nn
