@@ -62,6 +62,8 @@ struct Kernel {
   // Whether its error is bounded as that of direct summation is. Others trade accuracy for speed
   // (each says how much) and are left out in exact mode.
   bool exact = true;
+  // Whether it writes every output: then those that nobody reads have memory during the step too.
+  bool writes_all = false;
 };
 
 // Exact mode: only kernels with the error bound of direct summation are chosen. For the whole

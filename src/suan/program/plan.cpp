@@ -106,7 +106,7 @@ class Planner {
       for (const Tensor& t : node->inputs) step.in.push_back(t ? slot(t) : -1);
       const auto& wanted = read[node.get()];
       for (size_t i = 0; i < node->types.size(); ++i) {
-        const bool used = i < wanted.size() && wanted[i];
+        const bool used = step.kernel->writes_all || (i < wanted.size() && wanted[i]);
         const int s = add(used ? Place::arena : Place::nowhere, node->types[i].bytes());
         slot({node, static_cast<int>(i)}) = s;
         step.out.push_back(s);

@@ -54,9 +54,10 @@ constexpr Kernel kTable[] = {
     // clang-format on
     {Op::max_pool, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool>},
     {Op::max_pool_gradient, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool_gradient>},
-    {Op::batch_norm, "dnnl_batch_norm", cpu::batch_norm_why_not, cpu::make_batch_norm_call},
+    {Op::batch_norm, "dnnl_batch_norm", cpu::batch_norm_why_not, cpu::make_batch_norm_call, false,
+     true, true},
     {Op::batch_norm_gradient, "dnnl_batch_norm", cpu::batch_norm_why_not,
-     cpu::make_batch_norm_gradient_call},
+     cpu::make_batch_norm_gradient_call, false, true, true},
     {Op::softmax, "cpu_softmax", cpu::softmax_why_not, cpu::make_softmax_call},
     {Op::log_softmax, "cpu_softmax", cpu::softmax_why_not, cpu::make_softmax_call},
     {Op::cross_entropy, "cpu_cross_entropy", cpu::cross_entropy_why_not,
