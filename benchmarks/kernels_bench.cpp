@@ -10,6 +10,7 @@
 #include <functional>
 #include <vector>
 
+#include "suan/backend/kernel.h"
 #include "suan/base/file.h"
 #include "suan/base/random.h"
 #include "suan/base/threads.h"
@@ -62,15 +63,19 @@ Result measure_matmul(int64_t n) {
       f32_peak);
 }
 
-// A 3 x 3 convolution of a batch: forward, gradient of the input, gradient of the weight.
-void measure_conv(std::vector<Result>& out, int64_t n, int64_t c, int64_t size) {
+// A 3 x 3 convolution of a batch: forward, gradient of the input, gradient of the weight. Exact
+// mode leaves direct summation; without it Winograd's algorithm does the same with fewer
+// operations.
+void measure_conv(std::vector<Result>& out, int64_t n, int64_t c, int64_t size, bool exact) {
+  set_exact_mode(exact);
   const ConvAttrs attrs{.pad_begin = {1, 1}, .pad_end = {1, 1}, .size = {size, size}};
   ConvAttrs weight = attrs;
   weight.size = {3, 3};
   const Tensor x = random_tensor({n, c, size, size}, 1), g = random_tensor({n, c, size, size}, 2);
   const Tensor w = random_tensor({c, c, 3, 3}, 3);
   const double work = 2.0 * 9 * static_cast<double>(n * c * c * size * size);
-  const std::string name = fmt::format("convolution 3 x 3, {0} x {1} x {2} x {2}", n, c, size);
+  const std::string name = fmt::format("{0} 3 x 3 convolution, {1} x {2} x {3} x {3}",
+                                       exact ? "direct" : "chosen", n, c, size);
   const auto add = [&](const char* what, const std::function<void()>& f) {
     out.push_back(measure(name + what, "GFLOP/s", work, f, f32_peak));
   };
@@ -121,10 +126,11 @@ std::string to_json(const std::vector<Result>& results) {
 
 void run(const std::string& json) {
   std::vector<Result> results{measure_matmul(2048)};
-  measure_conv(results, 16, 256, 28);
+  measure_conv(results, 16, 256, 28, true);
+  measure_conv(results, 16, 256, 28, false);
   results.push_back(measure_chain(size_t{256} << 20));
   for (const Result& r : results) {
-    fmt::print("{:58} {:8.1f} of {:8.1f} {:8} {:5.1f} %\n", r.kernel, r.rate, r.limit, r.unit,
+    fmt::print("{:60} {:8.1f} of {:8.1f} {:8} {:5.1f} %\n", r.kernel, r.rate, r.limit, r.unit,
                100 * r.rate / r.limit);
   }
   if (!json.empty()) write_file_atomically(json, to_json(results));

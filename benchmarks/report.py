@@ -25,7 +25,8 @@ registers, measured in the same rounds.
 
 KERNELS = """## Kernels
 
-Shares of what the machine can do: arithmetic in registers for products and convolutions, a copy of the same arrays for the chain.
+Shares of what the machine can do: arithmetic in registers for products and convolutions (counted as direct sums, so that
+Winograd's algorithm, where it is chosen, goes above 100 %), a copy of the same arrays for the chain of adds, multiplies and maxima.
 
     build/release/benchmarks/kernels_bench --json build/kernels.json
 """
