@@ -18,7 +18,7 @@ A step is forward, backward and optimizer (AdamW; resnet18: SGD with momentum), 
 the alternations. PyTorch is the fastest of eager, `channels_last` and `torch.compile`, and for bf16 of
 autocast and bf16 parameters; its memory is the lowest of all of these. Ratios are Suan ÷ PyTorch: lower is better. Memory is
 peak RSS minus RSS just before the model is built. The share of the peak is counted FLOPs per second against an FMA loop in
-registers, measured in the same rounds.
+registers, measured in the same rounds (the best of them).
 
     python3 benchmarks/compare.py train --json build/train.json
 """

@@ -6,6 +6,7 @@
 #include <immintrin.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -140,23 +141,21 @@ std::string isa_flags() {
 double measure_arithmetic(DType dtype, double seconds) {
   const PeakLoop loop = loop_for(dtype);
   const int threads = num_threads();
-  std::vector<double> done(static_cast<size_t>(threads) * 8);
   std::vector<float> sinks(static_cast<size_t>(threads) * 16);
-  int64_t rounds = 1 << 14;
+  constexpr int64_t kRounds = 1 << 20;  // milliseconds: long beside waking the threads
+  constexpr int kLeastRuns = 8;         // on a busy machine, one of them may be undisturbed
   double best = 0;
-  for (const auto begin = Clock::now(); seconds_since(begin) < seconds;) {
+  int runs = 0;
+  for (const auto begin = Clock::now(); runs < kLeastRuns || seconds_since(begin) < seconds;
+       ++runs) {
+    std::atomic<double> operations = 0;
     const auto start = Clock::now();
     parallel_for(threads, 1, [&](int64_t first, int64_t last) {
       for (int64_t t = first; t < last; ++t) {
-        const auto i = static_cast<size_t>(t);
-        done[i * 8] = loop(rounds, &sinks[i * 16]);
+        operations += loop(kRounds, &sinks[static_cast<size_t>(t) * 16]);
       }
     });
-    double operations = 0;
-    for (int t = 0; t < threads; ++t) operations += done[static_cast<size_t>(t) * 8];
-    const double elapsed = seconds_since(start);
-    best = std::max(best, operations / elapsed / 1e9);
-    if (elapsed < 0.01) rounds *= 2;
+    best = std::max(best, operations / seconds_since(start) / 1e9);
   }
   return best;
 }

@@ -28,7 +28,7 @@ MachinePeak measure_machine();
 const MachinePeak& machine_peak();
 double peak_gflops(const MachinePeak& peak, DType precision);
 
-// One measurement of the arithmetic rate, `seconds` long, in GFLOP/s (Gop/s for i8).
+// The best arithmetic rate seen within `seconds` (or a little longer), in GFLOP/s (Gop/s for i8).
 double measure_arithmetic(DType dtype, double seconds);
 // Bytes read plus bytes written by a copy of `bytes`, the best of several, in GB/s.
 double measure_copy(size_t bytes = size_t{256} << 20);
