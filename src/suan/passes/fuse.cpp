@@ -243,8 +243,9 @@ Graph fuse(const Graph& graph, const Target& target) {
     const NodePtr fused = RegionBuilder(members, map).build(outputs);
     for (size_t i = 0; i < outputs.size(); ++i) map.set(outputs[i], {fused, static_cast<int>(i)});
   };
-  // A group's place is that of its last member, unless somebody needs it before: earlier members would
-  // pull all that the later ones depend on ahead of everything else, and keep it alive for longer.
+  // A group's place is that of its last member, unless somebody needs it before: earlier members
+  // would pull all that the later ones depend on ahead of everything else, and keep it alive for
+  // longer.
   for (size_t i = 0; i < nodes.size(); ++i) {
     const auto member = member_of.find(nodes[i].get());
     if (member == member_of.end() || member->second == i) emit(nodes[i]);

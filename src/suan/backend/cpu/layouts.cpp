@@ -62,7 +62,7 @@ void choose_layouts(const Node& node, NodeLayouts& layouts) {
   } else if (is(node, Op::conv_weight_gradient)) {
     if (float_data) data({0, 1}, false);
   } else if (is(node, Op::max_pool) || is(node, Op::max_pool_gradient)) {
-    if (node.inputs[0].dtype() != DType::f32 || node.inputs[0].rank() != 4) return;
+    if (!float_data || node.inputs[0].rank() != 4) return;
     data({0}, true);
     if (is(node, Op::max_pool_gradient)) data({1}, false);
   } else if (is(node, Op::batch_norm) || is(node, Op::batch_norm_gradient)) {

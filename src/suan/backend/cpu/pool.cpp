@@ -1,4 +1,4 @@
-// Max pooling of 2-D windows in f32. In blocked layout the innermost 16 channels are one vector, in
+// Max pooling of 2-D windows. In blocked layout the innermost 16 channels are one vector, in
 // plain layout the loop runs over single elements; the gradient finds each window's first largest
 // element again. SPDX-License-Identifier: Apache-2.0
 #include "suan/backend/cpu/pool.h"
@@ -30,80 +30,128 @@ namespace suan::cpu::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-template <int kLanes>
-void pool_plane(const float* x, float* y, const Plane& p) {
+template <class D>
+HWY_INLINE hn::Vec<D> load(D d, const float* p) {
+  return hn::LoadU(d, p);
+}
+template <class D>
+HWY_INLINE hn::Vec<D> load(D d, const bfloat16* p) {
+  const hn::Rebind<uint16_t, D> half;
+  const hn::Rebind<uint32_t, D> whole;
+  const auto bits = hn::LoadU(half, reinterpret_cast<const uint16_t*>(p));
+  return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(whole, bits)));
+}
+template <class D>
+HWY_INLINE void store(hn::Vec<D> v, D d, float* p) {
+  hn::StoreU(v, d, p);
+}
+// Rounds to nearest even.
+template <class D>
+HWY_INLINE void store(hn::Vec<D> v, D, bfloat16* p) {
+  const hn::Rebind<uint16_t, D> half;
+  const hn::Rebind<uint32_t, D> whole;
+  const auto bits = hn::BitCast(whole, v);
+  const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(whole, 1));
+  const auto up = hn::Add(hn::Add(bits, odd), hn::Set(whole, 0x7fff));
+  const auto top = hn::BitCast(hn::Rebind<int32_t, D>(), hn::ShiftRight<16>(up));
+  hn::StoreU(hn::DemoteTo(half, top), half, reinterpret_cast<uint16_t*>(p));
+}
+
+// b where it is larger than a or the first NaN, as a mask.
+template <class V>
+HWY_INLINE auto beats(V a, V b) {
+  const hn::DFromV<V> d;
+  const auto nan = hn::And(hn::VecFromMask(d, hn::Ne(b, b)), hn::VecFromMask(d, hn::Eq(a, a)));
+  return hn::MaskFromVec(hn::Or(hn::VecFromMask(d, hn::Gt(b, a)), nan));
+}
+
+// Calls f(output position, rows and columns of the window inside the image) for every window.
+template <class F>
+HWY_INLINE void for_each_window(const Plane& p, const F& f) {
   for (int64_t oy = 0; oy < p.oh; ++oy) {
     const int64_t y0 = std::max<int64_t>(oy * p.sh - p.ph, 0);
     const int64_t y1 = std::min(oy * p.sh - p.ph + p.kh, p.h);
     for (int64_t ox = 0; ox < p.ow; ++ox) {
       const int64_t x0 = std::max<int64_t>(ox * p.sw - p.pw, 0);
       const int64_t x1 = std::min(ox * p.sw - p.pw + p.kw, p.w);
-      float best[kLanes];
-      std::memcpy(best, x + (y0 * p.w + x0) * kLanes, sizeof best);
+      f(static_cast<size_t>(oy * p.ow + ox), y0, y1, x0, x1);
+    }
+  }
+}
+
+template <class T, class D>
+void pool_plane(D d, size_t all_lanes, const void* from, void* to, const Plane& p) {
+  const T* x = static_cast<const T*>(from);
+  T* y = static_cast<T*>(to);
+  for_each_window(p, [&](size_t out, int64_t y0, int64_t y1, int64_t x0, int64_t x1) HWY_ATTR {
+    for (size_t l = 0; l < all_lanes; l += hn::Lanes(d)) {
+      const auto at = [&](int64_t r, int64_t c) {
+        return x + static_cast<size_t>(r * p.w + c) * all_lanes + l;
+      };
+      auto best = load(d, at(y0, x0));
       for (int64_t r = y0; r < y1; ++r) {
         for (int64_t c = x0; c < x1; ++c) {
-          const float* v = x + (r * p.w + c) * kLanes;
-          for (int l = 0; l < kLanes; ++l)
-            best[l] = v[l] > best[l] || v[l] != v[l] ? v[l] : best[l];
+          const auto v = load(d, at(r, c));
+          best = hn::IfThenElse(beats(best, v), v, best);
         }
       }
-      std::memcpy(y + (oy * p.ow + ox) * kLanes, best, sizeof best);
+      store(best, d, y + out * all_lanes + l);
     }
-  }
+  });
 }
 
-// Finds each window's first largest element again, then adds the gradient there: in lanes of D.
-template <class D>
-void gradient_plane(D d, size_t all_lanes, const float* x, const float* g, float* to,
+// Finds each window's first largest element again, and adds the gradient there.
+template <class T, class D>
+void gradient_plane(D d, size_t all_lanes, const void* data, const void* gradient, void* result,
                     const Plane& p) {
   const hn::RebindToSigned<D> di;
-  const size_t lanes = hn::Lanes(d);
-  const auto zero = hn::Zero(d);
-  std::memset(to, 0, static_cast<size_t>(p.h * p.w) * all_lanes * sizeof(float));
-  for (int64_t oy = 0; oy < p.oh; ++oy) {
-    const int64_t y0 = std::max<int64_t>(oy * p.sh - p.ph, 0);
-    const int64_t y1 = std::min(oy * p.sh - p.ph + p.kh, p.h);
-    for (int64_t ox = 0; ox < p.ow; ++ox) {
-      const int64_t x0 = std::max<int64_t>(ox * p.sw - p.pw, 0);
-      const int64_t x1 = std::min(ox * p.sw - p.pw + p.kw, p.w);
-      for (size_t l = 0; l < all_lanes; l += lanes) {
-        const auto cell = [&](int64_t r, int64_t c) {
-          return static_cast<size_t>(r * p.w + c) * all_lanes + l;
-        };
-        auto best = hn::LoadU(d, x + cell(y0, x0));
-        auto where = hn::Set(di, static_cast<int32_t>(y0 * p.w + x0));
-        for (int64_t r = y0; r < y1; ++r) {
-          for (int64_t c = x0; c < x1; ++c) {
-            const auto v = hn::LoadU(d, x + cell(r, c));
-            const auto nan =
-                hn::And(hn::VecFromMask(d, hn::Ne(v, v)), hn::VecFromMask(d, hn::Eq(best, best)));
-            const auto take = hn::MaskFromVec(hn::Or(hn::VecFromMask(d, hn::Gt(v, best)), nan));
-            best = hn::IfThenElse(take, v, best);
-            where = hn::IfThenElse(hn::RebindMask(di, take),
-                                   hn::Set(di, static_cast<int32_t>(r * p.w + c)), where);
-          }
+  const T* x = static_cast<const T*>(data);
+  const T* g = static_cast<const T*>(gradient);
+  T* to = static_cast<T*>(result);
+  std::memset(result, 0, static_cast<size_t>(p.h * p.w) * all_lanes * sizeof(T));
+  for_each_window(p, [&](size_t out, int64_t y0, int64_t y1, int64_t x0, int64_t x1) HWY_ATTR {
+    for (size_t l = 0; l < all_lanes; l += hn::Lanes(d)) {
+      const auto cell = [&](int64_t r, int64_t c) {
+        return static_cast<size_t>(r * p.w + c) * all_lanes + l;
+      };
+      auto best = load(d, x + cell(y0, x0));
+      auto where = hn::Set(di, static_cast<int32_t>(y0 * p.w + x0));
+      for (int64_t r = y0; r < y1; ++r) {
+        for (int64_t c = x0; c < x1; ++c) {
+          const auto v = load(d, x + cell(r, c));
+          const auto take = beats(best, v);
+          best = hn::IfThenElse(take, v, best);
+          where = hn::IfThenElse(hn::RebindMask(di, take),
+                                 hn::Set(di, static_cast<int32_t>(r * p.w + c)), where);
         }
-        const auto from = hn::LoadU(d, g + static_cast<size_t>(oy * p.ow + ox) * all_lanes + l);
-        for (int64_t r = y0; r < y1; ++r) {
-          for (int64_t c = x0; c < x1; ++c) {
-            const auto at = hn::Set(di, static_cast<int32_t>(r * p.w + c));
-            const auto here = hn::RebindMask(d, hn::Eq(where, at));
-            float* sum = to + cell(r, c);
-            hn::StoreU(hn::Add(hn::LoadU(d, sum), hn::IfThenElse(here, from, zero)), d, sum);
-          }
+      }
+      const auto from = load(d, g + out * all_lanes + l);
+      for (int64_t r = y0; r < y1; ++r) {
+        for (int64_t c = x0; c < x1; ++c) {
+          const auto at = hn::Set(di, static_cast<int32_t>(r * p.w + c));
+          const auto here = hn::RebindMask(d, hn::Eq(where, at));
+          T* sum = to + cell(r, c);
+          store(hn::Add(load(d, sum), hn::IfThenElseZero(here, from)), d, sum);
         }
       }
     }
-  }
+  });
 }
 
-void pool_blocked(const float* x, float* y, const Plane& p) { pool_plane<16>(x, y, p); }
-void pool_plain(const float* x, float* y, const Plane& p) { pool_plane<1>(x, y, p); }
-void gradient_blocked(const float* x, const float* g, float* to, const Plane& p) {
-  gradient_plane(hn::CappedTag<float, 16>(), 16, x, g, to, p);
+using Blocked = hn::CappedTag<float, 16>;
+using Plain = hn::CappedTag<float, 1>;
+
+void pool_run(bool blocked, bool low, const void* x, void* y, const Plane& p) {
+  if (blocked && low) return pool_plane<bfloat16>(Blocked(), 16, x, y, p);
+  if (blocked) return pool_plane<float>(Blocked(), 16, x, y, p);
+  if (low) return pool_plane<bfloat16>(Plain(), 1, x, y, p);
+  pool_plane<float>(Plain(), 1, x, y, p);
 }
-void gradient_plain(const float* x, const float* g, float* to, const Plane& p) {
-  gradient_plane(hn::CappedTag<float, 1>(), 1, x, g, to, p);
+void gradient_run(bool blocked, bool low, const void* x, const void* g, void* to, const Plane& p) {
+  if (blocked && low) return gradient_plane<bfloat16>(Blocked(), 16, x, g, to, p);
+  if (blocked) return gradient_plane<float>(Blocked(), 16, x, g, to, p);
+  if (low) return gradient_plane<bfloat16>(Plain(), 1, x, g, to, p);
+  gradient_plane<float>(Plain(), 1, x, g, to, p);
 }
 
 }  // namespace suan::cpu::HWY_NAMESPACE
@@ -113,10 +161,8 @@ HWY_AFTER_NAMESPACE();
 namespace suan::cpu {
 namespace {
 
-HWY_EXPORT(pool_blocked);
-HWY_EXPORT(pool_plain);
-HWY_EXPORT(gradient_blocked);
-HWY_EXPORT(gradient_plain);
+HWY_EXPORT(pool_run);
+HWY_EXPORT(gradient_run);
 
 Plane plane_of(const PoolAttrs& a, const Shape& x, const Shape& y) {
   return {x[2],        x[3],        y[2],        y[3],           a.kernel[0],
@@ -127,7 +173,7 @@ Plane plane_of(const PoolAttrs& a, const Shape& x, const Shape& y) {
 
 const char* max_pool_why_not(const Node& node) {
   const Tensor& x = node.inputs[0];
-  if (x.dtype() != DType::f32) return "the dtype is not f32";
+  if (x.dtype() != DType::f32 && x.dtype() != DType::bf16) return "the dtype is not f32 or bf16";
   if (x.rank() != 4) return "it is not 2-D pooling";
   if (layout_of(x) == Layout::channels_last) return "channels_last data";
   if (node.layout(0) != layout_of(x)) return "input and output differ in layout";
@@ -137,34 +183,33 @@ const char* max_pool_why_not(const Node& node) {
   return nullptr;
 }
 
+// Runs f(byte offset in x, byte offset in y) for each plane: 16 channels of an image, or one.
+template <class F>
+void for_each_plane(const Operand& x, const Plane& p, const F& f) {
+  const int64_t lanes = x.layout == Layout::blocked16 ? 16 : 1;
+  const int64_t size = lanes * static_cast<int64_t>(size_of(x.type.dtype));
+  parallel_for(x.type.shape[0] * x.type.shape[1] / lanes, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) f(i * p.h * p.w * size, i * p.oh * p.ow * size);
+  });
+}
+
 void max_pool(const Node& node, const KernelArgs& args) {
-  const Plane p = plane_of(node.attr<PoolAttrs>(), args.in[0].type.shape, args.out[0].type.shape);
-  const bool is_blocked = args.in[0].layout == Layout::blocked16;
-  const int64_t lanes = is_blocked ? 16 : 1;
-  const int64_t planes = args.in[0].type.shape[0] * args.in[0].type.shape[1] / lanes;
-  const auto run =
-      is_blocked ? HWY_DYNAMIC_DISPATCH(pool_blocked) : HWY_DYNAMIC_DISPATCH(pool_plain);
-  parallel_for(planes, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      run(args.in[0].as<float>() + i * p.h * p.w * lanes,
-          args.out[0].as<float>() + i * p.oh * p.ow * lanes, p);
-    }
+  const Operand &x = args.in[0], &y = args.out[0];
+  const Plane p = plane_of(node.attr<PoolAttrs>(), x.type.shape, y.type.shape);
+  for_each_plane(x, p, [&](int64_t at, int64_t out) {
+    HWY_DYNAMIC_DISPATCH(pool_run)
+    (x.layout == Layout::blocked16, x.type.dtype == DType::bf16, x.as<char>() + at,
+     y.as<char>() + out, p);
   });
 }
 
 void max_pool_gradient(const Node& node, const KernelArgs& args) {
-  const Plane p = plane_of(node.attr<PoolAttrs>(), args.in[0].type.shape, args.in[1].type.shape);
-  const bool is_blocked = args.in[0].layout == Layout::blocked16;
-  const int64_t lanes = is_blocked ? 16 : 1;
-  const int64_t planes = args.in[0].type.shape[0] * args.in[0].type.shape[1] / lanes;
-  const auto run =
-      is_blocked ? HWY_DYNAMIC_DISPATCH(gradient_blocked) : HWY_DYNAMIC_DISPATCH(gradient_plain);
-  parallel_for(planes, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      run(args.in[0].as<float>() + i * p.h * p.w * lanes,
-          args.in[1].as<float>() + i * p.oh * p.ow * lanes,
-          args.out[0].as<float>() + i * p.h * p.w * lanes, p);
-    }
+  const Operand &x = args.in[0], &g = args.in[1];
+  const Plane p = plane_of(node.attr<PoolAttrs>(), x.type.shape, g.type.shape);
+  for_each_plane(x, p, [&](int64_t at, int64_t out) {
+    HWY_DYNAMIC_DISPATCH(gradient_run)
+    (x.layout == Layout::blocked16, x.type.dtype == DType::bf16, x.as<char>() + at,
+     g.as<char>() + out, args.out[0].as<char>() + at, p);
   });
 }
 

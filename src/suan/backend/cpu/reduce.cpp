@@ -233,18 +233,20 @@ class ReduceCall final : public Call {
     float buffer[kBlock];
     const auto fold =
         is_max_ ? HWY_DYNAMIC_DISPATCH(max_columns) : HWY_DYNAMIC_DISPATCH(sum_columns);
-    if (!convert_) {
-      const int64_t step = std::max<int64_t>(1, 4 * kBlock / std::max<int64_t>(1, columns));
+    // Rows lie one after the other, so several short ones are folded (and converted) at once.
+    const int64_t block = convert_ ? kBlock : 4 * kBlock;
+    if (columns <= block) {
+      const int64_t step = block / columns;
       for (int64_t r = 0; r < rows; r += step) {
-        fold(reinterpret_cast<const float*>(data) + at + r * columns,
-             static_cast<size_t>(std::min(step, rows - r)), static_cast<size_t>(columns),
-             static_cast<size_t>(columns), acc);
+        const int64_t run = std::min(step, rows - r);
+        fold(floats(data, at + r * columns, run * columns, buffer), static_cast<size_t>(run),
+             static_cast<size_t>(columns), static_cast<size_t>(columns), acc);
       }
       return;
     }
     for (int64_t r = 0; r < rows; ++r) {
-      for (int64_t c = 0; c < columns; c += kBlock) {
-        const int64_t run = std::min(kBlock, columns - c);
+      for (int64_t c = 0; c < columns; c += block) {
+        const int64_t run = std::min(block, columns - c);
         fold(floats(data, at + r * columns + c, run, buffer), 1, static_cast<size_t>(run),
              static_cast<size_t>(run), acc + c);
       }
