@@ -19,6 +19,7 @@ line of JSON:
 Memory is peak RSS minus RSS just before the model is built, the input batch already in memory.
 """
 import argparse
+import contextlib
 import datetime
 import json
 import os
@@ -60,6 +61,7 @@ class Worker:
         for line in self.process.stdout:
             if line.startswith("{"):
                 return json.loads(line)
+        self.process.wait()
         self.errors.seek(0)
         self.error = (self.errors.read().strip().splitlines() or ["no output"])[-1]
         return None
@@ -78,15 +80,18 @@ class Worker:
         self.peak_mb = reply["peak_mb"]
 
     def close(self):
-        self.process.communicate()
+        if not self.errors.closed:
+            self.process.communicate()
+            self.errors.close()
 
 
-def start_peers(variants, case, precision, threads):
+def start_peers(stack, variants, case, precision, threads):
     """Workers for those of the variants that PyTorch can run, after a little running."""
     peers = []
     for variant in variants:
         script = ROOT / "benchmarks/torch_worker.py"
         worker = Worker(variant, [PYTHON, script, case, precision, variant, threads], threads)
+        stack.callback(worker.close)
         if worker.ready:
             peers.append(worker)
         else:
@@ -99,14 +104,14 @@ def start_peers(variants, case, precision, threads):
     return sorted(peers, key=lambda peer: min(peer.times))
 
 
-def screen(case, precision, threads):
+def screen(stack, case, precision, threads):
     """All variants of PyTorch, the fastest ones first: torch.compile tries what eager found best."""
     layouts = ("", "+nhwc") if case in IMAGE_CASES else ("",)
     weights = ("", "+pure") if precision == "bf16" else ("",)
     eager = ["eager" + layout + weight for layout in layouts for weight in weights]
-    peers = start_peers(eager, case, precision, threads)
+    peers = start_peers(stack, eager, case, precision, threads)
     weight = "+pure" if peers[0].name.endswith("+pure") else ""
-    peers += start_peers(["compile" + layout + weight for layout in layouts], case, precision, threads)
+    peers += start_peers(stack, ["compile" + layout + weight for layout in layouts], case, precision, threads)
     peers.sort(key=lambda peer: min(peer.times))
     for peer in peers[FINALISTS:]:
         peer.close()
@@ -115,12 +120,13 @@ def screen(case, precision, threads):
     return peers
 
 
-def compare(case, precision, options):
+def compare(stack, case, precision, options):
     suan = Worker("suan", [options.suan, "bench", "train", "--case", case, "--precision", precision,
                            "--threads", options.threads, "--serve"], options.threads)
+    stack.callback(suan.close)
     if not suan.ready:
         raise SystemExit(f"compare: suan cannot run {case} {precision}: {suan.error}")
-    peers = screen(case, precision, options.threads)
+    peers = screen(stack, case, precision, options.threads)
     finalists = peers[:FINALISTS]
     if suan.ready["parameters"] != peers[0].ready["parameters"]:
         raise SystemExit(f"compare: {case} has {suan.ready['parameters']} parameters in Suan and "
@@ -131,8 +137,6 @@ def compare(case, precision, options):
         peaks.append(suan.ask("peak")["gflops"])
         for peer in finalists:
             peer.go()
-    for worker in [suan, *finalists]:
-        worker.close()
     best = min(finalists, key=lambda peer: statistics.median(peer.times))
     suan_ms, peer_ms = statistics.median(suan.times), statistics.median(best.times)
     return {
@@ -173,7 +177,8 @@ def train(options):
     print(report.HEAD, flush=True)
     for case in options.case or CASES:
         for precision in options.precision or ("f32", "bf16"):
-            results.append(compare(case, precision, options))
+            with contextlib.ExitStack() as stack:
+                results.append(compare(stack, case, precision, options))
             print(report.row(results[-1]), flush=True)
             if options.json:
                 write_json(options.json, results)
