@@ -1,13 +1,10 @@
 // The subcommands of `suan`, one .cpp file each. A command returns its exit code.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <functional>
-#include <initializer_list>
 #include <string>
-#include <string_view>
-#include <utility>
-#include <variant>
 #include <vector>
+
+#include "suan/formats/json_line.h"
 
 namespace suan::app {
 
@@ -32,8 +29,43 @@ struct BenchTrainOptions : CommonOptions {
 };
 int run_bench_train(const BenchTrainOptions& options);
 
-// A flat JSON object in the order given; numbers that are not finite become null.
-using JsonValue = std::variant<std::string, double, int64_t, bool>;
-std::string json_line(const std::vector<std::pair<std::string, JsonValue>>& fields);
+struct TrainCommandOptions : CommonOptions {
+  std::string recipe;  // a file or a name
+  std::vector<std::string> settings;
+  std::string resume;  // a run
+  std::string runs = "runs";
+  int seeds = 1;
+  int until_epoch = 0;
+  bool quiet = false;
+};
+int run_train(const TrainCommandOptions& options);
+
+struct EvalOptions : CommonOptions {
+  std::string run;
+  std::string data;  // a recipe
+  std::vector<std::string> settings;
+  std::string checkpoint;
+  std::string runs = "runs";
+};
+int run_eval(const EvalOptions& options);
+
+struct PredictOptions : CommonOptions {
+  std::string run;
+  std::vector<std::string> files;
+  std::string runs = "runs";
+};
+int run_predict(const PredictOptions& options);
+
+struct GenerateOptions : CommonOptions {
+  std::string run;
+  std::string prompt;
+  int tokens = 500;
+  double temperature = 0.8;
+  int seed = 0;
+  std::string runs = "runs";
+};
+int run_generate(const GenerateOptions& options);
+
+using formats::json_line;
 
 }  // namespace suan::app

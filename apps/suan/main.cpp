@@ -30,6 +30,66 @@ void add_command(CLI::App& command, Options& options, int (*run)(const Options&)
   });
 }
 
+// The commands about recipes and runs.
+struct RunCommands {
+  TrainCommandOptions train;
+  EvalOptions eval;
+  PredictOptions predict;
+  GenerateOptions generate;
+
+  static void add_settings(CLI::App& command, std::vector<std::string>& settings) {
+    command.add_option("--set", settings, "Change a key of the recipe")
+        ->type_name("KEY=VALUE")
+        ->expected(1)
+        ->take_all();
+  }
+  static CLI::App& add(CLI::App& app, const char* name, const char* text, std::string& run,
+                       std::string& runs) {
+    CLI::App& command = *app.add_subcommand(name, text);
+    command.add_option("RUN", run, "The folder of a run, or its name")->required();
+    command.add_option("--runs", runs, "Where runs are looked for by name")->capture_default_str();
+    return command;
+  }
+
+  void add_train(CLI::App& app, int& exit_code) {
+    CLI::App& command = *app.add_subcommand("train", "Train a recipe");
+    command.add_option("RECIPE", train.recipe, "A recipe file, or the name of a built-in recipe");
+    add_settings(command, train.settings);
+    command.add_option("--resume", train.resume, "Go on with this run");
+    command.add_option("--seeds", train.seeds, "Train this many times and report the mean")
+        ->check(CLI::Range(1, 10000));
+    command.add_option("--runs", train.runs, "Where the run's folder is made")
+        ->capture_default_str();
+    command.add_option("--until-epoch", train.until_epoch, "Save and stop after this epoch")
+        ->check(CLI::PositiveNumber);
+    command.add_flag("--quiet", train.quiet, "No progress");
+    add_command(command, train, run_train, exit_code);
+  }
+
+  void add(CLI::App& app, int& exit_code) {
+    add_train(app, exit_code);
+    CLI::App& eval_command = add(app, "eval", "Evaluate a run on test data", eval.run, eval.runs);
+    eval_command.add_option("--data", eval.data, "Take the data of this recipe");
+    eval_command.add_option("--checkpoint", eval.checkpoint, "last or best");
+    add_settings(eval_command, eval.settings);
+    add_command(eval_command, eval, run_eval, exit_code);
+    CLI::App& predict_command =
+        add(app, "predict", "Classify images or lines of text", predict.run, predict.runs);
+    predict_command.add_option("FILE", predict.files, "Images, or text files")->required();
+    add_command(predict_command, predict, run_predict, exit_code);
+    CLI::App& generate_command =
+        add(app, "generate", "Continue a text", generate.run, generate.runs);
+    generate_command.add_option("--prompt", generate.prompt, "The text to continue");
+    generate_command.add_option("--tokens", generate.tokens, "How many to generate")
+        ->check(CLI::Range(1, 1000000));
+    generate_command.add_option("--temperature", generate.temperature, "0: the most probable one")
+        ->check(CLI::Range(0.0, 100.0));
+    generate_command.add_option("--seed", generate.seed, "Of the random choice")
+        ->check(CLI::NonNegativeNumber);
+    add_command(generate_command, generate, run_generate, exit_code);
+  }
+};
+
 int run(int argc, char** argv) {
   CLI::App app("Suan: trains, compresses, compiles and serves neural networks", "suan");
   app.set_version_flag("--version", SUAN_VERSION);
@@ -50,6 +110,9 @@ int run(int argc, char** argv) {
   train->add_option("--warmup", bench.warmup, "Steps before that")->check(CLI::NonNegativeNumber);
   train->add_flag("--serve", bench.serve, "Answer `go N` and `peak` lines on standard input");
   add_command(*train, bench, run_bench_train, exit_code);
+
+  RunCommands run_commands;
+  run_commands.add(app, exit_code);
 
   try {
     app.parse(argc, argv);

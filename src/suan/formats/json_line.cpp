@@ -1,13 +1,13 @@
 // One JSON object on one line.
 // SPDX-License-Identifier: Apache-2.0
+#include "suan/formats/json_line.h"
+
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "apps/suan/commands.h"
+namespace suan::formats {
 
-namespace suan::app {
-
-std::string json_line(const std::vector<std::pair<std::string, JsonValue>>& fields) {
+std::string json_line(const JsonFields& fields) {
   nlohmann::ordered_json object;
   for (const auto& [name, value] : fields) {
     std::visit([&](const auto& v) { object[name] = v; }, value);
@@ -17,4 +17,4 @@ std::string json_line(const std::vector<std::pair<std::string, JsonValue>>& fiel
   return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
-}  // namespace suan::app
+}  // namespace suan::formats

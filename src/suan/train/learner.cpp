@@ -1,0 +1,193 @@
+// The compiled functions of a training.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/train/learner.h"
+
+#include <chrono>
+#include <cmath>
+#include <cstring>
+
+#include "suan/base/error.h"
+#include "suan/base/threads.h"
+#include "suan/nn/init.h"
+#include "suan/ops/cross_entropy.h"
+#include "suan/ops/elementwise.h"
+#include "suan/ops/reduce.h"
+#include "suan/ops/shape_ops.h"
+#include "suan/ops/softmax.h"
+#include "suan/program/program.h"
+#include "suan/train/make.h"
+
+namespace suan::train {
+namespace {
+
+constexpr int64_t kIgnored = -100;  // the label of rows that fill up a batch
+
+Array padded(const Array& from, int64_t rows) {
+  Shape shape = from.shape;
+  shape[0] = rows;
+  Array to(from.dtype, shape);
+  std::memcpy(to.buffer->data(), from.buffer->data(), from.bytes());
+  std::memset(to.as<char>() + from.bytes(), 0, to.bytes() - from.bytes());
+  return to;
+}
+
+// A last batch that is not full becomes full, so that one program serves all batches.
+data::Batch filled_up(const data::Batch& batch, int64_t rows) {
+  const int64_t got = batch.x.shape[0];
+  if (got == rows) return batch;
+  data::Batch full{padded(batch.x, rows), padded(batch.y, rows)};
+  const int64_t labels = batch.y.numel();
+  for (int64_t i = labels; i < full.y.numel(); ++i) full.y.as<int64_t>()[i] = kIgnored;
+  return full;
+}
+
+int64_t counted_labels(const Array& y) {
+  int64_t count = 0;
+  for (const int64_t label : y.span<int64_t>()) count += label != kIgnored;
+  return count;
+}
+
+}  // namespace
+
+Learner::Learner(const Recipe& recipe, const Task& task) : recipe_(recipe), task_(task) {
+  if (recipe.train.threads > 0) set_num_threads(static_cast<int>(recipe.train.threads));
+  nn::seed(static_cast<uint64_t>(recipe.train.seed));
+  model_ = make_model(recipe.model);
+  const std::vector<StatePtr> all = model_->module().states();
+  parameters_ = model_->module().parameters();
+  optimizer_ = make_optimizer(recipe.optimizer, parameters_);
+  parameters_ = optimizer_->parameters();
+  if (recipe.train.accumulate > 1) accumulator_.emplace(parameters_);
+  if (recipe.train.ema > 0) ema_.emplace(parameters_, optim::EmaOptions{recipe.train.ema, true});
+
+  for (const StatePtr& s : all) states_.push_back({s->name(), s});
+  for (const StatePtr& s : optimizer_->states()) states_.push_back({s->name(), s});
+  if (accumulator_) {
+    for (const StatePtr& s : accumulator_->states()) states_.push_back({s->name(), s});
+  }
+  if (ema_) {
+    for (const StatePtr& s : ema_->states()) states_.push_back({s->name(), s});
+  }
+
+  const CompileOptions options{.precision = recipe.precision()};
+  step_.emplace([this](const std::vector<Tensor>& a) { return trace_step(a, true); }, options);
+  accumulate_.emplace([this](const std::vector<Tensor>& a) { return trace_step(a, false); },
+                      options);
+  eval_.emplace([this](const std::vector<Tensor>& a) { return trace_eval(a); }, options);
+}
+
+Tensor Learner::loss_of(const Tensor& logits, const Tensor& y) const {
+  const double smoothing = training_ ? recipe_.train.label_smoothing : 0;
+  if (is_float(y.dtype())) {  // shares of classes
+    const double classes = static_cast<double>(logits.size(-1));
+    const Tensor target = y * (1 - smoothing) + smoothing / classes;
+    return neg(mean(sum(target * log_softmax(logits, -1), {-1})));
+  }
+  Shape rows = logits.shape();
+  rows.erase(rows.rank() - 1);
+  return cross_entropy(logits, reshape(y, rows), {.label_smoothing = smoothing});
+}
+
+std::vector<Tensor> Learner::trace_step(const std::vector<Tensor>& args, bool update) {
+  const Tensor logits = (*model_)(task_.model_inputs(args[0]));
+  const Tensor loss = loss_of(logits, args[1]);
+  std::vector<Tensor> grads = grad(loss, parameters_);
+  if (accumulator_) accumulator_->add(grads);
+  if (update) {
+    if (accumulator_) grads = accumulator_->take();
+    if (recipe_.train.clip_norm > 0) {
+      grads = optim::clip_grad_norm(grads, recipe_.train.clip_norm).grads;
+    }
+    optimizer_->step(grads);
+    if (ema_) ema_->update();
+  }
+  std::vector<Tensor> out{loss};
+  if (task_.classifies && !is_float(args[1].dtype())) out.push_back(logits);
+  return out;
+}
+
+std::vector<Tensor> Learner::trace_eval(const std::vector<Tensor>& args) {
+  const Tensor logits = (*model_)(task_.model_inputs(args[0]));
+  if (args.size() == 1) return {cast(logits, DType::f32)};
+  std::vector<Tensor> out{loss_of(logits, args[1])};
+  if (task_.classifies) out.push_back(logits);
+  return out;
+}
+
+void Learner::set_training(bool training) {
+  if (training == training_) return;
+  training_ = training;
+  model_->module().train(training);
+}
+
+void Learner::swap_average() {
+  if (ema_) ema_->swap();
+}
+
+std::vector<Tensor> Learner::arguments(const data::Batch& batch) const {
+  return {Tensor::from(batch.x), Tensor::from(batch.y)};
+}
+
+double Learner::step_flops(const data::Batch& batch) {
+  set_training(true);
+  return step_->program(arguments(batch))->flops();
+}
+
+StepResult Learner::step(const data::Batch& batch, double lr) {
+  set_training(true);
+  if (lr != lr_) optimizer_->set_lr(lr);
+  lr_ = lr;
+  ++calls_;
+  const bool update = calls_ % recipe_.train.accumulate == 0;
+  const std::vector<Tensor> out = (update ? *step_ : *accumulate_)(arguments(batch));
+  StepResult result{.loss = out[0].item()};
+  if (out.size() > 1) {
+    Accuracy accuracy;
+    accuracy.add(out[1].array(), batch.y);
+    result.correct = accuracy.correct();
+    result.count = accuracy.count();
+  }
+  return result;
+}
+
+Evaluation Learner::evaluate(data::Loader& loader, ConfusionMatrix* matrix) {
+  const auto start = std::chrono::steady_clock::now();
+  set_training(false);
+  swap_average();
+  Evaluation result;
+  Accuracy accuracy;
+  double loss = 0;
+  int64_t rows = 0, full = 0;
+  loader.seek({0, 0});
+  for (const data::Batch batch : loader) {
+    full = std::max(full, batch.x.shape[0]);
+    const data::Batch whole = filled_up(batch, full);
+    const std::vector<Tensor> args = arguments(whole);
+    const std::vector<Tensor> out = (*eval_)(args);
+    if (rows == 0) eval_flops_ = eval_->program(args)->flops();
+    const int64_t count = counted_labels(batch.y);
+    loss += out[0].item() * static_cast<double>(count);
+    rows += count;
+    result.samples += batch.x.shape[0];
+    if (task_.classifies) {
+      const Array logits = out[1].array();
+      accuracy.add(logits, whole.y);
+      if (matrix) matrix->add(logits, whole.y);
+    }
+  }
+  swap_average();
+  result.loss = loss / static_cast<double>(rows);
+  result.accuracy = accuracy.value();
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
+Array Learner::logits(const Array& x) {
+  set_training(false);
+  swap_average();
+  const Array out = (*eval_)({Tensor::from(x)})[0].array();
+  swap_average();
+  return out;
+}
+
+}  // namespace suan::train

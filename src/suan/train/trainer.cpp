@@ -1,0 +1,383 @@
+// The training loop.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/train/trainer.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+
+#include "suan/base/error.h"
+#include "suan/formats/tensorboard.h"
+#include "suan/target/machine.h"
+#include "suan/train/checkpoint.h"
+#include "suan/train/make.h"
+#include "suan/train/progress_bar.h"
+
+namespace suan::train {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+data::Loader make_train_loader(const Recipe& recipe, const Task& task) {
+  data::LoaderOptions options;
+  options.batch = std::min(recipe.train.batch, task.train->size());
+  options.shuffle = true;
+  options.drop_last = true;
+  options.workers = static_cast<int>(recipe.data.workers);
+  options.seed = static_cast<uint64_t>(recipe.train.seed);
+  options.augment = task.train_augment;
+  options.mix = task.mix;
+  return {task.train, options};
+}
+
+data::Loader make_eval_loader(const Recipe& recipe, const Task& task,
+                              const data::DatasetPtr& dataset) {
+  data::LoaderOptions options;
+  options.batch = std::min(recipe.train.eval_batch, dataset->size());
+  options.workers = static_cast<int>(recipe.data.workers);
+  options.augment = task.eval_augment;
+  return {dataset, options};
+}
+
+}  // namespace
+
+formats::JsonFields to_json(const TrainSummary& s) {
+  formats::JsonFields fields;
+  if (s.accuracy) fields.emplace_back("accuracy", *s.accuracy);
+  fields.insert(fields.end(), {{"loss", s.loss},
+                               {"seconds", s.seconds},
+                               {"samples_per_second", s.samples_per_second},
+                               {"gflops", s.gflops},
+                               {"percent_of_peak", s.percent_of_peak},
+                               {"steps", s.steps},
+                               {"stopped_early", s.stopped_early},
+                               {"run", s.run}});
+  return fields;
+}
+
+struct Trainer::Impl {
+  Impl(RunFolder run, Recipe r, Task t, TrainOptions o, Clock::time_point begin)
+      : folder(std::move(run)),
+        recipe(std::move(r)),
+        task(std::move(t)),
+        options(std::move(o)),
+        learner(recipe, task),
+        loader(make_train_loader(recipe, task)),
+        eval_loader(make_eval_loader(recipe, task, task.valid ? task.valid : task.test)),
+        bar(stderr, options.quiet),
+        start_time(begin) {
+    const int64_t accumulate = recipe.train.accumulate;
+    const bool by_steps = recipe.train.steps > 0;
+    const int64_t unit = by_steps ? accumulate : loader.batches();
+    total = (by_steps ? recipe.train.steps : recipe.train.epochs) * unit;
+    eval_interval = recipe.train.eval_every * unit;
+    checkpoint_interval = recipe.train.checkpoint_every * unit;
+    if (total < accumulate) {
+      fail("train", "{} batches are fewer than the {} of one optimizer step", total, accumulate);
+    }
+    const double lr = learner.optimizer().lr();
+    schedule = make_schedule(recipe.schedule, lr, total / accumulate,
+                             std::max<int64_t>(1, loader.batches() / accumulate));
+    if (recipe.schedule.kind == "plateau") {
+      plateau = optim::Plateau{.lr = lr,
+                               .factor = recipe.schedule.factor,
+                               .patience = recipe.schedule.patience,
+                               .min_lr = recipe.schedule.min_lr,
+                               .larger_is_better = task.classifies};
+    }
+  }
+
+  double lr() const {
+    return plateau ? plateau->lr : schedule(progress.batches / recipe.train.accumulate);
+  }
+  int64_t epoch() const { return progress.batches / loader.batches(); }  // from 0
+  bool out_of_patience() const {
+    return recipe.train.patience > 0 && progress.without_improvement >= recipe.train.patience;
+  }
+
+  void save(const std::string& path) {
+    if (plateau) progress.plateau = optim::to_text(*plateau);
+    progress.metric_lines = metrics ? metrics->lines() : progress.metric_lines;
+    save_checkpoint(path, learner.states(), {progress, task.class_names, task.vocabulary});
+  }
+  void load(const std::string& path) {
+    progress = load_checkpoint(path, learner.states()).progress;
+    learner.set_calls(progress.batches);
+    if (plateau && !progress.plateau.empty()) plateau = optim::parse_plateau(progress.plateau);
+  }
+
+  void start();
+  void train_on(const data::Batch& batch);
+  void account(const StepResult& result);
+  void show(const StepResult& result);
+  void evaluate();
+  bool take_evaluation(const Evaluation& evaluation);
+  void stop_if_asked();
+  TrainSummary finish();
+  Evaluation test(ConfusionMatrix* matrix);
+
+  RunFolder folder;
+  Recipe recipe;
+  Task task;
+  TrainOptions options;
+  Learner learner;
+  data::Loader loader, eval_loader;
+  ProgressBar bar;
+  optim::Schedule schedule;
+  std::optional<optim::Plateau> plateau;
+  Progress progress;
+  std::optional<MetricsFile> metrics;
+  std::optional<formats::EventWriter> events;
+  int64_t total = 0, eval_interval = 0, checkpoint_interval = 0;  // in batches
+  std::optional<Evaluation> last_evaluation;  // of this call, when nothing was trained since
+
+  // Of this call.
+  Clock::time_point start_time;  // when the trainer was made: reading the data counts
+  int64_t batches = 0;
+  double train_seconds = 0, batch_flops = 0, peak = 1;
+  double shown_seconds = 0;  // train_seconds and batches when the line was drawn last
+  int64_t shown_batches = 0;
+
+  double units_per_second(double seconds, int64_t count) const {
+    const auto per_batch = std::min(recipe.train.batch, task.train->size()) * task.units_per_sample;
+    return seconds > 0 ? static_cast<double>(count * per_batch) / seconds : 0;
+  }
+  double percent_of_peak(double seconds, int64_t count) const {
+    return seconds > 0 ? 100 * static_cast<double>(count) * batch_flops / seconds / (peak * 1e9)
+                       : 0;
+  }
+};
+
+void Trainer::Impl::start() {
+  peak = peak_gflops(machine_peak(), recipe.precision());
+  metrics.emplace(folder.metrics(), progress.metric_lines);
+  events.emplace(folder.path());
+  if (progress.batches == 0) save(folder.last());
+}
+
+void Trainer::Impl::account(const StepResult& result) {
+  progress.loss_sum += result.loss;
+  ++progress.loss_count;
+  progress.correct += result.correct;
+  progress.classified += result.count;
+}
+
+void Trainer::Impl::train_on(const data::Batch& batch) {
+  if (batch_flops == 0) batch_flops = learner.step_flops(batch);
+  const double rate = lr();
+  const StepResult result = learner.step(batch, rate);
+  if (!std::isfinite(result.loss)) {
+    bar.print("");
+    fail(ErrorCode::kNumeric, "train",
+         "the loss is {} at step {} (epoch {}); the last good checkpoint is {}, of step {}",
+         result.loss, progress.batches + 1, epoch() + 1, folder.last(),
+         read_checkpoint(folder.last()).progress.batches);
+  }
+  ++progress.batches;
+  ++batches;
+  last_evaluation.reset();
+  account(result);
+  if (progress.batches % recipe.train.log_every == 0) {
+    metrics->add({{"step", progress.batches}, {"loss", result.loss}, {"lr", rate}});
+    events->scalar("train/loss", progress.batches, result.loss);
+    events->scalar("train/lr", progress.batches, rate);
+  }
+  if (bar.due()) show(result);
+}
+
+void Trainer::Impl::show(const StepResult& result) {
+  ProgressLine line;
+  const int64_t per_epoch = loader.batches();
+  const bool by_steps = recipe.train.steps > 0;
+  const int64_t epochs = (total + per_epoch - 1) / per_epoch;
+  const int64_t done = progress.batches;
+  line.label = by_steps ? fmt::format("step {}/{}", done, total)
+                        : fmt::format("epoch {}/{}", (done - 1) / per_epoch + 1, epochs);
+  line.share =
+      by_steps ? static_cast<double>(done) / static_cast<double>(total)
+               : static_cast<double>((done - 1) % per_epoch + 1) / static_cast<double>(per_epoch);
+  line.loss = progress.loss_count > 0 ? progress.loss_sum / static_cast<double>(progress.loss_count)
+                                      : result.loss;
+  if (progress.classified > 0) {
+    line.accuracy =
+        static_cast<double>(progress.correct) / static_cast<double>(progress.classified);
+  }
+  line.unit = task.unit;
+  line.rate = units_per_second(train_seconds - shown_seconds, batches - shown_batches);
+  line.percent_of_peak = percent_of_peak(train_seconds - shown_seconds, batches - shown_batches);
+  line.seconds_left =
+      since(start_time) / static_cast<double>(batches) * static_cast<double>(total - done);
+  shown_seconds = train_seconds;
+  shown_batches = batches;
+  bar.draw(line);
+}
+
+// Whether it is the best so far.
+bool Trainer::Impl::take_evaluation(const Evaluation& evaluation) {
+  const double metric = task.classifies ? evaluation.accuracy : evaluation.loss;
+  const bool first = progress.best_batches < 0;
+  const bool better = first || (task.classifies ? metric > progress.best : metric < progress.best);
+  ++progress.evaluations;
+  progress.without_improvement = better ? 0 : progress.without_improvement + 1;
+  if (better) {
+    progress.best = metric;
+    progress.best_batches = progress.batches;
+  }
+  if (plateau) plateau->update(metric);
+  return better;
+}
+
+void Trainer::Impl::evaluate() {
+  const double rate = lr();
+  const Evaluation evaluation = learner.evaluate(eval_loader);
+  const bool better = take_evaluation(evaluation);
+  const double train_loss = progress.loss_sum / static_cast<double>(progress.loss_count);
+  const double share = percent_of_peak(train_seconds, batches);
+  const double speed = units_per_second(train_seconds, batches);
+  const auto epochs_done =
+      static_cast<double>(progress.batches) / static_cast<double>(loader.batches());
+  formats::JsonFields line{{"step", progress.batches},
+                           {"epoch", epochs_done},
+                           {"train_loss", train_loss},
+                           {"eval_loss", evaluation.loss}};
+  std::string text = recipe.train.steps > 0
+                         ? fmt::format("step {}/{}", progress.batches, total)
+                         : fmt::format("epoch {:.4g}/{}", epochs_done, recipe.train.epochs);
+  text += fmt::format("  train loss {:.4f}", train_loss);
+  if (progress.classified > 0) {
+    const double accuracy =
+        static_cast<double>(progress.correct) / static_cast<double>(progress.classified);
+    line.emplace_back("train_accuracy", accuracy);
+    text += fmt::format(" accuracy {:.2f} %", 100 * accuracy);
+  }
+  text += fmt::format("  {} loss {:.4f}", task.valid ? "valid" : "test", evaluation.loss);
+  if (task.classifies) {
+    line.emplace_back("eval_accuracy", evaluation.accuracy);
+    text += fmt::format(" accuracy {:.2f} %", 100 * evaluation.accuracy);
+    events->scalar("eval/accuracy", progress.batches, evaluation.accuracy);
+  }
+  line.insert(line.end(), {{"lr", rate},
+                           {"seconds", since(start_time)},
+                           {"samples_per_second", speed},
+                           {"percent_of_peak", share}});
+  text += fmt::format("  {:.0f} {}/s  {:.1f} % of peak  {:.1f} s", speed, task.unit, share,
+                      since(start_time));
+  bar.print(text);
+  metrics->add(line);
+  events->scalar("eval/loss", progress.batches, evaluation.loss);
+  events->scalar("train/percent_of_peak", progress.batches, share);
+  events->flush();
+  progress.loss_sum = 0;
+  progress.loss_count = progress.correct = progress.classified = 0;
+  last_evaluation = evaluation;
+  if (better) save(folder.best());
+}
+
+void Trainer::Impl::stop_if_asked() {
+  const bool asked = options.stop && options.stop->load();
+  const bool until = options.until_epoch > 0 &&
+                     progress.batches == options.until_epoch * loader.batches() &&
+                     progress.batches < total;
+  if (!asked && !until) return;
+  save(folder.last());
+  fail(ErrorCode::kCancelled, "train", "stopped after step {}; go on with: suan train --resume {}",
+       progress.batches, folder.path());
+}
+
+Evaluation Trainer::Impl::test(ConfusionMatrix* matrix) {
+  if (last_evaluation && !task.valid && !matrix) return *last_evaluation;
+  data::Loader test_loader = make_eval_loader(recipe, task, task.test);
+  return learner.evaluate(test_loader, matrix);
+}
+
+TrainSummary Trainer::Impl::finish() {
+  // Weights are chosen by the validation set; without one nothing is chosen.
+  if (task.valid && std::filesystem::exists(folder.best())) {
+    const Progress at_end = progress;
+    load(folder.best());
+    progress = at_end;
+    last_evaluation.reset();
+  }
+  const Evaluation evaluation = test(nullptr);
+  TrainSummary summary;
+  summary.run = folder.path();
+  if (task.classifies) summary.accuracy = evaluation.accuracy;
+  summary.loss = evaluation.loss;
+  summary.steps = progress.batches;
+  summary.seconds = since(start_time);
+  summary.samples_per_second = units_per_second(train_seconds, batches);
+  summary.percent_of_peak = percent_of_peak(train_seconds, batches);
+  summary.gflops = summary.percent_of_peak / 100 * peak;
+  summary.stopped_early = progress.batches < total;
+  return summary;
+}
+
+namespace {
+
+Task checked_task(Recipe& recipe) {
+  Task task = make_task(recipe);
+  if (task.train->size() == 0 || task.test->size() == 0) {
+    fail("data", "the training set has {} samples and the test set {}, expected at least one each",
+         task.train->size(), task.test->size());
+  }
+  return task;
+}
+
+}  // namespace
+
+Trainer::Trainer(Recipe recipe, TrainOptions options) {
+  const auto begin = Clock::now();
+  Task task = checked_task(recipe);
+  make_model(recipe.model);  // mistakes in it leave no folder behind
+  RunFolder folder = RunFolder::create(options.runs, recipe);
+  impl_ = std::make_unique<Impl>(std::move(folder), std::move(recipe), std::move(task),
+                                 std::move(options), begin);
+}
+
+Trainer::Trainer(const RunFolder& folder, TrainOptions options,
+                 const std::vector<std::string>& settings) {
+  const auto begin = Clock::now();
+  Recipe recipe = folder.recipe(settings);
+  Task task = checked_task(recipe);
+  impl_ = std::make_unique<Impl>(folder, recipe, std::move(task), std::move(options), begin);
+  impl_->load(folder.last());
+  if (!settings.empty()) folder.write_recipe(recipe);
+}
+
+Trainer::~Trainer() = default;
+
+TrainSummary Trainer::run() {
+  Impl& t = *impl_;
+  t.start();
+  while (t.progress.batches < t.total && !t.out_of_patience()) {
+    t.loader.seek({t.epoch(), t.progress.batches % t.loader.batches()});
+    auto before = Clock::now();
+    for (const data::Batch batch : t.loader) {
+      t.train_on(batch);
+      t.train_seconds += since(before);
+      const int64_t done = t.progress.batches;
+      const bool last = done == t.total;
+      if (last || done % t.eval_interval == 0) t.evaluate();
+      if (last || done % t.checkpoint_interval == 0) t.save(t.folder.last());
+      t.stop_if_asked();
+      if (last || t.out_of_patience()) break;
+      before = Clock::now();
+    }
+  }
+  t.save(t.folder.last());
+  return t.finish();
+}
+
+const RunFolder& Trainer::folder() const { return impl_->folder; }
+Learner& Trainer::learner() { return impl_->learner; }
+const Task& Trainer::task() const { return impl_->task; }
+const Recipe& Trainer::recipe() const { return impl_->recipe; }
+Evaluation Trainer::test(ConfusionMatrix* matrix) { return impl_->test(matrix); }
+
+}  // namespace suan::train

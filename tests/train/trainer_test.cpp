@@ -1,0 +1,188 @@
+// Training: going on where it stopped, stopping, and what is left behind when something goes wrong.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/train/trainer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "suan/base/file.h"
+#include "suan/train/checkpoint.h"
+#include "suan/train/inference.h"
+#include "tests/expect_error.h"
+#include "tests/temp_folder.h"
+
+namespace suan::train {
+namespace {
+
+Recipe small_recipe(std::vector<std::string> settings = {}) {
+  const std::string text = R"(
+name = "small"
+model = {name = "mlp", sizes = [784, 8, 10]}
+data = {kind = "digits", train_samples = 60, test_samples = 40, mean = [0.13], std = [0.31]}
+optimizer = {name = "adamw", lr = 0.01}
+schedule = {kind = "cosine"}
+train = {epochs = 10, batch = 20, eval_batch = 30, log_every = 2, threads = 1}
+)";
+  return parse_recipe(text, "small.toml", settings);
+}
+
+TrainOptions options_in(const TempFolder& folder) {
+  return {.runs = folder / "runs", .quiet = true};
+}
+
+std::string checkpoint_after(const Recipe& recipe, const std::vector<int64_t>& stops) {
+  const TempFolder folder;
+  TrainOptions options = options_in(folder);
+  std::string path;
+  for (size_t i = 0; i <= stops.size(); ++i) {
+    options.until_epoch = i < stops.size() ? stops[i] : 0;
+    auto trainer = i == 0 ? std::make_unique<Trainer>(recipe, options)
+                          : std::make_unique<Trainer>(RunFolder::open(path), options);
+    path = trainer->folder().path();
+    if (i < stops.size()) {
+      EXPECT_THROW(trainer->run(), Error);
+    } else {
+      trainer->run();
+    }
+  }
+  return read_file(RunFolder::open(path).last());
+}
+
+TEST(Trainer, ResumedTrainingEndsWithTheSameBytes) {
+  for (const std::vector<std::string>& settings :
+       {std::vector<std::string>{},
+        {"train.accumulate=2", "train.ema=0.9", "train.clip_norm=1", "optimizer.name=sgd",
+         "optimizer.momentum=0.9", "optimizer.lr=0.05", "schedule.kind=plateau",
+         "schedule.patience=0"}}) {
+    const Recipe recipe = small_recipe(settings);
+    const std::string whole = checkpoint_after(recipe, {});
+    EXPECT_TRUE(checkpoint_after(recipe, {4}) == whole);
+    EXPECT_TRUE(checkpoint_after(recipe, {1, 3, 8}) == whole);
+  }
+}
+
+TEST(Trainer, StopsWithinAnEpochAndGoesOnToTheSameBytes) {
+  const Recipe recipe = small_recipe({"data.mixup=0.2"});
+  const std::string whole = checkpoint_after(recipe, {});
+  const TempFolder folder;
+  std::atomic<bool> stop{true};
+  TrainOptions options = options_in(folder);
+  options.stop = &stop;
+  Trainer first(recipe, options);
+  const std::string path = first.folder().path();
+  EXPECT_ERROR(first.run(), kCancelled,
+               "train: stopped after step 1; go on with: suan train --resume " + path);
+  EXPECT_EQ(read_checkpoint(RunFolder::open(path).last()).progress.batches, 1);
+  Trainer second(RunFolder::open(path), options_in(folder));
+  second.run();
+  EXPECT_TRUE(read_file(RunFolder::open(path).last()) == whole);
+}
+
+TEST(Trainer, WritesAFolderThatCanBeEvaluated) {
+  const TempFolder folder;
+  Trainer trainer(small_recipe({"train.epochs=30"}), options_in(folder));
+  const TrainSummary summary = trainer.run();
+  EXPECT_EQ(summary.run, folder / "runs" + "/small-1");
+  EXPECT_EQ(summary.steps, 90);
+  EXPECT_GT(*summary.accuracy, 0.5);
+  EXPECT_THAT(read_file(trainer.folder().metrics()), testing::HasSubstr("\"eval_accuracy\":"));
+  LoadedRun loaded(RunFolder::open("small-1", folder / "runs"));
+  const Evaluation evaluation = loaded.evaluate(loaded.recipe());
+  EXPECT_EQ(evaluation.accuracy, *summary.accuracy);
+  EXPECT_EQ(evaluation.loss, summary.loss);
+  EXPECT_EQ(evaluation.samples, 40);
+  EXPECT_EQ(Trainer(small_recipe(), options_in(folder)).folder().path(),
+            folder / "runs" + "/small-2");
+  EXPECT_ERROR(RunFolder::open(folder / "none"), kBadFile,
+               folder / "none" + ": is not the folder of a run: there is no " + folder / "none" +
+                   "/config.toml");
+}
+
+TEST(Trainer, EvaluationDoesNotDependOnTheBatch) {
+  const TempFolder folder;
+  Trainer trainer(small_recipe({"train.epochs=1"}), options_in(folder));
+  const TrainSummary summary = trainer.run();
+  LoadedRun loaded(RunFolder::open(summary.run), "", {"train.eval_batch=7"});
+  EXPECT_NEAR(loaded.evaluate(loaded.recipe()).loss, summary.loss, 1e-6);
+}
+
+TEST(Trainer, StopsAtALossThatIsNotANumber) {
+  const TempFolder folder;
+  Trainer trainer(small_recipe({"optimizer.name=sgd", "optimizer.lr=1e30"}), options_in(folder));
+  const std::string last = trainer.folder().last();
+  try {
+    trainer.run();
+    ADD_FAILURE() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kNumeric);
+    EXPECT_THAT(error.what(),
+                testing::MatchesRegex("train: the loss is (-?nan|inf) at step 2 \\(epoch 1\\); the "
+                                      "last good checkpoint is .*/last.safetensors, of step 0"));
+  }
+  EXPECT_EQ(read_checkpoint(last).progress.batches, 0);
+}
+
+TEST(Trainer, StopsEarlyWithoutImprovement) {
+  const TempFolder folder;
+  Trainer trainer(small_recipe({"optimizer.lr=0", "train.patience=2"}), options_in(folder));
+  const TrainSummary summary = trainer.run();
+  EXPECT_TRUE(summary.stopped_early);
+  EXPECT_EQ(summary.steps, 3 * 3);  // the first evaluation is the best, then two that are not
+}
+
+TEST(Trainer, RefusesWhatCannotTrain) {
+  const TempFolder folder;
+  EXPECT_ERROR(Trainer(small_recipe({"model.name=lenett"}), options_in(folder)), kInvalidArgument,
+               "model: there is no model 'lenett', did you mean 'lenet'?");
+  EXPECT_ERROR(Trainer(small_recipe({"optimizer.beta=1"}), options_in(folder)), kInvalidArgument,
+               "--set optimizer.beta=1: optimizer adamw: there is no option 'beta', did you mean "
+               "'beta1'?");
+  EXPECT_ERROR(Trainer(small_recipe({"optimizer.beta1=x"}), options_in(folder)), kInvalidArgument,
+               "--set optimizer.beta1=x: optimizer adamw.beta1 is 'x', expected a number");
+  EXPECT_ERROR(Trainer(small_recipe({"data.kind=mnist"}), options_in(folder)), kInvalidArgument,
+               "data.path: is empty, and mnist needs one");
+  EXPECT_ERROR(Trainer(small_recipe({"augment.0.kind=random_crp"}), options_in(folder)),
+               kInvalidArgument,
+               "augment: there is no augmentation 'random_crp', did you mean 'random_crop'?");
+}
+
+// A process that does nothing but save is killed at some moment, many times over.
+TEST(Checkpoint, IsWholeAfterAKillDuringASave) {
+  const TempFolder folder;
+  const std::string path = folder / "last.safetensors";
+  std::vector<nn::NamedState> states{{"w", State::create("w", Array(DType::f32, Shape{1 << 18}))}};
+  save_checkpoint(path, states, {});
+  for (int i = 0; i < 20; ++i) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      for (int64_t n = 1;; ++n) save_checkpoint(path, states, {.progress = {.batches = n}});
+    }
+    ::usleep(static_cast<useconds_t>(5000 + 1700 * i));
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    EXPECT_GE(load_checkpoint(path, states).progress.batches, 0);
+  }
+}
+
+TEST(Checkpoint, NamesWhatDoesNotFit) {
+  const TempFolder folder;
+  const std::string path = folder / "c.safetensors";
+  const std::vector<nn::NamedState> states{{"w", State::create("w", Array(DType::f32, Shape{4}))}};
+  save_checkpoint(path, states,
+                  {.progress = {.batches = 3, .best = 0.25}, .vocabulary = {"a\n", "", "3:"}});
+  const Checkpoint read = load_checkpoint(path, states);
+  EXPECT_EQ(read.progress.best, 0.25);
+  EXPECT_EQ(read.vocabulary, (std::vector<std::string>{"a\n", "", "3:"}));
+  EXPECT_ERROR(load_checkpoint(path, {{"v", states[0].state}}), kBadFile,
+               path + ": has no tensor 'v'");
+  EXPECT_ERROR(load_checkpoint(path, {{"w", State::create("w", Array(DType::f32, Shape{5}))}}),
+               kBadFile, path + ": 'w' is f32[4], expected f32[5]");
+}
+
+}  // namespace
+}  // namespace suan::train
