@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "suan/models/create.h"
+#include "suan/models/gcn.h"
 #include "suan/models/gpt.h"
 #include "suan/models/lenet.h"
 #include "suan/models/lstm_classifier.h"
@@ -160,6 +162,49 @@ TEST(LstmClassifier, TellsSequencesApartWhateverTheirPadding) {
     EXPECT_EQ(y.shape, (Shape{2, 2}));
     EXPECT_NEAR(y.as<float>()[0], y.as<float>()[2], 1e-6) << pool;
   }
+}
+
+TEST(Gcn, SpreadsOverTheNormalisedAdjacency) {
+  // A path 0 - 1 - 2 and the lone node 3; edges given twice count once.
+  const CsrMatrix m = normalised_adjacency(4, {{0, 1}, {1, 0}, {2, 1}});
+  EXPECT_EQ(std::vector<int64_t>(m.offsets.as<int64_t>(), m.offsets.as<int64_t>() + 5),
+            (std::vector<int64_t>{0, 2, 5, 7, 8}));
+  EXPECT_EQ(m.columns.as<int64_t>()[3], 1);
+  EXPECT_NEAR(m.values.as<float>()[1], 1 / std::sqrt(6.0), 1e-6);
+  auto gcn = create("gcn", {{"features", "3"}, {"hidden", "2"}, {"classes", "2"}});
+  gcn->module().eval();
+  const Tensor x = Tensor::of<float>({1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 1, 1}, {4, 3});
+  const Tensor offsets = Tensor::from(m.offsets), columns = Tensor::from(m.columns),
+               values = Tensor::from(m.values);
+  const Array y = (*gcn)({x, offsets, columns, values}).array();
+  const auto states = gcn->module().named_states();
+  const auto w1 = states[0].state->array(), w2 = states[1].state->array();
+  double hidden[4][2] = {}, logits[4][2] = {};
+  const double a[4][4] = {{1 / 2.0, 1 / std::sqrt(6.0), 0, 0},
+                          {1 / std::sqrt(6.0), 1 / 3.0, 1 / std::sqrt(6.0), 0},
+                          {0, 1 / std::sqrt(6.0), 1 / 2.0, 0},
+                          {0, 0, 0, 1}};
+  for (int i = 0; i < 4; ++i) {
+    for (int k = 0; k < 2; ++k) {
+      for (int j = 0; j < 4; ++j) {
+        for (int f = 0; f < 3; ++f) {
+          hidden[i][k] += a[i][j] * x.array().as<float>()[j * 3 + f] * w1.as<float>()[k * 3 + f];
+        }
+      }
+      hidden[i][k] = std::max(0.0, hidden[i][k]);
+    }
+  }
+  for (int i = 0; i < 4; ++i) {
+    for (int k = 0; k < 2; ++k) {
+      for (int j = 0; j < 4; ++j) {
+        for (int f = 0; f < 2; ++f)
+          logits[i][k] += a[i][j] * hidden[j][f] * w2.as<float>()[k * 2 + f];
+      }
+      EXPECT_NEAR(y.as<float>()[i * 2 + k], logits[i][k], 1e-5);
+    }
+  }
+  EXPECT_ERROR(normalised_adjacency(2, {{0, 2}}), kOutOfRange,
+               "gcn: edge (0, 2) leaves the 2 nodes");
 }
 
 TEST(Create, ReadsOptionsAsText) {

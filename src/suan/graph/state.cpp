@@ -66,7 +66,13 @@ void State::load(const Array& array) {
     fail("state", "'{}' is {}, got {}", name_, to_string(type_),
          to_string(Type(array.dtype, array.shape)));
   }
-  replace(Buffer::copy_of(array.buffer->data(), type_.bytes()));
+  if (!pending_ && buffer_.use_count() == 1) {  // in place: a new learning rate allocates nothing
+    std::memcpy(buffer_->data(), array.buffer->data(), type_.bytes());
+    leaf_.reset();
+    ++version_;
+  } else {
+    replace(Buffer::copy_of(array.buffer->data(), type_.bytes()));
+  }
 }
 
 StatePtr State::clone() { return create(name_, array(), trainable_); }

@@ -6,6 +6,7 @@
 
 #include "suan/base/error.h"
 #include "suan/base/nearest.h"
+#include "suan/models/gcn.h"
 #include "suan/models/gpt.h"
 #include "suan/models/lenet.h"
 #include "suan/models/lstm_classifier.h"
@@ -92,6 +93,7 @@ const std::vector<Entry>& entries() {
       entry<MobilenetV2>("mobilenet_v2", MobilenetV2Options{}),
       entry<Gpt>("gpt", GptOptions{}),
       entry<LstmClassifier>("lstm", LstmClassifierOptions{}),
+      entry<Gcn>("gcn", GcnOptions{}),
   };
   return table;
 }

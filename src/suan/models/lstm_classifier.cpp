@@ -5,6 +5,7 @@
 #include <array>
 #include <limits>
 
+#include "suan/ops/arange.h"
 #include "suan/ops/concat.h"
 #include "suan/ops/elementwise.h"
 #include "suan/ops/reduce.h"
@@ -16,9 +17,7 @@ namespace {
 
 // Whether a step is before its row's end: bool [n, time, 1].
 Tensor step_mask(const Tensor& lengths, int64_t rows, int64_t steps) {
-  Array position(DType::i64, {1, steps, 1});
-  for (int64_t i = 0; i < steps; ++i) position.as<int64_t>()[i] = i;
-  return Tensor::from(position) < reshape(lengths, {rows, 1, 1});
+  return reshape(arange(steps), {1, steps, 1}) < reshape(lengths, {rows, 1, 1});
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "suan/base/error.h"
 #include "suan/nn/init.h"
+#include "suan/ops/arange.h"
 #include "suan/ops/elementwise.h"
 #include "suan/ops/matmul.h"
 #include "suan/ops/shape_ops.h"
@@ -23,12 +24,6 @@ Tensor apart(const Tensor& x, int64_t heads) {
   return transpose(reshape(x, {x.size(0), x.size(1), heads, x.size(2) / heads}), {0, 2, 1, 3});
 }
 
-Tensor positions(int64_t count, const Shape& shape, int64_t first = 0) {
-  Array array(DType::i64, shape);
-  for (int64_t i = 0; i < count; ++i) array.as<int64_t>()[i] = first + i;
-  return Tensor::from(array);
-}
-
 }  // namespace
 
 Tensor multihead(const Tensor& q, const Tensor& k, const Tensor& v, int64_t heads, bool causal,
@@ -37,11 +32,15 @@ Tensor multihead(const Tensor& q, const Tensor& k, const Tensor& v, int64_t head
   const int64_t t = q.size(1);
   const int64_t s = k.size(1);
   const int64_t width = q.size(2);
-  const double scale = 1 / std::sqrt(static_cast<double>(width / heads));
+  const int64_t head_width = width / heads;
+  const double scale = 1 / std::sqrt(static_cast<double>(head_width));
   Tensor scores = matmul(apart(q, heads), apart(k, heads), false, true) * scale;
   constexpr double kNever = std::numeric_limits<float>::lowest();
-  const Tensor at_key = positions(s, {1, 1, 1, s});
-  if (causal) scores = select(at_key <= positions(t, {1, 1, t, 1}, s - t), scores, kNever);
+  const Tensor at_key = reshape(arange(s), {1, 1, 1, s});
+  if (causal) {
+    const Tensor last = arange(static_cast<double>(s - t), 1, t);
+    scores = select(at_key <= reshape(last, {1, 1, t, 1}), scores, kNever);
+  }
   if (mask.lengths) {
     scores = select(at_key < reshape(mask.lengths, {rows, 1, 1, 1}), scores, kNever);
   }

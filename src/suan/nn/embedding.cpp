@@ -23,7 +23,7 @@ Embedding::Embedding(int64_t count, int64_t width, EmbeddingOptions options)
 }
 
 Tensor Embedding::operator()(const Tensor& x) const {
-  const Tensor rows = gather(weight->read(), x);
+  Tensor rows = gather(weight->read(), x);
   if (padding_index_ < 0) return rows;
   Shape mask = x.shape();
   mask.push_back(1);

@@ -57,7 +57,8 @@ Tensor BatchNorm::operator()(const Tensor& x) const {
                                 {.epsilon = options_.eps});
   }
   const suan::BatchNorm result = batch_norm(x, scale, shift, {.epsilon = options_.eps});
-  const auto count = static_cast<double>(x.shape().numel() / channels);
+  const int64_t per_channel = x.shape().numel() / channels;
+  const auto count = static_cast<double>(per_channel);
   const double unbiased = options_.momentum * count / std::max(1.0, count - 1);
   const auto move = [&](const StatePtr& state, const Tensor& statistic, double share) {
     const Tensor update = cast(statistic, DType::f32) * share;

@@ -37,19 +37,20 @@ std::vector<ParameterGroup> decay_groups(const std::vector<StatePtr>& parameters
 
 Optimizer::Optimizer(std::vector<ParameterGroup> groups, double lr, double weight_decay) {
   std::unordered_set<const State*> seen;
-  for (const ParameterGroup& group : groups) {
+  for (ParameterGroup& group : groups) {
     const double decay = group.weight_decay.value_or(weight_decay);
     check_setting("optimizer", "weight_decay", decay, 0, INFINITY);
     check_setting("optimizer", "lr_scale", group.lr_scale, 0, INFINITY);
-    for (const StatePtr& p : group.parameters) {
+    for (StatePtr& p : group.parameters) {
       if (!is_float(p->type().dtype)) {
         fail("optimizer", "'{}' is {}, expected a float", p->name(), to_string(p->type()));
       }
       if (!seen.insert(p.get()).second) fail("optimizer", "'{}' is given twice", p->name());
-      parameters_.push_back(p);
+      parameters_.push_back(std::move(p));
       settings_.push_back({group.lr_scale, decay, group.matrix});
     }
   }
+  lr_value_ = scalar(0, DType::f32);
   lr_ = State::create("optimizer.lr", scalar(0, DType::f32));
   step_ = State::create("optimizer.step", scalar(0, DType::i64));
   states_ = {lr_, step_};
@@ -58,7 +59,8 @@ Optimizer::Optimizer(std::vector<ParameterGroup> groups, double lr, double weigh
 
 void Optimizer::set_lr(double lr) {
   check_setting("optimizer", "lr", lr, 0, INFINITY);
-  lr_->load(scalar(lr, DType::f32));
+  *lr_value_.as<float>() = static_cast<float>(lr);
+  lr_->load(lr_value_);
 }
 double Optimizer::lr() const { return *lr_->array().as<float>(); }
 int64_t Optimizer::steps() const { return *step_->array().as<int64_t>(); }

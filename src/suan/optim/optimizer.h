@@ -74,6 +74,7 @@ class Optimizer {
   std::vector<Settings> settings_;
   std::vector<StatePtr> states_;
   StatePtr lr_, step_;
+  Array lr_value_;  // what set_lr copies from
 };
 
 // 1 - decay^step, accurate for small steps too; `step` is an f32 scalar.
