@@ -12,6 +12,7 @@
 #include "suan/base/random.h"
 #include "suan/base/threads.h"
 #include "suan/graph/pending.h"
+#include "suan/ops/attention.h"
 #include "suan/ops/concat.h"
 #include "suan/ops/cross_entropy.h"
 #include "suan/ops/layer_norm.h"
@@ -25,7 +26,7 @@
 
 namespace suan {
 
-extern const OpDef layer_norm_gradient_op;
+extern const OpDef layer_norm_gradient_op, attention_gradient_op;
 
 namespace {
 
@@ -129,6 +130,26 @@ std::vector<Tensor> outputs_of(const Tensor& t, size_t count) {
   return out;
 }
 
+// Attention of queries, keys and values [b, t, h, d]; FLOPs are those that causal masking leaves.
+Case attention_case(const char* name, DType dtype, Shape shape, bool causal, bool gradient) {
+  const AttentionAttrs attrs{.causal = causal, .heads_inside = true};
+  const Type x(dtype, shape), rows(DType::f32, {shape[0], shape[2], shape[1]});
+  const auto t = static_cast<double>(shape[1]);
+  const double pairs =
+      (causal ? t * (t + 1) / 2 : t * t) * static_cast<double>(shape[0] * shape[2]);
+  Case c{.name = name, .flops = pairs * (gradient ? 10.0 : 4.0) * static_cast<double>(shape[3])};
+  if (gradient) {
+    c.inputs = {x, x, x, x, rows, x};
+    c.build = [=](const auto& in) {
+      return outputs_of({make_node(attention_gradient_op, in, attrs), 0}, 3);
+    };
+  } else {
+    c.inputs = {x, x, x};
+    c.build = [=](const auto& in) { return std::vector{attention(in[0], in[1], in[2], attrs)}; };
+  }
+  return c;
+}
+
 std::vector<Case> cases() {
   const auto f32 = [](Shape s) { return Type(DType::f32, s); };
   const auto bf16 = [](Shape s) { return Type(DType::bf16, s); };
@@ -141,7 +162,19 @@ std::vector<Case> cases() {
     const LayerNormAttrs attrs;
     return outputs_of({make_node(layer_norm_gradient_op, x, attrs), 0}, 3);
   };
+  const Shape mini{12, 64, 4, 32}, small{4, 256, 6, 64}, large{1, 2048, 2, 64};
   return {
+      attention_case("attention f32 mini", DType::f32, mini, true, false),
+      attention_case("attention f32 small", DType::f32, small, true, false),
+      attention_case("attention f32 small, all keys", DType::f32, small, false, false),
+      attention_case("attention f32 long", DType::f32, large, true, false),
+      attention_case("attention bf16 mini", DType::bf16, mini, true, false),
+      attention_case("attention bf16 small", DType::bf16, small, true, false),
+      attention_case("attention_gradient f32 mini", DType::f32, mini, true, true),
+      attention_case("attention_gradient f32 small", DType::f32, small, true, true),
+      attention_case("attention_gradient f32 long", DType::f32, large, true, true),
+      attention_case("attention_gradient bf16 mini", DType::bf16, mini, true, true),
+      attention_case("attention_gradient bf16 small", DType::bf16, small, true, true),
       {"layer_norm f32 768x128", {f32({768, 128}), f32({128}), f32({128})}, norm},
       {"layer_norm f32 1024x384", {f32({1024, 384}), f32({384}), f32({384})}, norm},
       {"layer_norm bf16 1024x384", {bf16({1024, 384}), f32({384}), f32({384})}, norm},

@@ -43,7 +43,8 @@ inline std::vector<double> as_numbers(const Array& array) {
 // The names of the kernels that the cpu program of the graph runs, joined by spaces.
 inline std::string kernels_of(const Graph& graph) {
   std::string names;
-  for (const auto& step : Program::build(graph, cpu_backend())->plan().steps) {
+  const ProgramPtr program = Program::build(graph, cpu_backend());
+  for (const PlannedStep& step : program->plan().steps) {
     if (!names.empty()) names += " ";
     names += step.kernel ? step.kernel->name : "copy";
   }

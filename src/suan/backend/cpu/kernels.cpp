@@ -1,5 +1,6 @@
 // The table of CPU kernels, best first for each op. What none of them takes goes to the reference
 // loops. SPDX-License-Identifier: Apache-2.0
+#include "suan/backend/cpu/attention.h"
 #include "suan/backend/cpu/batch_norm.h"
 #include "suan/backend/cpu/conv.h"
 #include "suan/backend/cpu/dnnl.h"
@@ -66,6 +67,9 @@ constexpr Kernel kTable[] = {
     {Op::rms_norm, "cpu_norm", cpu::norm_why_not, cpu::make_norm_call},
     {Op::layer_norm_gradient, "cpu_norm", cpu::norm_why_not, cpu::make_norm_gradient_call},
     {Op::rms_norm_gradient, "cpu_norm", cpu::norm_why_not, cpu::make_norm_gradient_call},
+    {Op::attention, "cpu_attention", cpu::attention_why_not, cpu::make_attention_call},
+    {Op::attention_gradient, "cpu_attention", cpu::attention_gradient_why_not,
+     cpu::make_attention_gradient_call},
     {Op::full, "cpu_fill", cpu::full_why_not, plain<cpu::full>},
     {Op::random_uniform, "cpu_philox", cpu::plain_why_not, plain<cpu::random_uniform>},
     {Op::transpose, "cpu_move", cpu::plain_why_not, cpu::make_transpose_call},

@@ -1,0 +1,281 @@
+// The gradient of attention: weights are found again from logsumexp, a tile of queries by a block
+// of keys at a time; gradients of keys and values add up in scratch memory of one head.
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+#include "suan/backend/cpu/attention.h"
+#include "suan/base/threads.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "suan/backend/cpu/attention_gradient.cpp"
+#include "hwy/foreach_target.h"
+#include "suan/backend/cpu/attention-inl.h"
+
+#ifndef SUAN_ATTENTION_GRADIENT_TILE_
+#define SUAN_ATTENTION_GRADIENT_TILE_
+namespace suan::cpu {
+constexpr int64_t kGradientKeyBlock = 128;
+// One tile of queries of one head. Matrices [...][lanes] hold a query in each lane; lines of rows
+// are padded to whole vectors.
+struct AttentionGradientTile {
+  const float *q_rows, *g_rows;  // [lanes][d_padded], [lanes][v_padded]
+  const float *k, *v;
+  int64_t k_step, v_step;
+  int64_t d, d_v, d_padded, v_padded;
+  float score_scale;    // times log2(e)
+  float scale;          // the op's
+  const float* limits;  // how many keys each query sees
+  int64_t keys, sure;   // the largest and the least of them
+  int64_t queries;
+  MaskTile mask;
+  const float* total;  // logsumexp times log2(e); +inf for a query that sees none
+  const float* delta;  // <g, y> - g_logsumexp
+  float *q, *g;        // [d][lanes], [d_v][lanes]
+  float *p, *e;        // [kGradientKeyBlock][lanes]
+  float* gq;           // [d][lanes]
+  float* gq_rows;      // out: [lanes][d_padded]
+  float *gk, *gv;      // added to: [keys][d_padded], [keys][v_padded]
+};
+}  // namespace suan::cpu
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace suan::cpu::HWY_NAMESPACE {
+
+size_t attention_gradient_lanes() { return hn::Lanes(D()); }
+
+float row_dot(const float* a, const float* b, size_t n) {
+  const D d;
+  const size_t lanes = hn::Lanes(d);
+  Vec sum = hn::Zero(d);
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    sum = hn::MulAdd(hn::LoadU(d, a + i), hn::LoadU(d, b + i), sum);
+  }
+  if (i < n) sum = hn::MulAdd(load_part(a + i, n - i), load_part(b + i, n - i), sum);
+  return hn::GetLane(hn::SumOfLanes(d, sum));
+}
+
+// p = 2^(score - total) and e = p (g v^T - delta) for n keys from j0 on, then rows of zeros.
+HWY_INLINE void weight_block(const AttentionGradientTile& t, size_t j0, size_t n) {
+  const D d;
+  const size_t lanes = hn::Lanes(d);
+  const auto k_step = static_cast<size_t>(t.k_step), v_step = static_cast<size_t>(t.v_step);
+  const Vec total = hn::Load(d, t.total), delta = hn::Load(d, t.delta);
+  for (size_t r0 = 0; r0 < n; r0 += kKeyRows) {
+    const size_t rows = HWY_MIN(kKeyRows, n - r0);
+    Vec score[kKeyRows], gp[kKeyRows];
+    row_products(t.k + (j0 + r0) * k_step, k_step, rows, static_cast<size_t>(t.d), t.q, score);
+    row_products(t.v + (j0 + r0) * v_step, v_step, rows, static_cast<size_t>(t.d_v), t.g, gp);
+    for (size_t r = 0; r < kKeyRows; ++r) {
+      Vec p = hn::Zero(d);
+      if (r < rows) {
+        const Vec s = masked(score[r], j0 + r0 + r, t.limits, static_cast<size_t>(t.sure), t.mask,
+                             static_cast<size_t>(t.queries));
+        p = exp2_of(hn::Sub(s, total));
+      }
+      hn::Store(p, d, t.p + (r0 + r) * lanes);
+      hn::Store(hn::Mul(p, hn::Sub(gp[r], delta)), d, t.e + (r0 + r) * lanes);
+    }
+  }
+}
+
+void attention_gradient_tile(const AttentionGradientTile& t) {
+  const D d;
+  const size_t lanes = hn::Lanes(d);
+  const auto width = static_cast<size_t>(t.d), v_width = static_cast<size_t>(t.d_v);
+  const auto d_padded = static_cast<size_t>(t.d_padded), v_padded = static_cast<size_t>(t.v_padded);
+  turn_rows(t.q_rows, d_padded, width, t.score_scale, t.q);
+  turn_rows(t.g_rows, v_padded, v_width, 1.0f, t.g);
+  for (size_t c = 0; c < width; ++c) hn::Store(hn::Zero(d), d, t.gq + c * lanes);
+  const auto keys = static_cast<size_t>(t.keys), block = static_cast<size_t>(kGradientKeyBlock);
+  for (size_t j0 = 0; j0 < keys; j0 += block) {
+    const size_t n = HWY_MIN(block, keys - j0);
+    weight_block(t, j0, n);
+    add_queries(t.p, n, t.g_rows, v_padded, t.gv + j0 * v_padded);
+    add_queries(t.e, n, t.q_rows, d_padded, t.gk + j0 * d_padded);
+    const auto step = static_cast<size_t>(t.k_step);
+    add_channels(t.k + j0 * step, step, n, width, t.e, t.gq);
+  }
+  const Vec scale = hn::Set(d, t.scale);
+  for (size_t c = 0; c < width; ++c) {
+    hn::Store(hn::Mul(scale, hn::Load(d, t.gq + c * lanes)), d, t.gq + c * lanes);
+  }
+  turn_columns(t.gq, width, t.gq_rows, d_padded);
+}
+
+}  // namespace suan::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace suan::cpu {
+namespace {
+
+HWY_EXPORT(attention_gradient_lanes);
+HWY_EXPORT(row_dot);
+HWY_EXPORT(attention_gradient_tile);
+
+enum Input { kQ, kK, kV, kY, kLogsumexp, kG, kGLogsumexp };
+
+class AttentionGradientCall final : public Call {
+ public:
+  explicit AttentionGradientCall(const Node& node)
+      : node_(node),
+        plan_(node, kAttentionGradientMask),
+        lanes_(static_cast<int64_t>(HWY_DYNAMIC_DISPATCH(attention_gradient_lanes)())) {
+    const AttentionSizes& z = plan_.z;
+    units_ = z.b * z.h_kv;
+    const double work = 10.0 * static_cast<double>(z.b * z.h * z.t * z.s * z.d);
+    pieces_ = std::clamp<int64_t>(static_cast<int64_t>(work / 2e5), 1,
+                                  std::min<int64_t>(units_, num_threads()));
+    scale_ = static_cast<float>(attention_scale(plan_.attrs, z.d));
+    converts_ = plan_.k.load != nullptr;
+    d_padded_ = (z.d + lanes_ - 1) / lanes_ * lanes_;
+    v_padded_ = (z.d_v + lanes_ - 1) / lanes_ * lanes_;
+    keys_padded_ = (z.s + 7) / 8 * 8;
+    q_rows_ = scratch_.add(lanes_ * d_padded_);
+    g_rows_ = scratch_.add(lanes_ * v_padded_);
+    y_rows_ = scratch_.add(lanes_ * v_padded_);
+    gq_rows_ = scratch_.add(lanes_ * d_padded_);
+    q_ = scratch_.add(lanes_ * z.d);
+    g_ = scratch_.add(lanes_ * z.d_v);
+    gq_ = scratch_.add(lanes_ * z.d);
+    p_ = scratch_.add(lanes_ * kGradientKeyBlock);
+    e_ = scratch_.add(lanes_ * kGradientKeyBlock);
+    small_ = scratch_.add(lanes_ * 3);
+    gk_ = scratch_.add(keys_padded_ * d_padded_);
+    gv_ = scratch_.add(keys_padded_ * v_padded_);
+    if (converts_) k_ = scratch_.add(z.s * z.d);
+    if (converts_) v_ = scratch_.add(z.s * z.d_v);
+  }
+  size_t scratch_bytes() const override {
+    return static_cast<size_t>(pieces_ * scratch_.size()) * sizeof(float);
+  }
+
+  void run(const KernelArgs& args) const override {
+    if (!plan_.check_lengths(node_, args)) return;
+    parallel_for(pieces_, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t p = begin; p < end; ++p) {
+        float* scratch = static_cast<float*>(args.scratch) + p * scratch_.size();
+        for (int64_t u = units_ * p / pieces_; u < units_ * (p + 1) / pieces_; ++u) {
+          run_head(args, u / plan_.z.h_kv, u % plan_.z.h_kv, scratch);
+        }
+      }
+    });
+  }
+
+ private:
+  // All queries that read one key head.
+  void run_head(const KernelArgs& args, int64_t b, int64_t kv, float* scratch) const {
+    const AttentionSizes& z = plan_.z;
+    float *gk = scratch + gk_, *gv = scratch + gv_;
+    std::fill_n(gk, keys_padded_ * d_padded_, 0.0f);
+    std::fill_n(gv, keys_padded_ * v_padded_, 0.0f);
+    if (converts_) {
+      plan_.k.read(args.in[kK], b, kv, 0, z.s, scratch + k_, z.d);
+      plan_.v.read(args.in[kV], b, kv, 0, z.s, scratch + v_, z.d_v);
+    }
+    const int64_t group = z.h / z.h_kv;
+    for (int64_t h = kv * group; h < (kv + 1) * group; ++h) {
+      for (int64_t first = 0; first < z.t; first += lanes_) run_tile(args, b, h, first, scratch);
+    }
+    for (int64_t i = 0; i < keys_padded_ * d_padded_; ++i) gk[i] *= scale_;
+    if (args.out[1].data) plan_.k.write(gk, d_padded_, args.out[1], b, kv, 0, z.s);
+    if (args.out[2].data) plan_.v.write(gv, v_padded_, args.out[2], b, kv, 0, z.s);
+  }
+
+  // Rows of a tile; those beyond the last query and channels beyond the last are zero.
+  static void read_rows(const HeadRows& rows, const Operand& x, int64_t b, int64_t h, int64_t first,
+                        int64_t count, int64_t lanes, float* to, int64_t step) {
+    std::fill_n(to, lanes * step, 0.0f);
+    rows.read(x, b, h, first, count, to, step);
+  }
+
+  void read_small(const KernelArgs& args, int64_t b, int64_t h, int64_t first, int64_t count,
+                  float* scratch) const {
+    const AttentionSizes& z = plan_.z;
+    float *limits = scratch + small_, *total = limits + lanes_, *delta = total + lanes_;
+    const float* sums = args.in[kLogsumexp].as<float>() + (b * z.h + h) * z.t + first;
+    const float* more = args.in[kGLogsumexp].as<float>();
+    const int64_t length = plan_.length(args, b);
+    for (int64_t i = 0; i < lanes_; ++i) {
+      limits[i] = static_cast<float>(plan_.reach(length, first + std::min(i, count - 1)));
+      const bool empty = i >= count || sums[i] == -std::numeric_limits<float>::infinity();
+      total[i] =
+          empty ? std::numeric_limits<float>::infinity() : sums[i] * std::numbers::log2e_v<float>;
+      delta[i] = 0;
+      if (i >= count) continue;
+      delta[i] = HWY_DYNAMIC_DISPATCH(row_dot)(scratch + g_rows_ + i * v_padded_,
+                                               scratch + y_rows_ + i * v_padded_,
+                                               static_cast<size_t>(z.d_v));
+      if (more) delta[i] -= more[(b * z.h + h) * z.t + first + i];
+    }
+  }
+
+  void run_tile(const KernelArgs& args, int64_t b, int64_t h, int64_t first, float* scratch) const {
+    const AttentionSizes& z = plan_.z;
+    const int64_t count = std::min(lanes_, z.t - first), kv = h / (z.h / z.h_kv);
+    read_rows(plan_.q, args.in[kQ], b, h, first, count, lanes_, scratch + q_rows_, d_padded_);
+    read_rows(plan_.y, args.in[kG], b, h, first, count, lanes_, scratch + g_rows_, v_padded_);
+    read_rows(plan_.y, args.in[kY], b, h, first, count, lanes_, scratch + y_rows_, v_padded_);
+    read_small(args, b, h, first, count, scratch);
+    const int64_t length = plan_.length(args, b);
+    const AttentionGradientTile t{
+        .q_rows = scratch + q_rows_,
+        .g_rows = scratch + g_rows_,
+        .k = converts_ ? scratch + k_ : args.in[kK].as<float>() + plan_.k.offset(b, kv),
+        .v = converts_ ? scratch + v_ : args.in[kV].as<float>() + plan_.v.offset(b, kv),
+        .k_step = converts_ ? z.d : plan_.k.step(),
+        .v_step = converts_ ? z.d_v : plan_.v.step(),
+        .d = z.d,
+        .d_v = z.d_v,
+        .d_padded = d_padded_,
+        .v_padded = v_padded_,
+        .score_scale = plan_.scale,
+        .scale = scale_,
+        .limits = scratch + small_,
+        .keys = plan_.reach(length, first + count - 1),
+        .sure = plan_.reach(length, first),
+        .queries = count,
+        .mask = mask_tile(plan_, args, b, h, first),
+        .total = scratch + small_ + lanes_,
+        .delta = scratch + small_ + 2 * lanes_,
+        .q = scratch + q_,
+        .g = scratch + g_,
+        .p = scratch + p_,
+        .e = scratch + e_,
+        .gq = scratch + gq_,
+        .gq_rows = scratch + gq_rows_,
+        .gk = scratch + gk_,
+        .gv = scratch + gv_};
+    HWY_DYNAMIC_DISPATCH(attention_gradient_tile)(t);
+    if (args.out[0].data) {
+      plan_.q.write(t.gq_rows, d_padded_, args.out[0], b, h, first, count);
+    }
+  }
+
+  const Node& node_;
+  AttentionPlan plan_;
+  ScratchPlan scratch_;
+  int64_t lanes_, units_ = 1, pieces_ = 1;
+  bool converts_ = false;
+  float scale_ = 1;
+  int64_t d_padded_ = 0, v_padded_ = 0, keys_padded_ = 0;
+  int64_t q_rows_ = 0, g_rows_ = 0, y_rows_ = 0, gq_rows_ = 0, q_ = 0, g_ = 0, gq_ = 0, p_ = 0;
+  int64_t e_ = 0, small_ = 0, gk_ = 0, gv_ = 0, k_ = 0, v_ = 0;
+};
+
+}  // namespace
+
+const char* attention_gradient_why_not(const Node& node) {
+  if (node.types.size() > 3) return "the mask has a gradient";
+  return attention_sizes_why_not(node);
+}
+std::unique_ptr<Call> make_attention_gradient_call(const Node& node) {
+  return std::make_unique<AttentionGradientCall>(node);
+}
+
+}  // namespace suan::cpu
+#endif
