@@ -5,8 +5,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
+#include <span>
 #include <unordered_map>
 
+#include "suan/backend/cpu/broadcast.h"
+#include "suan/backend/cpu/chain.h"
 #include "suan/backend/cpu/tile.h"
 #include "suan/base/error.h"
 #include "suan/base/threads.h"
@@ -17,10 +21,12 @@
 namespace suan::cpu {
 namespace {
 
-constexpr int64_t kTile = 1024;    // floats of one tile
-constexpr int kMaxRegisters = 96;  // tiles of one thread
+constexpr int64_t kTile = 1024;                    // floats of one tile
+constexpr int kMaxRegisters = 96;                  // tiles of one thread
+constexpr size_t kStreamBytes = size_t{24} << 20;  // larger outputs do not stay in any cache
 constexpr int kMaxValues = 256;
 constexpr int kMaxOutputs = 64;
+constexpr int kMaxLinks = 3 * kMaxValues;
 constexpr int64_t kGrain = 1 << 14;  // element-instructions worth a thread
 
 struct alignas(64) Tile {
@@ -34,27 +40,27 @@ Tile* thread_tiles() {
 // How an input is read. Broadcast inputs are copied into a tile in runs.
 enum class Access : uint8_t { direct, convert, scalar, broadcast };
 
-struct Dim {
-  int64_t size, stride;
-};
 struct Input {
   Access access = Access::direct;
   LoadFunction load = nullptr;
   size_t element = 4;
   int value = -1;
-  std::vector<Dim> dims;  // broadcast: innermost first
-  int64_t period = 0;     // broadcast: repeats after this many elements; 0: too long to matter
+  Broadcast broadcast;
+  bool periodic = false;  // a broadcast whose period divides the tile: filled once
 };
 // One number of the region per element, or one for all elements (scalar).
 struct Value {
   bool scalar = false;
-  float number = 0;   // of a `full`
-  int written = -1;   // instruction; -1: there from the start
-  int last_use = -1;  // instruction
-  int reg = -1;       // tile; -1: read where it lies
-  int output = -1;    // the f32 output it may be written to without a stop in a tile
+  float number = 0;        // of a `full`
+  int written = -1;        // instruction; -1: there from the start
+  int last_use = -1;       // instruction
+  int reg = -1;            // tile; -1: read where it lies
+  int output = -1;         // the f32 output it may be written to without a stop in a tile
+  bool read_back = false;  // some link reads it from memory
 };
 struct Instruction {
+  Op op;
+  int arity;  // 0: spreads one number over a tile
   TileFunction run;
   int in[3];
   int out;
@@ -65,78 +71,6 @@ struct Output {
   size_t element;
   std::vector<int> hazards;  // direct inputs that are read after the value is written
 };
-
-Shape padded(const Shape& shape, int rank) {
-  Shape out = shape;
-  while (out.rank() < rank) out.insert(0, 1);
-  return out;
-}
-
-// The dims of a broadcast operand inside the output's physical shape, innermost first, merged.
-std::vector<Dim> broadcast_dims(const Shape& operand, const Shape& space) {
-  const Shape strides = operand.strides();
-  std::vector<Dim> dims;
-  for (int i = space.rank() - 1; i >= 0; --i) {
-    if (space[i] == 1) continue;
-    const int64_t stride = operand[i] == 1 ? 0 : strides[i];
-    if (!dims.empty() && stride == dims.back().stride * dims.back().size) {
-      dims.back().size *= space[i];
-    } else {
-      dims.push_back({space[i], stride});
-    }
-  }
-  return dims;
-}
-
-// Steps a mixed-radix index, innermost first, after dims[from] has reached its size.
-void carry(const std::vector<Dim>& dims, int64_t* index, int64_t& offset, size_t from) {
-  for (size_t i = from; i + 1 < dims.size() && index[i] == dims[i].size; ++i) {
-    offset += dims[i + 1].stride - dims[i].size * dims[i].stride;
-    index[i] = 0;
-    ++index[i + 1];
-  }
-}
-
-// Copies elements [start, start + n) of the broadcast operand into `to`, as floats.
-void gather(const Input& in, const char* from, int64_t start, int64_t n, float* to) {
-  const auto& dims = in.dims;
-  int64_t index[kMaxRank + 1] = {};
-  int64_t offset = 0, rest = start;
-  for (size_t i = 0; i < dims.size(); ++i) {
-    index[i] = rest % dims[i].size;
-    rest /= dims[i].size;
-    offset += index[i] * dims[i].stride;
-  }
-  const int64_t inner = dims[0].size;
-  for (int64_t done = 0; done < n;) {
-    int64_t run = std::min(n - done, inner - index[0]);
-    const char* source = from + static_cast<size_t>(offset) * in.element;
-    if (dims[0].stride == 0) {
-      in.load(source, to + done, 1);
-      std::fill_n(to + done + 1, run - 1, to[done]);
-    } else {
-      in.load(source, to + done, static_cast<size_t>(run));
-    }
-    const bool whole = run == inner;
-    const float* block = to + done;
-    done += run;
-    index[0] += run;
-    offset += run * dims[0].stride;
-    carry(dims, index, offset, 0);
-    // A whole line that the next dim only repeats: copy what is there, doubling.
-    if (!whole || dims.size() < 2 || dims[1].stride != 0 || index[1] == 0) continue;
-    const int64_t repeats = std::min((n - done) / inner, dims[1].size - index[1]);
-    for (int64_t have = 1, left = repeats; left > 0;) {
-      const int64_t take = std::min(have, left);
-      std::memcpy(to + done, block, static_cast<size_t>(take * inner) * sizeof(float));
-      done += take * inner;
-      have += take;
-      left -= take;
-    }
-    index[1] += repeats;
-    carry(dims, index, offset, 1);
-  }
-}
 
 // The region of a fused node; for a single node, a region of that node alone.
 std::shared_ptr<const Graph> region_of(const Node& node) {
@@ -161,8 +95,11 @@ class FusedCall final : public Call {
     for (const NodePtr& n : region_->nodes()) {
       if (!is(*n, Op::input)) plan_node(*n);
     }
+    for (const Tensor& t : region_->outputs) spread_scalar(t);
+    schedule();
     for (const Tensor& t : region_->outputs) plan_output(t);
     assign_registers();
+    plan_chains();
     choose_tile();
   }
 
@@ -196,12 +133,7 @@ class FusedCall final : public Call {
       in.access = t.dtype() == DType::f32 ? Access::direct : Access::convert;
     } else {
       in.access = Access::broadcast;
-      in.dims = broadcast_dims(physical_shape(padded(t.shape(), logical_.rank()), layout_), space_);
-      size_t varying = 0;
-      for (size_t i = 0; i < in.dims.size(); ++i) varying = in.dims[i].stride ? i + 1 : varying;
-      in.period = 1;
-      for (size_t i = 0; i < varying; ++i) in.period *= in.dims[i].size;
-      if (in.period > kTile) in.period = 0;
+      in.broadcast = plan_broadcast(t.type(), logical_, layout_);
     }
     value_of_[&t.node()] = in.value;
     inputs_.push_back(std::move(in));
@@ -227,25 +159,63 @@ class FusedCall final : public Call {
     // There is no variant for a scalar condition, nor for scalars alone: spread one over a tile.
     const bool all = scalars == (1u << node.inputs.size()) - 1;
     if ((node.inputs.size() == 3 && (scalars & 1)) || all) {
-      instruction.in[0] = emit({nullptr, {instruction.in[0]}, new_value()});
+      instruction.in[0] = emit({node.op->code, 0, nullptr, {instruction.in[0]}, new_value()});
       scalars &= ~1u;
     }
+    instruction.op = node.op->code;
+    instruction.arity = static_cast<int>(node.inputs.size());
     instruction.run = find_tile_function(node.op->code, scalars);
     instruction.out = new_value();
     value_of_[&node] = emit(instruction);
   }
 
   int emit(const Instruction& instruction) {
-    const int at = static_cast<int>(instructions_.size());
-    for (int v : instruction.in) value(v).last_use = at;
-    value(instruction.out).written = at;
+    value(instruction.out).written = static_cast<int>(instructions_.size());
     instructions_.push_back(instruction);
     return instruction.out;
   }
+  static std::span<const int> operands(const Instruction& i) {
+    return {i.in, static_cast<size_t>(std::max(1, i.arity))};
+  }
 
+  // Orders the instructions so that, where possible, each one uses what the one before has made.
+  void schedule() {
+    std::vector<Instruction> ordered;
+    std::vector<bool> done(instructions_.size());
+    const auto ready = [&](const Instruction& i) {
+      for (int v : operands(i)) {
+        const int at = value(v).written;
+        if (at >= 0 && !done[static_cast<size_t>(at)]) return false;
+      }
+      return true;
+    };
+    int last = -1;
+    while (ordered.size() < instructions_.size()) {
+      size_t pick = instructions_.size();
+      for (size_t i = 0; i < instructions_.size(); ++i) {
+        if (done[i] || !ready(instructions_[i])) continue;
+        const auto in = operands(instructions_[i]);
+        const bool follows = std::count(in.begin(), in.end(), last) == 1;
+        if (pick == instructions_.size() || follows) pick = i;
+        if (follows) break;
+      }
+      done[pick] = true;
+      last = instructions_[pick].out;
+      ordered.push_back(instructions_[pick]);
+    }
+    instructions_ = std::move(ordered);
+    for (size_t i = 0; i < instructions_.size(); ++i) {
+      value(instructions_[i].out).written = static_cast<int>(i);
+      for (int v : operands(instructions_[i])) value(v).last_use = static_cast<int>(i);
+    }
+  }
+
+  void spread_scalar(const Tensor& t) {
+    int& v = value_of_.at(&t.node());
+    if (value(v).scalar) v = emit({Op::full, 0, nullptr, {v}, new_value()});
+  }
   void plan_output(const Tensor& t) {
-    int v = value_of_.at(&t.node());
-    if (value(v).scalar) v = emit({nullptr, {v}, new_value()});
+    const int v = value_of_.at(&t.node());
     const StoreFunction store = find_store_function(t.dtype());
     if (!store && value(v).written >= 0 && value(v).output < 0) {
       value(v).output = static_cast<int>(outputs_.size());
@@ -285,26 +255,114 @@ class FusedCall final : public Call {
     SUAN_ASSERT(tiles_ <= kMaxRegisters, "the fusion pass bounds the size of regions");
   }
 
+  // One link of a chain, its operands as values.
+  struct PlannedLink {
+    LinkFunction run;
+    int p = -1, q = -1;
+    bool end = false;
+  };
+  void add_link(LinkFunction run, int p, int q = -1) {
+    links_.push_back({run, p, q});
+    for (int v : {p, q}) {
+      if (v >= 0) value(v).read_back = true;
+    }
+  }
+  unsigned scalar_bits(int p, int q) {
+    return (p >= 0 && value(p).scalar ? 1u : 0u) | (q >= 0 && value(q).scalar ? 2u : 0u);
+  }
+
+  // Adds the link of an instruction whose operand `carried` comes along the chain.
+  void add_row(const Instruction& i, int carried) {
+    const int a = i.in[0], b = i.in[1], c = i.in[2];
+    Along along = Along::only;
+    int p = -1, q = -1;
+    if (i.arity == 2) {
+      along = a == carried ? Along::left : Along::right;
+      p = a == carried ? b : a;
+    } else if (i.arity == 3) {
+      along = a == carried   ? Along::condition
+              : b == carried ? Along::then_value
+                             : Along::else_value;
+      p = a == carried ? b : a;
+      q = along == Along::else_value ? b : c;
+    }
+    add_link(find_link(i.op, along, scalar_bits(p, q)), p, q);
+  }
+
+  void plan_chains() {
+    int carried = -1;
+    for (size_t at = 0; at < instructions_.size(); ++at) {
+      const Instruction& i = instructions_[at];
+      const auto in = operands(i);
+      if (carried < 0 && i.arity > 0) {
+        // A chain starts with an operand that is no single number, and that comes in once.
+        carried = i.in[0];
+        for (int v : in) {
+          if (!value(v).scalar && std::count(in.begin(), in.end(), v) == 1) carried = v;
+        }
+        if (std::count(in.begin(), in.end(), carried) != 1) {  // x op x: along the left
+          add_link(load_link(false), carried);
+          add_link(find_link(i.op, i.arity == 2 ? Along::left : Along::condition, 0), carried,
+                   i.arity == 3 ? i.in[2] : -1);
+          carried = -2;
+        } else {
+          add_link(load_link(value(carried).scalar), carried);
+        }
+      }
+      if (i.arity == 0) {
+        add_link(load_link(true), i.in[0]);
+      } else if (carried >= 0) {
+        add_row(i, carried);
+      }
+      carried = finish_instruction(at);
+    }
+  }
+
+  // Stores the instruction's value where something else than the next link needs it. The result is
+  // the value, if it goes on along the chain, or -1.
+  int finish_instruction(size_t at) {
+    const int out = instructions_[at].out;
+    bool goes_on = false;
+    if (at + 1 < instructions_.size() && instructions_[at + 1].arity > 0) {
+      const auto next = operands(instructions_[at + 1]);
+      goes_on = std::count(next.begin(), next.end(), out) == 1;
+    }
+    const bool only_there = value(out).last_use == static_cast<int>(at) + 1;
+    if (goes_on && only_there) return out;
+    links_.push_back({goes_on ? store_link() : end_link(), out, -1, !goes_on});
+    return goes_on ? out : -1;
+  }
+
   void choose_tile() {
+    const auto block = static_cast<int64_t>(chain_block());
     tile_ = kTile;
     for (const Input& in : inputs_) {
-      if (in.access == Access::broadcast && in.period > 1) {
-        tile_ = kTile / in.period * in.period;  // patterns then start anew with each tile
-        break;
-      }
+      const int64_t period = in.broadcast.period;
+      if (in.access != Access::broadcast || period < 2 || period > kTile) continue;
+      // Patterns then start anew with each tile; whole blocks too, where both fit.
+      const int64_t both = std::lcm(period, block);
+      tile_ = both <= kTile ? kTile / both * both : kTile / period * period;
+      break;
+    }
+    for (Input& in : inputs_) {
+      in.periodic = in.access == Access::broadcast && tile_ % in.broadcast.period == 0;
     }
   }
 
   // Where each value of one tile lies.
   struct Frame {
     const float* at[kMaxValues];
-    float* out[kMaxOutputs];
     float scalars[kMaxValues];
-    bool direct[kMaxOutputs];
+    bool direct[kMaxOutputs];  // written by its instruction, without a stop in a tile
+    bool stream[kMaxOutputs];  // written past the caches
   };
   void start_frame(const KernelArgs& args, Frame& frame, Tile* tiles) const;
   void load_inputs(const KernelArgs& args, Frame& frame, Tile* tiles, int64_t start, int64_t n,
                    bool first) const;
+  void prefetch(const KernelArgs& args, int64_t from, int64_t to) const;
+  void run_chains(const KernelArgs& args, const Frame& frame, int64_t start, int64_t n,
+                  int64_t end) const;
+  void run_instructions(const Frame& frame, int64_t n) const;
   void run_range(const KernelArgs& args, int64_t begin, int64_t end) const;
 
   std::shared_ptr<const Graph> region_;
@@ -315,6 +373,7 @@ class FusedCall final : public Call {
   std::vector<Input> inputs_;
   std::vector<Instruction> instructions_;
   std::vector<Output> outputs_;
+  std::vector<PlannedLink> links_;
   int tiles_ = 0;
   int64_t tile_ = kTile;
 };
@@ -335,6 +394,12 @@ void FusedCall::start_frame(const KernelArgs& args, Frame& frame, Tile* tiles) c
     for (int k : outputs_[o].hazards) {
       if (args.in[static_cast<size_t>(k)].data == args.out[o].data) frame.direct[o] = false;
     }
+    frame.stream[o] = args.out[o].data && args.out[o].type.bytes() >= kStreamBytes &&
+                      !values_[static_cast<size_t>(outputs_[o].value)].read_back;
+    for (const Operand& in : args.in) {
+      if (in.data == args.out[o].data) frame.stream[o] = false;  // its lines are in the cache
+    }
+    frame.stream[o] = frame.stream[o] && frame.direct[o];
   }
 }
 
@@ -349,8 +414,56 @@ void FusedCall::load_inputs(const KernelArgs& args, Frame& frame, Tile* tiles, i
     } else if (in.access == Access::convert) {
       in.load(data + static_cast<size_t>(start) * in.element, tiles[values_[v].reg].values,
               static_cast<size_t>(n));
-    } else if (in.access == Access::broadcast && (first || !in.period || tile_ % in.period)) {
-      gather(in, data, start, n, tiles[values_[v].reg].values);
+    } else if (in.access == Access::broadcast && (first || !in.periodic)) {
+      gather(in.broadcast, data, start, n, tiles[values_[v].reg].values);
+    }
+  }
+}
+
+// Fetches elements [from, to) of the inputs that are read in place. Hardware prefetching stops at
+// page ends, and a tile is about a page.
+void FusedCall::prefetch(const KernelArgs& args, int64_t from, int64_t to) const {
+  constexpr int64_t kLine = 16;
+  for (size_t k = 0; k < inputs_.size(); ++k) {
+    if (inputs_[k].access != Access::direct) continue;
+    const float* data = args.in[k].as<float>();
+    for (int64_t i = from; i < to; i += kLine) __builtin_prefetch(data + i, 0, 3);
+  }
+}
+
+// A tile of whole blocks: chains, a part of the tile at a time, while the next tile is being
+// fetched.
+void FusedCall::run_chains(const KernelArgs& args, const Frame& frame, int64_t start, int64_t n,
+                           int64_t end) const {
+  constexpr int64_t kPart = 256;
+  Link links[kMaxLinks];
+  for (size_t i = 0; i < links_.size(); ++i) {
+    const PlannedLink& planned = links_[i];
+    links[i].run = planned.run;
+    links[i].p = planned.p >= 0 ? frame.at[planned.p] : nullptr;
+    links[i].q = planned.q >= 0 ? frame.at[planned.q] : nullptr;
+    const int output = planned.end ? values_[static_cast<size_t>(planned.p)].output : -1;
+    if (output >= 0 && frame.stream[output]) links[i].run = end_stream_link();
+  }
+  for (int64_t from = 0; from < n; from += kPart) {
+    const int64_t to = std::min(from + kPart, n);
+    prefetch(args, std::min(start + n + from, end), std::min(start + n + to, end));
+    for (size_t first = 0, i = 0; i < links_.size(); ++i) {
+      if (!links_[i].end) continue;
+      run_chain(links + first, static_cast<size_t>(from), static_cast<size_t>(to));
+      first = i + 1;
+    }
+  }
+}
+
+// A tile of any length: instruction by instruction.
+void FusedCall::run_instructions(const Frame& frame, int64_t n) const {
+  for (const Instruction& i : instructions_) {
+    auto* to = const_cast<float*>(frame.at[i.out]);  // a tile or an output, never an input
+    if (i.run) {
+      i.run(frame.at[i.in[0]], frame.at[i.in[1]], frame.at[i.in[2]], to, static_cast<size_t>(n));
+    } else {
+      std::fill_n(to, n, *frame.at[i.in[0]]);
     }
   }
 }
@@ -359,22 +472,17 @@ void FusedCall::run_range(const KernelArgs& args, int64_t begin, int64_t end) co
   Tile* tiles = thread_tiles();
   Frame frame;
   start_frame(args, frame, tiles);
+  const auto block = static_cast<int64_t>(chain_block());
   for (int64_t start = begin; start < end; start += tile_) {
     const int64_t n = std::min(tile_, end - start);
     load_inputs(args, frame, tiles, start, n, start == begin);
     for (size_t o = 0; o < outputs_.size(); ++o) {
-      if (frame.direct[o]) {
-        frame.out[o] = args.out[o].as<float>() + start;
-        frame.at[outputs_[o].value] = frame.out[o];
-      }
+      if (frame.direct[o]) frame.at[outputs_[o].value] = args.out[o].as<float>() + start;
     }
-    for (const Instruction& i : instructions_) {
-      auto* to = const_cast<float*>(frame.at[i.out]);  // a tile or an output, never an input
-      if (i.run) {
-        i.run(frame.at[i.in[0]], frame.at[i.in[1]], frame.at[i.in[2]], to, static_cast<size_t>(n));
-      } else {
-        std::fill_n(to, n, *frame.at[i.in[0]]);
-      }
+    if (n % block == 0) {
+      run_chains(args, frame, start, n, end);
+    } else {
+      run_instructions(frame, n);
     }
     for (size_t o = 0; o < outputs_.size(); ++o) {
       if (frame.direct[o] || !args.out[o].data) continue;

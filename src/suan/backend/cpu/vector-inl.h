@@ -57,9 +57,10 @@ HWY_INLINE V ceil(V x) { return V(hn::Ceil(x.v)); }
 HWY_INLINE V round(V x) { return V(hn::Round(x.v)); }
 HWY_INLINE V trunc(V x) { return V(hn::Trunc(x.v)); }
 HWY_INLINE V modulo(V a, V b) { return a - floor(a / b) * b; }
-// x86 min and max give their second operand when either is NaN; NaN must win from both sides.
-HWY_INLINE V maximum(V a, V b) { return select(a != a, a, V(hn::Max(a.v, b.v))); }
-HWY_INLINE V minimum(V a, V b) { return select(a != a, a, V(hn::Min(a.v, b.v))); }
+// NaN must win from both sides. x86 min and max give their second operand when either is NaN, so
+// only b is left to check, which is done once where b is one number for all.
+HWY_INLINE V maximum(V a, V b) { return select(b != b, b, V(hn::Max(b.v, a.v))); }
+HWY_INLINE V minimum(V a, V b) { return select(b != b, b, V(hn::Min(b.v, a.v))); }
 
 HWY_INLINE V log(V x) {
   const V y(hn::Log(D(), x.v));
