@@ -60,6 +60,17 @@ TEST(Attention, KeysPastTheLengthDoNotCount) {
   EXPECT_LT(max(abs(narrow(all, 1, 0, 3) - alone)).item(), 1e-5);
 }
 
+TEST(Attention, DropoutThatDropsNearlyNothingChangesNothing) {
+  const Tensor q = random_input({2, 3, 4}, 1), k = random_input({2, 5, 4}, 2);
+  const Dropout rare(1e-9);
+  for (const bool causal : {false, true}) {
+    for (const Tensor& lengths : {Tensor(), Tensor::of<int64_t>({3, 5}, {2})}) {
+      const Tensor a = multihead(q, k, k, 2, causal, {lengths});
+      EXPECT_LT(max(abs(a - multihead(q, k, k, 2, causal, {lengths}, &rare))).item(), 1e-5);
+    }
+  }
+}
+
 TEST(Attention, SelfAndCrossAgree) {
   MultiheadAttention attention(6, 3);
   const Tensor x = random_input({2, 4, 6});

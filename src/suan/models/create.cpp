@@ -75,7 +75,7 @@ struct Entry {
 };
 
 template <class M, class O>
-Entry entry(std::string name, O defaults) {
+Entry entry(std::string name, const O& defaults) {
   return {std::move(name), [defaults](std::string_view model, const Config& config) {
             return std::make_unique<ModelOf<M>>(model, read_options(model, defaults, config));
           }};

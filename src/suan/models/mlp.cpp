@@ -8,7 +8,7 @@
 
 namespace suan::models {
 
-Mlp::Mlp(MlpOptions options) {
+Mlp::Mlp(const MlpOptions& options) {
   const auto& sizes = options.sizes;
   if (sizes.size() < 2) fail("mlp", "got {} sizes, expected inputs and outputs", sizes.size());
   for (size_t i = 0; i + 1 < sizes.size(); ++i) layers.emplace_back(sizes[i], sizes[i + 1]);

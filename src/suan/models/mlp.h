@@ -13,7 +13,7 @@ struct MlpOptions {
 
 // Linear layers with relu between them. x [n, ...] is flattened; gives [n, outputs].
 struct Mlp : nn::Module {
-  explicit Mlp(MlpOptions options = {});
+  explicit Mlp(const MlpOptions& options = {});
   Tensor operator()(const Tensor& x) const;
 
   nn::ModuleList<nn::Linear> layers;

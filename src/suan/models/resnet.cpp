@@ -76,7 +76,7 @@ Tensor ResnetBlock::operator()(const Tensor& x) const {
               place(picked, {.starts = {0, 0, 0, 0}, .steps = {1, 1, 1, 1}, .shape = y.shape()}));
 }
 
-Resnet::Resnet(ResnetOptions o)
+Resnet::Resnet(const ResnetOptions& o)
     : conv1(o.stem == Stem::cifar ? convolution(o.channels, o.width, 3)
                                   : convolution(o.channels, o.width, 7, 2)),
       bn1(o.width),

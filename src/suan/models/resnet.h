@@ -61,7 +61,7 @@ struct ResnetOptions {
 
 // x [n, channels, h, w] to [n, classes]. States are named as in torchvision.
 struct Resnet : nn::Module {
-  explicit Resnet(ResnetOptions options = {});
+  explicit Resnet(const ResnetOptions& options = {});
   Tensor operator()(const Tensor& x) const;
 
   nn::Conv2d conv1;

@@ -8,7 +8,9 @@
 #include "suan/base/error.h"
 #include "suan/nn/init.h"
 #include "suan/ops/arange.h"
+#include "suan/ops/attention.h"
 #include "suan/ops/elementwise.h"
+#include "suan/ops/leaf.h"
 #include "suan/ops/matmul.h"
 #include "suan/ops/shape_ops.h"
 #include "suan/ops/softmax.h"
@@ -19,35 +21,38 @@ namespace {
 
 Tensor value(const StatePtr& state) { return state ? state->read() : Tensor(); }
 
-// [n, t, width] to [n, heads, t, width / heads].
-Tensor apart(const Tensor& x, int64_t heads) {
-  return transpose(reshape(x, {x.size(0), x.size(1), heads, x.size(2) / heads}), {0, 2, 1, 3});
+// The formula step by step: the attention op has no dropout between softmax and values.
+Tensor with_dropout(const Tensor& q, const Tensor& k, const Tensor& v, bool causal,
+                    const Tensor& lengths, const Dropout& dropout) {
+  const auto heads_first = [](const Tensor& x) { return transpose(x, {0, 2, 1, 3}); };
+  const int64_t t = q.size(1);
+  const int64_t s = k.size(1);
+  const double scale = 1 / std::sqrt(static_cast<double>(q.size(3)));
+  Tensor scores = matmul(heads_first(q), heads_first(k), false, true) * scale;
+  constexpr double kNever = std::numeric_limits<float>::lowest();
+  const Tensor key = reshape(arange(s), {1, 1, 1, s});
+  const Tensor end =
+      lengths ? reshape(lengths, {-1, 1, 1, 1}) : full(static_cast<double>(s), {}, DType::i64);
+  Tensor seen = key < end;
+  if (causal) seen = key - reshape(arange(t), {1, 1, t, 1}) <= end - static_cast<double>(t);
+  scores = select(seen, scores, kNever);
+  return heads_first(matmul(dropout(softmax(scores)), heads_first(v)));
 }
 
 }  // namespace
 
 Tensor multihead(const Tensor& q, const Tensor& k, const Tensor& v, int64_t heads, bool causal,
                  const AttentionMask& mask, const Dropout* dropout) {
-  const int64_t rows = q.size(0);
-  const int64_t t = q.size(1);
-  const int64_t s = k.size(1);
-  const int64_t width = q.size(2);
-  const int64_t head_width = width / heads;
-  const double scale = 1 / std::sqrt(static_cast<double>(head_width));
-  Tensor scores = matmul(apart(q, heads), apart(k, heads), false, true) * scale;
-  constexpr double kNever = std::numeric_limits<float>::lowest();
-  const Tensor at_key = reshape(arange(s), {1, 1, 1, s});
-  if (causal) {
-    const Tensor last = arange(static_cast<double>(s - t), 1, t);
-    scores = select(at_key <= reshape(last, {1, 1, t, 1}), scores, kNever);
-  }
-  if (mask.lengths) {
-    scores = select(at_key < reshape(mask.lengths, {rows, 1, 1, 1}), scores, kNever);
-  }
-  Tensor weights = softmax(scores);
-  if (dropout) weights = (*dropout)(weights);
-  const Tensor y = matmul(weights, apart(v, heads));
-  return reshape(transpose(y, {0, 2, 1, 3}), {rows, t, width});
+  const auto apart = [&](const Tensor& x) {
+    return reshape(x, {x.size(0), x.size(1), heads, x.size(2) / heads});
+  };
+  const bool no_padding_seen = causal && q.size(1) == k.size(1);
+  const Tensor lengths = no_padding_seen ? Tensor() : mask.lengths;
+  const Tensor y = dropout && dropout->drops()
+                       ? with_dropout(apart(q), apart(k), apart(v), causal, lengths, *dropout)
+                       : attention(apart(q), apart(k), apart(v),
+                                   {.causal = causal, .heads_inside = true}, {.lengths = lengths});
+  return reshape(y, q.shape());
 }
 
 MultiheadAttention::MultiheadAttention(int64_t width, int64_t heads, AttentionOptions options)

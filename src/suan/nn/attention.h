@@ -13,11 +13,14 @@ struct AttentionOptions {
 };
 
 struct AttentionMask {
-  Tensor lengths;  // i64 [n]: keys from this position on do not count; undefined: all count
+  // i64 [n]: keys from this position on do not count; undefined: all count. With `causal` and as
+  // many queries as keys they change nothing, since padding comes after all that a query sees; with
+  // fewer queries, these are the last ones of their row's `length` keys.
+  Tensor lengths;
 };
 
 // softmax(q k^T / sqrt(d)) v in `heads` parts of the last axis, d = width / heads. q [n, t, width],
-// k and v [n, s, width]; gives [n, t, width]. `dropout` may be null.
+// k and v [n, s, width]; gives [n, t, width]. `dropout`, of the attention weights, may be null.
 Tensor multihead(const Tensor& q, const Tensor& k, const Tensor& v, int64_t heads, bool causal,
                  const AttentionMask& mask = {}, const Dropout* dropout = nullptr);
 

@@ -15,7 +15,7 @@ Dropout::Dropout(double p) : p_(p) {
 }
 
 Tensor Dropout::operator()(const Tensor& x) const {
-  if (p_ == 0 || !training()) return x;
+  if (!drops()) return x;
   const Tensor draw = random_uniform(key->read(), x.shape());
   key->assign(key->read() + Tensor::of<int64_t>({0, 1}, {2}));
   return select(draw >= p_, x * (1 / (1 - p_)), 0.0);

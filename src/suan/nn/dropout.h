@@ -11,6 +11,7 @@ namespace suan::nn {
 struct Dropout : Module {
   explicit Dropout(double p = 0.5);
   Tensor operator()(const Tensor& x) const;
+  bool drops() const { return p_ > 0 && training(); }
 
   StatePtr key;  // i64[2]: seed and stream
   SUAN_MEMBERS(key)

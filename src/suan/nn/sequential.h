@@ -46,8 +46,7 @@ class Sequential : public Module {
   };
   template <class F>
   struct Holder : Layer {
-    template <class G>
-    explicit Holder(G&& layer) : function(std::forward<G>(layer)) {}
+    explicit Holder(F layer) : function(std::move(layer)) {}
     Tensor apply(const Tensor& x) override { return function(x); }
     Module* module() override {
       if constexpr (std::is_base_of_v<Module, F>) return &function;

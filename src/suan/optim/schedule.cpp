@@ -76,7 +76,8 @@ double Schedule::operator()(int64_t step) const {
   const double x = std::min(1.0, static_cast<double>(t) / total);
   switch (kind) {
     case ScheduleKind::step:
-      return lr * std::pow(gamma, static_cast<double>(t / step_size));
+      return lr *
+             std::pow(gamma, std::floor(static_cast<double>(t) / static_cast<double>(step_size)));
     case ScheduleKind::multi_step: {
       const auto passed =
           std::count_if(milestones.begin(), milestones.end(), [&](int64_t m) { return m <= t; });
