@@ -15,6 +15,7 @@
 #include "suan/ops/attention.h"
 #include "suan/ops/concat.h"
 #include "suan/ops/cross_entropy.h"
+#include "suan/ops/gather.h"
 #include "suan/ops/layer_norm.h"
 #include "suan/ops/op.h"
 #include "suan/ops/random.h"
@@ -205,6 +206,14 @@ std::vector<Case> cases() {
       {"random_uniform 1M",
        {i64({2})},
        [](const auto& x) { return std::vector{random_uniform(x[0], {1 << 20})}; }},
+      {"gather rows f32",
+       {f32({64, 128}), i64({768})},
+       [](const auto& x) { return std::vector{gather(x[0], x[1])}; },
+       2.0 * 768 * 128 * 4},
+      {"scatter rows f32",
+       {f32({64, 128}), i64({768}), f32({768, 128})},
+       [](const auto& x) { return std::vector{scatter(x[0], x[1], x[2])}; },
+       2.0 * 768 * 128 * 4},
       {"softmax f32 3072x64",
        {f32({3072, 64})},
        [](const auto& x) { return std::vector{softmax(x[0])}; }},

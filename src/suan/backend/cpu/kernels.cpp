@@ -6,6 +6,7 @@
 #include "suan/backend/cpu/dnnl.h"
 #include "suan/backend/cpu/fill.h"
 #include "suan/backend/cpu/fused.h"
+#include "suan/backend/cpu/index.h"
 #include "suan/backend/cpu/layouts.h"
 #include "suan/backend/cpu/matmul.h"
 #include "suan/backend/cpu/move.h"
@@ -70,6 +71,8 @@ constexpr Kernel kTable[] = {
     {Op::attention, "cpu_attention", cpu::attention_why_not, cpu::make_attention_call},
     {Op::attention_gradient, "cpu_attention", cpu::attention_gradient_why_not,
      cpu::make_attention_gradient_call},
+    {Op::gather, "cpu_gather", cpu::plain_why_not, cpu::make_gather_call},
+    {Op::scatter, "cpu_scatter", cpu::scatter_why_not, cpu::make_scatter_call},
     {Op::full, "cpu_fill", cpu::full_why_not, plain<cpu::full>},
     {Op::random_uniform, "cpu_philox", cpu::plain_why_not, plain<cpu::random_uniform>},
     {Op::transpose, "cpu_move", cpu::plain_why_not, cpu::make_transpose_call},

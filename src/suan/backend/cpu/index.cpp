@@ -1,0 +1,188 @@
+// Gather copies whole rows. Scatter cuts the result into parts that one thread each owns, by
+// columns where rows are long and by positions where they are short, and goes through the indices
+// in order, so that sums do not depend on the number of threads.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/backend/cpu/index.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "suan/backend/cpu/move.h"
+#include "suan/base/threads.h"
+#include "suan/ops/gather.h"
+
+namespace suan::cpu {
+namespace {
+
+constexpr int64_t kGrain = 1 << 15;  // bytes worth a thread
+
+// x [outer, size, inner] and count indices into its middle axis.
+class IndexedCall : public Call {
+ public:
+  IndexedCall(const Node& node, int64_t axis)
+      : node_(node),
+        element_(size_of(node.types[0].dtype)),
+        count_(node.inputs[1].shape().numel()) {
+    const Shape& x = node.inputs[0].shape();
+    const int a = normalize_axis(axis, x.rank(), "axis");
+    size_ = x[a];
+    for (int i = 0; i < a; ++i) outer_ *= x[i];
+    for (int i = a + 1; i < x.rank(); ++i) inner_ *= x[i];
+  }
+  size_t scratch_bytes() const override { return static_cast<size_t>(count_) * sizeof(int64_t); }
+
+ protected:
+  // The indices as positions in [0, size), in scratch memory; null after reporting one outside.
+  const int64_t* positions(const KernelArgs& args) const {
+    auto* at = static_cast<int64_t*>(args.scratch);
+    const bool wide = args.in[1].type.dtype == DType::i64;
+    for (int64_t i = 0; i < count_; ++i) {
+      const int64_t index = wide ? args.in[1].as<int64_t>()[i] : args.in[1].as<int32_t>()[i];
+      if (index < -size_ || index >= size_) {
+        args.errors.report(
+            node_.op->name,
+            fmt::format("index {} at position {} is outside [{}, {})", index, i, -size_, size_));
+        return nullptr;
+      }
+      at[i] = index < 0 ? index + size_ : index;
+    }
+    return at;
+  }
+
+  const Node& node_;
+  size_t element_;
+  int64_t count_, size_ = 1, outer_ = 1, inner_ = 1;
+};
+
+class GatherCall final : public IndexedCall {
+ public:
+  explicit GatherCall(const Node& node) : IndexedCall(node, node.attr<GatherAttrs>().axis) {}
+  void run(const KernelArgs& args) const override {
+    const int64_t* at = positions(args);
+    if (!at) return;
+    switch (inner_ == 1 ? element_ : 0) {
+      case 2:
+        return copy_elements<uint16_t>(args, at);
+      case 4:
+        return copy_elements<uint32_t>(args, at);
+      case 8:
+        return copy_elements<uint64_t>(args, at);
+      default:
+        return copy_rows(args, at);
+    }
+  }
+
+ private:
+  void copy_rows(const KernelArgs& args, const int64_t* at) const {
+    const size_t bytes = static_cast<size_t>(inner_) * element_;
+    const auto step = static_cast<int64_t>(bytes);
+    parallel_for(outer_ * count_, kGrain / std::max<int64_t>(1, step) + 1,
+                 [&](int64_t begin, int64_t end) {
+                   int64_t o = begin / count_, j = begin % count_;
+                   for (int64_t i = begin; i < end; ++i) {
+                     std::memcpy(args.out[0].as<char>() + i * step,
+                                 args.in[0].as<char>() + (o * size_ + at[j]) * step, bytes);
+                     if (++j == count_) j = 0, ++o;
+                   }
+                 });
+  }
+  template <class T>
+  void copy_elements(const KernelArgs& args, const int64_t* at) const {
+    parallel_for(outer_, kGrain / (8 * std::max<int64_t>(1, count_)) + 1,
+                 [&](int64_t begin, int64_t end) {
+                   for (int64_t o = begin; o < end; ++o) {
+                     const T* x = args.in[0].as<T>() + o * size_;
+                     T* y = args.out[0].as<T>() + o * count_;
+                     for (int64_t j = 0; j < count_; ++j) y[j] = x[at[j]];
+                   }
+                 });
+  }
+};
+
+class ScatterCall final : public IndexedCall {
+ public:
+  explicit ScatterCall(const Node& node)
+      : IndexedCall(node, node.attr<ScatterAttrs>().axis), add_(node.attr<ScatterAttrs>().add) {}
+  void run(const KernelArgs& args) const override {
+    const int64_t* at = positions(args);
+    if (!at) return;
+    visit(args.out[0].type.dtype, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      run_as<T>(args, at);
+    });
+  }
+
+ private:
+  // The part of the result that columns [c0, c1) and positions [p0, p1) make.
+  struct Part {
+    int64_t c0, c1, p0, p1;
+  };
+
+  template <class T>
+  void run_as(const KernelArgs& args, const int64_t* at) const {
+    const int64_t bytes = outer_ * (size_ + count_) * inner_ * static_cast<int64_t>(sizeof(T));
+    const int64_t most = std::min<int64_t>(num_threads(), std::max<int64_t>(1, bytes / kGrain));
+    const bool by_columns = inner_ * static_cast<int64_t>(sizeof(T)) >= 64 * most;
+    const int64_t pieces = by_columns ? most : std::min(most, size_);
+    parallel_for(pieces, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t p = begin; p < end; ++p) {
+        Part part{0, inner_, size_ * p / pieces, size_ * (p + 1) / pieces};
+        if (by_columns) part = {inner_ * p / pieces, inner_ * (p + 1) / pieces, 0, size_};
+        for (int64_t o = 0; o < outer_; ++o) fill_part<T>(args, at, o, part);
+      }
+    });
+  }
+
+  template <class T>
+  void fill_part(const KernelArgs& args, const int64_t* at, int64_t o, const Part& part) const {
+    const T* x = args.in[0].as<T>() + o * size_ * inner_;
+    const T* updates = args.in[2].as<T>() + o * count_ * inner_;
+    T* y = args.out[0].as<T>() + o * size_ * inner_;
+    if (part.c0 == 0 && part.c1 == inner_) {
+      std::copy(x + part.p0 * inner_, x + part.p1 * inner_, y + part.p0 * inner_);
+    } else {
+      for (int64_t p = part.p0; p < part.p1; ++p) {
+        std::copy(x + p * inner_ + part.c0, x + p * inner_ + part.c1, y + p * inner_ + part.c0);
+      }
+    }
+    for (int64_t j = 0; j < count_; ++j) {
+      if (at[j] < part.p0 || at[j] >= part.p1) continue;
+      T* to = y + at[j] * inner_;
+      const T* from = updates + j * inner_;
+      if (add_) {
+        for (int64_t c = part.c0; c < part.c1; ++c) to[c] = sum(to[c], from[c]);
+      } else {
+        std::copy(from + part.c0, from + part.c1, to + part.c0);
+      }
+    }
+  }
+
+  template <class T>
+  static T sum(T a, T b) {
+    if constexpr (std::is_same_v<T, bool>) {
+      return a || b;
+    } else if constexpr (std::is_integral_v<T>) {
+      return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+    } else {
+      return static_cast<T>(a + b);
+    }
+  }
+
+  bool add_;
+};
+
+}  // namespace
+
+std::unique_ptr<Call> make_gather_call(const Node& node) {
+  return std::make_unique<GatherCall>(node);
+}
+const char* scatter_why_not(const Node& node) {
+  return node.types[0].shape.numel() == 0 ? "there is nothing to fill" : plain_why_not(node);
+}
+std::unique_ptr<Call> make_scatter_call(const Node& node) {
+  return std::make_unique<ScatterCall>(node);
+}
+
+}  // namespace suan::cpu
