@@ -68,6 +68,7 @@ TEST(Module, TheFirstProgramLearns) {
   nn::seed(3);
   Net net;
   optim::AdamW adamw{net.parameters(), {.lr = 1e-2f}};
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): as the README writes it
   auto step = compile([&](Tensor x, Tensor y) {
     Tensor loss = cross_entropy(net(x), y);
     adamw.step(grad(loss, net.parameters()));

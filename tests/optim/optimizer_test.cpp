@@ -53,14 +53,14 @@ void check(Make make, Step expected) {
 }
 
 TEST(Sgd, StepsAsPyTorch) {
-  check([](auto p) { return Sgd(p, {.lr = 0.1, .weight_decay = 0.01}); },
+  check([](const auto& p) { return Sgd(p, {.lr = 0.1, .weight_decay = 0.01}); },
         [](Values& w, const Values& g, int) {
           for (int i = 0; i < kSize; ++i) w[i] -= 0.1 * (g[i] + 0.01 * w[i]);
         });
   for (const bool nesterov : {false, true}) {
     const double dampening = nesterov ? 0 : 0.3;
     check(
-        [&](auto p) {
+        [&](const auto& p) {
           return Sgd(p, {.lr = 0.1, .momentum = 0.9, .dampening = dampening, .nesterov = nesterov});
         },
         [=, b = Values{}](Values& w, const Values& g, int t) mutable {
@@ -92,12 +92,12 @@ auto adam_reference(double lr, double decay, bool decoupled, bool amsgrad) {
 TEST(Adam, StepsAsPyTorch) {
   for (const bool amsgrad : {false, true}) {
     check(
-        [&](auto p) {
+        [&](const auto& p) {
           return Adam(p, {.lr = 0.1, .beta2 = 0.99, .weight_decay = 0.1, .amsgrad = amsgrad});
         },
         adam_reference(0.1, 0.1, false, amsgrad));
     check(
-        [&](auto p) {
+        [&](const auto& p) {
           return AdamW(p, {.lr = 0.1, .beta2 = 0.99, .weight_decay = 0.1, .amsgrad = amsgrad});
         },
         adam_reference(0.1, 0.1, true, amsgrad));
@@ -107,7 +107,7 @@ TEST(Adam, StepsAsPyTorch) {
 double norm(const Values& v) { return std::sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]); }
 
 TEST(Lamb, ScalesTheStepByTheTrustRatio) {
-  check([](auto p) { return Lamb(p, {.lr = 0.1, .weight_decay = 0.1}); },
+  check([](const auto& p) { return Lamb(p, {.lr = 0.1, .weight_decay = 0.1}); },
         [m = Values{}, v = Values{}](Values& w, const Values& g, int t) mutable {
           Values u{};
           for (int i = 0; i < kSize; ++i) {
@@ -122,7 +122,7 @@ TEST(Lamb, ScalesTheStepByTheTrustRatio) {
 }
 
 TEST(Lion, TakesTheSign) {
-  check([](auto p) { return Lion(p, {.lr = 0.1, .weight_decay = 0.1}); },
+  check([](const auto& p) { return Lion(p, {.lr = 0.1, .weight_decay = 0.1}); },
         [m = Values{}](Values& w, const Values& g, int) mutable {
           for (int i = 0; i < kSize; ++i) {
             const double c = 0.9 * m[i] + 0.1 * g[i];
@@ -135,7 +135,7 @@ TEST(Lion, TakesTheSign) {
 TEST(RmsProp, StepsAsPyTorch) {
   for (const bool centered : {false, true}) {
     check(
-        [&](auto p) {
+        [&](const auto& p) {
           return RmsProp(p, {.lr = 0.1,
                              .alpha = 0.9,
                              .weight_decay = 0.1,
@@ -157,7 +157,7 @@ TEST(RmsProp, StepsAsPyTorch) {
 
 TEST(Adagrad, StepsAsPyTorch) {
   check(
-      [](auto p) {
+      [](const auto& p) {
         return Adagrad(
             p, {.lr = 0.1, .lr_decay = 0.5, .weight_decay = 0.1, .initial_accumulator = 0.2});
       },
@@ -172,7 +172,7 @@ TEST(Adagrad, StepsAsPyTorch) {
 
 TEST(Muon, VectorsTakeAdamW) {
   check(
-      [](auto p) {
+      [](const auto& p) {
         return Muon(p, {.lr = 1, .weight_decay = 0.1, .adamw_lr = 0.1, .beta2 = 0.99});
       },
       adam_reference(0.1, 0.1, true, false));
