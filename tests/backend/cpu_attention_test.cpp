@@ -53,7 +53,8 @@ void expect_attention(const Trial& t, DType dtype) {
 TEST(CpuAttention, EqualsTheReferenceForAnySizes) {
   const Sizes cases[] = {{2, 3, 3, 64, 64, 32, 32}, {1, 2, 2, 70, 70, 24, 40},
                          {2, 4, 2, 33, 33, 5, 3},   {1, 4, 1, 7, 300, 16, 16},
-                         {1, 1, 1, 1, 515, 64, 64}, {3, 2, 1, 40, 17, 1, 1}};
+                         {1, 2, 1, 600, 600, 8, 8}, {1, 1, 1, 1, 515, 64, 64},
+                         {3, 2, 1, 40, 17, 1, 1}};
   for (const Sizes& z : cases) {
     for (bool causal : {false, true}) {
       for (bool inside : {false, true}) {

@@ -62,42 +62,54 @@ HWY_INLINE Vec score_block(const AttentionTile& t, size_t j0, size_t n, Vec top)
   return top;
 }
 
-void attend(const AttentionTile& t) {
+void start_tile(const AttentionTile& t) {
+  const D d;
+  const size_t lanes = hn::Lanes(d);
+  turn_rows(t.rows, static_cast<size_t>(t.rows_step), static_cast<size_t>(t.d), t.scale, t.q);
+  hn::Store(hn::Set(d, -HUGE_VALF), d, t.top);
+  hn::Store(hn::Zero(d), d, t.total);
+  for (size_t c = 0; c < static_cast<size_t>(t.d_v); ++c) {
+    hn::Store(hn::Zero(d), d, t.y + c * lanes);
+  }
+}
+
+// Keys [j0, end) of what the tile sees.
+void attend(const AttentionTile& t, int64_t j0, int64_t end) {
+  const D d;
+  const size_t lanes = hn::Lanes(d);
+  const auto width = static_cast<size_t>(t.d_v), first = static_cast<size_t>(j0);
+  const auto n = static_cast<size_t>(HWY_MIN(end, t.keys) - j0);
+  const Vec before = hn::Load(d, t.top), top = score_block(t, first, n, before);
+  const Vec shift = hn::IfThenZeroElse(hn::Eq(top, hn::Set(d, -HUGE_VALF)), top);
+  Vec total = hn::Load(d, t.total);
+  if (j0 > 0) {
+    const Vec factor = exp2_of(hn::Sub(before, shift));
+    total = hn::Mul(total, factor);
+    for (size_t c = 0; c < width; ++c) {
+      hn::Store(hn::Mul(hn::Load(d, t.y + c * lanes), factor), d, t.y + c * lanes);
+    }
+  }
+  for (size_t j = 0; j < n; ++j) {
+    const Vec p = exp2_of(hn::Sub(hn::Load(d, t.scores + j * lanes), shift));
+    hn::Store(p, d, t.scores + j * lanes);
+    total = hn::Add(total, p);
+  }
+  const auto step = static_cast<size_t>(t.v_step);
+  add_channels(t.v + first * step, step, n, width, t.scores, t.y);
+  hn::Store(top, d, t.top);
+  hn::Store(total, d, t.total);
+}
+
+void finish_tile(const AttentionTile& t) {
   const D d;
   const size_t lanes = hn::Lanes(d);
   const auto width = static_cast<size_t>(t.d_v);
-  turn_rows(t.rows, static_cast<size_t>(t.rows_step), static_cast<size_t>(t.d), t.scale, t.q);
-  const Vec nothing = hn::Set(d, -HUGE_VALF);
-  Vec top = nothing, total = hn::Zero(d);
-  for (size_t c = 0; c < width; ++c) hn::Store(hn::Zero(d), d, t.y + c * lanes);
-  for (size_t j0 = 0; j0 < static_cast<size_t>(t.keys); j0 += kKeyBlock) {
-    const size_t n = HWY_MIN(static_cast<size_t>(kKeyBlock), static_cast<size_t>(t.keys) - j0);
-    const Vec next = score_block(t, j0, n, top);
-    const Vec shift = hn::IfThenZeroElse(hn::Eq(next, nothing), next);
-    if (j0 > 0) {
-      const Vec factor = exp2_of(hn::Sub(top, shift));
-      total = hn::Mul(total, factor);
-      for (size_t c = 0; c < width; ++c) {
-        hn::Store(hn::Mul(hn::Load(d, t.y + c * lanes), factor), d, t.y + c * lanes);
-      }
-    }
-    for (size_t j = 0; j < n; ++j) {
-      const Vec p = exp2_of(hn::Sub(hn::Load(d, t.scores + j * lanes), shift));
-      hn::Store(p, d, t.scores + j * lanes);
-      total = hn::Add(total, p);
-    }
-    top = next;
-    const auto step = static_cast<size_t>(t.v_step);
-    add_channels(t.v + j0 * step, step, n, width, t.scores, t.y);
-  }
-  const Vec one = hn::Set(d, 1.0f);
+  const Vec one = hn::Set(d, 1.0f), total = hn::Load(d, t.total);
   const Vec inverse = hn::Div(one, hn::IfThenElse(hn::Eq(total, hn::Zero(d)), one, total));
   for (size_t c = 0; c < width; ++c) {
     hn::Store(hn::Mul(hn::Load(d, t.y + c * lanes), inverse), d, t.y + c * lanes);
   }
   turn_columns(t.y, width, t.rows, static_cast<size_t>(t.rows_step));
-  hn::Store(top, d, t.top);
-  hn::Store(total, d, t.total);
 }
 
 }  // namespace suan::cpu::HWY_NAMESPACE
@@ -108,7 +120,11 @@ namespace suan::cpu {
 namespace {
 
 HWY_EXPORT(attention_lanes);
+HWY_EXPORT(start_tile);
 HWY_EXPORT(attend);
+HWY_EXPORT(finish_tile);
+
+constexpr int64_t kGroup = 4;  // tiles that share a block of keys while it is in the L2 cache
 
 class AttentionCall final : public Call {
  public:
@@ -118,17 +134,20 @@ class AttentionCall final : public Call {
         lanes_(static_cast<int64_t>(HWY_DYNAMIC_DISPATCH(attention_lanes)())) {
     const AttentionSizes& z = plan_.z;
     tiles_ = (z.t + lanes_ - 1) / lanes_;
-    units_ = z.b * z.h * tiles_;
+    group_ = z.b * z.h * tiles_ < 8 * num_threads() ? 1 : std::min(kGroup, tiles_);
+    groups_ = (tiles_ + group_ - 1) / group_;
+    units_ = z.b * z.h * groups_;
     const double work = 4.0 * static_cast<double>(z.b * z.h * z.t * z.s * z.d);
     pieces_ = std::clamp<int64_t>(static_cast<int64_t>(work / 2e5), 1,
                                   std::max<int64_t>(1, std::min<int64_t>(units_, num_threads())));
     converts_ = plan_.k.load != nullptr;
     step_ = std::max(z.d, z.d_v);
-    rows_ = scratch_.add(lanes_ * step_);
-    q_ = scratch_.add(lanes_ * z.d);
+    rows_ = tile_scratch_.add(lanes_ * step_);
+    q_ = tile_scratch_.add(lanes_ * z.d);
+    y_ = tile_scratch_.add(lanes_ * z.d_v);
+    small_ = tile_scratch_.add(lanes_ * 3);
+    tile_at_ = scratch_.add(group_ * tile_scratch_.size());
     scores_ = scratch_.add(lanes_ * kKeyBlock);
-    y_ = scratch_.add(lanes_ * z.d_v);
-    small_ = scratch_.add(lanes_ * 3);
     if (converts_) k_ = scratch_.add(z.s * z.d);
     if (converts_) v_ = scratch_.add(z.s * z.d_v);
   }
@@ -150,60 +169,92 @@ class AttentionCall final : public Call {
   }
 
  private:
-  // Tiles from the front and the back by turns, so that causal work is spread evenly.
-  int64_t tile_at(int64_t i) const { return i % 2 == 0 ? i / 2 : tiles_ - 1 - i / 2; }
+  // Groups from the front and the back by turns, so that causal work is spread evenly.
+  int64_t group_at(int64_t i) const { return i % 2 == 0 ? i / 2 : groups_ - 1 - i / 2; }
 
   void run_unit(const KernelArgs& args, int64_t u, float* scratch, int64_t& converted) const {
-    const auto& z = plan_.z;
-    const int64_t first = tile_at(u % tiles_) * lanes_, h = u / tiles_ % z.h, b = u / tiles_ / z.h;
-    const int64_t count = std::min(lanes_, z.t - first), kv = h / (z.h / z.h_kv);
+    const AttentionSizes& z = plan_.z;
+    const int64_t h = u / groups_ % z.h, b = u / groups_ / z.h, kv = h / (z.h / z.h_kv);
     if (converts_ && converted != b * z.h_kv + kv) {
       converted = b * z.h_kv + kv;
       plan_.k.read(args.in[1], b, kv, 0, z.s, scratch + k_, z.d);
       plan_.v.read(args.in[2], b, kv, 0, z.s, scratch + v_, z.d_v);
     }
-    float* rows = scratch + rows_;
-    float* limits = scratch + small_;
-    plan_.q.read(args.in[0], b, h, first, count, rows, step_);
-    std::fill(rows + count * step_, rows + lanes_ * step_, 0.0f);
+    const int64_t first = group_at(u % groups_) * group_;
+    const int64_t count = std::min(group_, tiles_ - first);
+    AttentionTile tiles[kGroup];
+    int64_t keys = 0;
+    for (int64_t i = 0; i < count; ++i) {
+      tiles[i] = make_tile(args, b, h, (first + i) * lanes_, scratch);
+      tiles[i].k = converts_ ? scratch + k_ : plan_.k.floats(args.in[1], b, kv, 0);
+      tiles[i].v = converts_ ? scratch + v_ : plan_.v.floats(args.in[2], b, kv, 0);
+      float* own = scratch + tile_at_ + i * tile_scratch_.size();
+      load_queries(args, b, h, (first + i) * lanes_, own, tiles[i]);
+      HWY_DYNAMIC_DISPATCH(start_tile)(tiles[i]);
+      keys = std::max(keys, tiles[i].keys);
+    }
+    for (int64_t j = 0; j < keys; j += kKeyBlock) {
+      for (int64_t i = 0; i < count; ++i) {
+        if (tiles[i].keys > j) HWY_DYNAMIC_DISPATCH(attend)(tiles[i], j, j + kKeyBlock);
+      }
+    }
+    for (int64_t i = 0; i < count; ++i) {
+      HWY_DYNAMIC_DISPATCH(finish_tile)(tiles[i]);
+      write_tile(args, b, h, (first + i) * lanes_, tiles[i]);
+    }
+  }
+
+  AttentionTile make_tile(const KernelArgs& args, int64_t b, int64_t h, int64_t first,
+                          float* scratch) const {
+    const AttentionSizes& z = plan_.z;
+    const int64_t count = std::min(lanes_, z.t - first), length = plan_.length(args, b);
+    return {.rows_step = step_,
+            .k_step = converts_ ? z.d : plan_.k.step(),
+            .v_step = converts_ ? z.d_v : plan_.v.step(),
+            .d = z.d,
+            .d_v = z.d_v,
+            .scale = plan_.scale,
+            .keys = plan_.reach(length, first + count - 1),
+            .sure = plan_.reach(length, first),
+            .queries = count,
+            .mask = mask_tile(plan_, args, b, h, first),
+            .scores = scratch + scores_};
+  }
+
+  void load_queries(const KernelArgs& args, int64_t b, int64_t h, int64_t first, float* own,
+                    AttentionTile& t) const {
+    float* limits = own + small_;
+    t.rows = own + rows_;
+    t.q = own + q_;
+    t.y = own + y_;
+    t.limits = limits;
+    t.top = limits + lanes_;
+    t.total = limits + 2 * lanes_;
+    plan_.q.read(args.in[0], b, h, first, t.queries, t.rows, step_);
+    std::fill(t.rows + t.queries * step_, t.rows + lanes_ * step_, 0.0f);
     const int64_t length = plan_.length(args, b);
     for (int64_t i = 0; i < lanes_; ++i) {
-      limits[i] = static_cast<float>(plan_.reach(length, first + std::min(i, count - 1)));
+      limits[i] = static_cast<float>(plan_.reach(length, first + std::min(i, t.queries - 1)));
     }
-    AttentionTile t{.rows = rows,
-                    .rows_step = step_,
-                    .k = converts_ ? scratch + k_ : args.in[1].as<float>() + plan_.k.offset(b, kv),
-                    .v = converts_ ? scratch + v_ : args.in[2].as<float>() + plan_.v.offset(b, kv),
-                    .k_step = converts_ ? z.d : plan_.k.step(),
-                    .v_step = converts_ ? z.d_v : plan_.v.step(),
-                    .d = z.d,
-                    .d_v = z.d_v,
-                    .scale = plan_.scale,
-                    .limits = limits,
-                    .keys = plan_.reach(length, first + count - 1),
-                    .sure = plan_.reach(length, first),
-                    .queries = count,
-                    .mask = mask_tile(plan_, args, b, h, first),
-                    .q = scratch + q_,
-                    .scores = scratch + scores_,
-                    .y = scratch + y_,
-                    .top = limits + lanes_,
-                    .total = limits + 2 * lanes_};
-    HWY_DYNAMIC_DISPATCH(attend)(t);
-    if (args.out[0].data) plan_.y.write(rows, step_, args.out[0], b, h, first, count);
+  }
+
+  void write_tile(const KernelArgs& args, int64_t b, int64_t h, int64_t first,
+                  const AttentionTile& t) const {
+    if (args.out[0].data) plan_.y.write(t.rows, step_, args.out[0], b, h, first, t.queries);
     if (!args.out[1].data) return;
-    float* sums = args.out[1].as<float>() + (b * z.h + h) * z.t + first;
-    for (int64_t i = 0; i < count; ++i) {
+    float* sums = args.out[1].as<float>() + (b * plan_.z.h + h) * plan_.z.t + first;
+    for (int64_t i = 0; i < t.queries; ++i) {
       sums[i] = (t.top[i] + std::log2(t.total[i])) * std::numbers::ln2_v<float>;
     }
   }
 
   const Node& node_;
   AttentionPlan plan_;
-  ScratchPlan scratch_;
-  int64_t lanes_, tiles_ = 0, units_ = 0, pieces_ = 1;
+  ScratchPlan scratch_, tile_scratch_;  // of a piece, and inside it of each tile
+  int64_t lanes_, tiles_ = 0, group_ = 1, groups_ = 0, units_ = 0, pieces_ = 1;
   bool converts_ = false;
-  int64_t step_ = 0, rows_ = 0, q_ = 0, scores_ = 0, y_ = 0, small_ = 0, k_ = 0, v_ = 0;
+  int64_t step_ = 0, rows_ = 0, q_ = 0, y_ = 0, small_ = 0, tile_at_ = 0, scores_ = 0, k_ = 0,
+          v_ = 0;
 };
 
 }  // namespace

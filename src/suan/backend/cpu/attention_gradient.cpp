@@ -17,26 +17,29 @@
 #define SUAN_ATTENTION_GRADIENT_TILE_
 namespace suan::cpu {
 constexpr int64_t kGradientKeyBlock = 128;
-// One tile of queries of one head. Matrices [...][lanes] hold a query in each lane; lines of rows
-// are padded to whole vectors.
+constexpr int64_t kGradientKeyChunk = 256;
+// One tile of queries of one head and one chunk of keys. Matrices [...][lanes] hold a query in each
+// lane; lines of rows are padded to whole vectors.
 struct AttentionGradientTile {
   const float *q_rows, *g_rows;  // [lanes][d_padded], [lanes][v_padded]
-  const float *k, *v;
+  const float *k, *v;            // of the chunk's first key
   int64_t k_step, v_step;
   int64_t d, d_v, d_padded, v_padded;
   float score_scale;    // times log2(e)
   float scale;          // the op's
   const float* limits;  // how many keys each query sees
-  int64_t keys, sure;   // the largest and the least of them
+  int64_t first_key;    // of the chunk
+  int64_t keys, sure;   // the end of the chunk's keys that some query sees, and that all see
+  bool starts, ends;    // the tile's first chunk, its last
   int64_t queries;
   MaskTile mask;
   const float* total;  // logsumexp times log2(e); +inf for a query that sees none
   const float* delta;  // <g, y> - g_logsumexp
   float *q, *g;        // [d][lanes], [d_v][lanes]
   float *p, *e;        // [kGradientKeyBlock][lanes]
-  float* gq;           // [d][lanes]
-  float* gq_rows;      // out: [lanes][d_padded]
-  float *gk, *gv;      // added to: [keys][d_padded], [keys][v_padded]
+  float* gq;           // [d][lanes]: added to from chunk to chunk
+  float* gq_rows;      // out, at the last chunk: [lanes][d_padded]
+  float *gk, *gv;      // added to, of the chunk: [keys][d_padded], [keys][v_padded]
 };
 }  // namespace suan::cpu
 #endif
@@ -58,7 +61,8 @@ float row_dot(const float* a, const float* b, size_t n) {
   return hn::GetLane(hn::SumOfLanes(d, sum));
 }
 
-// p = 2^(score - total) and e = p (g v^T - delta) for n keys from j0 on, then rows of zeros.
+// p = 2^(score - total) and e = p (g v^T - delta) for n keys from the chunk's key j0 on, then rows
+// of zeros.
 HWY_INLINE void weight_block(const AttentionGradientTile& t, size_t j0, size_t n) {
   const D d;
   const size_t lanes = hn::Lanes(d);
@@ -72,7 +76,8 @@ HWY_INLINE void weight_block(const AttentionGradientTile& t, size_t j0, size_t n
     for (size_t r = 0; r < kKeyRows; ++r) {
       Vec p = hn::Zero(d);
       if (r < rows) {
-        const Vec s = masked(score[r], j0 + r0 + r, t.limits, static_cast<size_t>(t.sure), t.mask,
+        const size_t j = static_cast<size_t>(t.first_key) + j0 + r0 + r;
+        const Vec s = masked(score[r], j, t.limits, static_cast<size_t>(t.sure), t.mask,
                              static_cast<size_t>(t.queries));
         p = exp2_of(hn::Sub(s, total));
       }
@@ -89,8 +94,11 @@ void attention_gradient_tile(const AttentionGradientTile& t) {
   const auto d_padded = static_cast<size_t>(t.d_padded), v_padded = static_cast<size_t>(t.v_padded);
   turn_rows(t.q_rows, d_padded, width, t.score_scale, t.q);
   turn_rows(t.g_rows, v_padded, v_width, 1.0f, t.g);
-  for (size_t c = 0; c < width; ++c) hn::Store(hn::Zero(d), d, t.gq + c * lanes);
-  const auto keys = static_cast<size_t>(t.keys), block = static_cast<size_t>(kGradientKeyBlock);
+  if (t.starts) {
+    for (size_t c = 0; c < width; ++c) hn::Store(hn::Zero(d), d, t.gq + c * lanes);
+  }
+  const auto keys = static_cast<size_t>(HWY_MAX(t.keys - t.first_key, 0));
+  const auto block = static_cast<size_t>(kGradientKeyBlock);
   for (size_t j0 = 0; j0 < keys; j0 += block) {
     const size_t n = HWY_MIN(block, keys - j0);
     weight_block(t, j0, n);
@@ -99,6 +107,7 @@ void attention_gradient_tile(const AttentionGradientTile& t) {
     const auto step = static_cast<size_t>(t.k_step);
     add_channels(t.k + j0 * step, step, n, width, t.e, t.gq);
   }
+  if (!t.ends) return;
   const Vec scale = hn::Set(d, t.scale);
   for (size_t c = 0; c < width; ++c) {
     hn::Store(hn::Mul(scale, hn::Load(d, t.gq + c * lanes)), d, t.gq + c * lanes);
@@ -134,21 +143,23 @@ class AttentionGradientCall final : public Call {
     converts_ = plan_.k.load != nullptr;
     d_padded_ = (z.d + lanes_ - 1) / lanes_ * lanes_;
     v_padded_ = (z.d_v + lanes_ - 1) / lanes_ * lanes_;
-    keys_padded_ = (z.s + 7) / 8 * 8;
+    chunk_ = std::min(kGradientKeyChunk, (z.s + 7) / 8 * 8);
+    const bool one = chunk_ >= z.s;
+    const int64_t tiles = one ? 1 : z.h / z.h_kv * ((z.t + lanes_ - 1) / lanes_);
     q_rows_ = scratch_.add(lanes_ * d_padded_);
     g_rows_ = scratch_.add(lanes_ * v_padded_);
     y_rows_ = scratch_.add(lanes_ * v_padded_);
     gq_rows_ = scratch_.add(lanes_ * d_padded_);
     q_ = scratch_.add(lanes_ * z.d);
     g_ = scratch_.add(lanes_ * z.d_v);
-    gq_ = scratch_.add(lanes_ * z.d);
+    gq_ = scratch_.add(tiles * lanes_ * z.d);
     p_ = scratch_.add(lanes_ * kGradientKeyBlock);
     e_ = scratch_.add(lanes_ * kGradientKeyBlock);
     small_ = scratch_.add(lanes_ * 3);
-    gk_ = scratch_.add(keys_padded_ * d_padded_);
-    gv_ = scratch_.add(keys_padded_ * v_padded_);
-    if (converts_) k_ = scratch_.add(z.s * z.d);
-    if (converts_) v_ = scratch_.add(z.s * z.d_v);
+    gk_ = scratch_.add(chunk_ * d_padded_);
+    gv_ = scratch_.add(chunk_ * v_padded_);
+    if (converts_) k_ = scratch_.add(chunk_ * z.d);
+    if (converts_) v_ = scratch_.add(chunk_ * z.d_v);
   }
   size_t scratch_bytes() const override {
     return static_cast<size_t>(pieces_ * scratch_.size()) * sizeof(float);
@@ -167,29 +178,40 @@ class AttentionGradientCall final : public Call {
   }
 
  private:
-  // All queries that read one key head.
+  // All queries that read one key head, chunk by chunk of its keys.
   void run_head(const KernelArgs& args, int64_t b, int64_t kv, float* scratch) const {
     const AttentionSizes& z = plan_.z;
     float *gk = scratch + gk_, *gv = scratch + gv_;
-    std::fill_n(gk, keys_padded_ * d_padded_, 0.0f);
-    std::fill_n(gv, keys_padded_ * v_padded_, 0.0f);
-    if (converts_) {
-      plan_.k.read(args.in[kK], b, kv, 0, z.s, scratch + k_, z.d);
-      plan_.v.read(args.in[kV], b, kv, 0, z.s, scratch + v_, z.d_v);
-    }
     const int64_t group = z.h / z.h_kv;
-    for (int64_t h = kv * group; h < (kv + 1) * group; ++h) {
-      for (int64_t first = 0; first < z.t; first += lanes_) run_tile(args, b, h, first, scratch);
+    for (int64_t key = 0; key < z.s; key += chunk_) {
+      const int64_t n = std::min(chunk_, z.s - key);
+      std::fill_n(gk, chunk_ * d_padded_, 0.0f);
+      std::fill_n(gv, chunk_ * v_padded_, 0.0f);
+      if (converts_) {
+        plan_.k.read(args.in[kK], b, kv, key, n, scratch + k_, z.d);
+        plan_.v.read(args.in[kV], b, kv, key, n, scratch + v_, z.d_v);
+      }
+      float* gq = scratch + gq_;
+      for (int64_t h = kv * group; h < (kv + 1) * group; ++h) {
+        for (int64_t first = 0; first < z.t; first += lanes_) {
+          run_tile(args, {b, h, first, key}, gq, scratch);
+          if (chunk_ < z.s) gq += lanes_ * z.d;
+        }
+      }
+      for (int64_t i = 0; i < n * d_padded_; ++i) gk[i] *= scale_;
+      if (args.out[1].data) plan_.k.write(gk, d_padded_, args.out[1], b, kv, key, n);
+      if (args.out[2].data) plan_.v.write(gv, v_padded_, args.out[2], b, kv, key, n);
     }
-    for (int64_t i = 0; i < keys_padded_ * d_padded_; ++i) gk[i] *= scale_;
-    if (args.out[1].data) plan_.k.write(gk, d_padded_, args.out[1], b, kv, 0, z.s);
-    if (args.out[2].data) plan_.v.write(gv, v_padded_, args.out[2], b, kv, 0, z.s);
   }
 
   // Rows of a tile; those beyond the last query and channels beyond the last are zero.
   static void read_rows(const HeadRows& rows, const Operand& x, int64_t b, int64_t h, int64_t first,
                         int64_t count, int64_t lanes, float* to, int64_t step) {
-    std::fill_n(to, lanes * step, 0.0f);
+    if (rows.width < step) {
+      std::fill_n(to, lanes * step, 0.0f);
+    } else {
+      std::fill_n(to + count * step, (lanes - count) * step, 0.0f);
+    }
     rows.read(x, b, h, first, count, to, step);
   }
 
@@ -214,19 +236,24 @@ class AttentionGradientCall final : public Call {
     }
   }
 
-  void run_tile(const KernelArgs& args, int64_t b, int64_t h, int64_t first, float* scratch) const {
+  struct Place {
+    int64_t b, h, first, key;  // the tile's first query, the chunk's first key
+  };
+  void run_tile(const KernelArgs& args, const Place& place, float* gq, float* scratch) const {
     const AttentionSizes& z = plan_.z;
+    const auto [b, h, first, key] = place;
     const int64_t count = std::min(lanes_, z.t - first), kv = h / (z.h / z.h_kv);
+    const int64_t length = plan_.length(args, b), keys = plan_.reach(length, first + count - 1);
+    if (key > 0 && keys <= key) return;
     read_rows(plan_.q, args.in[kQ], b, h, first, count, lanes_, scratch + q_rows_, d_padded_);
     read_rows(plan_.y, args.in[kG], b, h, first, count, lanes_, scratch + g_rows_, v_padded_);
     read_rows(plan_.y, args.in[kY], b, h, first, count, lanes_, scratch + y_rows_, v_padded_);
     read_small(args, b, h, first, count, scratch);
-    const int64_t length = plan_.length(args, b);
     const AttentionGradientTile t{
         .q_rows = scratch + q_rows_,
         .g_rows = scratch + g_rows_,
-        .k = converts_ ? scratch + k_ : args.in[kK].as<float>() + plan_.k.offset(b, kv),
-        .v = converts_ ? scratch + v_ : args.in[kV].as<float>() + plan_.v.offset(b, kv),
+        .k = converts_ ? scratch + k_ : plan_.k.floats(args.in[kK], b, kv, key),
+        .v = converts_ ? scratch + v_ : plan_.v.floats(args.in[kV], b, kv, key),
         .k_step = converts_ ? z.d : plan_.k.step(),
         .v_step = converts_ ? z.d_v : plan_.v.step(),
         .d = z.d,
@@ -236,8 +263,11 @@ class AttentionGradientCall final : public Call {
         .score_scale = plan_.scale,
         .scale = scale_,
         .limits = scratch + small_,
-        .keys = plan_.reach(length, first + count - 1),
+        .first_key = key,
+        .keys = std::min(keys, key + chunk_),
         .sure = plan_.reach(length, first),
+        .starts = key == 0,
+        .ends = keys <= key + chunk_,
         .queries = count,
         .mask = mask_tile(plan_, args, b, h, first),
         .total = scratch + small_ + lanes_,
@@ -246,12 +276,12 @@ class AttentionGradientCall final : public Call {
         .g = scratch + g_,
         .p = scratch + p_,
         .e = scratch + e_,
-        .gq = scratch + gq_,
+        .gq = gq,
         .gq_rows = scratch + gq_rows_,
         .gk = scratch + gk_,
         .gv = scratch + gv_};
     HWY_DYNAMIC_DISPATCH(attention_gradient_tile)(t);
-    if (args.out[0].data) {
+    if (t.ends && args.out[0].data) {
       plan_.q.write(t.gq_rows, d_padded_, args.out[0], b, h, first, count);
     }
   }
@@ -262,7 +292,7 @@ class AttentionGradientCall final : public Call {
   int64_t lanes_, units_ = 1, pieces_ = 1;
   bool converts_ = false;
   float scale_ = 1;
-  int64_t d_padded_ = 0, v_padded_ = 0, keys_padded_ = 0;
+  int64_t d_padded_ = 0, v_padded_ = 0, chunk_ = 0;
   int64_t q_rows_ = 0, g_rows_ = 0, y_rows_ = 0, gq_rows_ = 0, q_ = 0, g_ = 0, gq_ = 0, p_ = 0;
   int64_t e_ = 0, small_ = 0, gk_ = 0, gv_ = 0, k_ = 0, v_ = 0;
 };
