@@ -29,6 +29,12 @@ struct BenchTrainOptions : CommonOptions {
 };
 int run_bench_train(const BenchTrainOptions& options);
 
+struct DemoOptions : CommonOptions {
+  std::string report = "report.html";
+  std::string runs = "runs";
+};
+int run_demo(const DemoOptions& options);
+
 struct TrainCommandOptions : CommonOptions {
   std::string recipe;  // a file or a name
   std::vector<std::string> settings;

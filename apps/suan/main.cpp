@@ -32,6 +32,7 @@ void add_command(CLI::App& command, Options& options, int (*run)(const Options&)
 
 // The commands about recipes and runs.
 struct RunCommands {
+  DemoOptions demo;
   TrainCommandOptions train;
   EvalOptions eval;
   PredictOptions predict;
@@ -67,6 +68,12 @@ struct RunCommands {
   }
 
   void add(CLI::App& app, int& exit_code) {
+    CLI::App& demo_command =
+        *app.add_subcommand("demo", "Train on handwritten digits and report, in under a minute");
+    demo_command.add_option("--report", demo.report, "The page to write")->capture_default_str();
+    demo_command.add_option("--runs", demo.runs, "Where the run's folder is made")
+        ->capture_default_str();
+    add_command(demo_command, demo, run_demo, exit_code);
     add_train(app, exit_code);
     CLI::App& eval_command = add(app, "eval", "Evaluate a run on test data", eval.run, eval.runs);
     eval_command.add_option("--data", eval.data, "Take the data of this recipe");

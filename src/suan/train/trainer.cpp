@@ -97,6 +97,9 @@ struct Trainer::Impl {
     return plateau ? plateau->lr : schedule(progress.batches / recipe.train.accumulate);
   }
   int64_t epoch() const { return progress.batches / loader.batches(); }  // from 0
+  double epochs_done() const {
+    return static_cast<double>(progress.batches) / static_cast<double>(loader.batches());
+  }
   bool out_of_patience() const {
     return recipe.train.patience > 0 && progress.without_improvement >= recipe.train.patience;
   }
@@ -135,6 +138,7 @@ struct Trainer::Impl {
   std::optional<MetricsFile> metrics;
   std::optional<formats::EventWriter> events;
   int64_t total = 0, eval_interval = 0, checkpoint_interval = 0;  // in batches
+  std::vector<HistoryPoint> history;
   std::optional<Evaluation> last_evaluation;  // of this call, when nothing was trained since
 
   // Of this call.
@@ -186,6 +190,7 @@ void Trainer::Impl::train_on(const data::Batch& batch) {
   if (progress.batches % recipe.train.log_every == 0) {
     metrics->add({{"step", progress.batches}, {"loss", result.loss}, {"lr", rate}});
     events->scalar("train/loss", progress.batches, result.loss);
+    history.push_back({.epoch = epochs_done(), .train_loss = result.loss});
     events->scalar("train/lr", progress.batches, rate);
   }
   if (bar.due()) show(result);
@@ -240,15 +245,13 @@ void Trainer::Impl::evaluate() {
   const double train_loss = progress.loss_sum / static_cast<double>(progress.loss_count);
   const double share = percent_of_peak(train_seconds, batches);
   const double speed = units_per_second(train_seconds, batches);
-  const auto epochs_done =
-      static_cast<double>(progress.batches) / static_cast<double>(loader.batches());
   formats::JsonFields line{{"step", progress.batches},
-                           {"epoch", epochs_done},
+                           {"epoch", epochs_done()},
                            {"train_loss", train_loss},
                            {"eval_loss", evaluation.loss}};
   std::string text = recipe.train.steps > 0
                          ? fmt::format("step {}/{}", progress.batches, total)
-                         : fmt::format("epoch {:.4g}/{}", epochs_done, recipe.train.epochs);
+                         : fmt::format("epoch {:.4g}/{}", epochs_done(), recipe.train.epochs);
   text += fmt::format("  train loss {:.4f}", train_loss);
   if (progress.classified > 0) {
     const double accuracy =
@@ -273,6 +276,10 @@ void Trainer::Impl::evaluate() {
   events->scalar("eval/loss", progress.batches, evaluation.loss);
   events->scalar("train/percent_of_peak", progress.batches, share);
   events->flush();
+  history.push_back(
+      {epochs_done(), train_loss, true, evaluation.loss,
+       static_cast<double>(progress.correct) / static_cast<double>(progress.classified),
+       evaluation.accuracy});
   progress.loss_sum = 0;
   progress.loss_count = progress.correct = progress.classified = 0;
   last_evaluation = evaluation;
@@ -374,6 +381,7 @@ TrainSummary Trainer::run() {
   return t.finish();
 }
 
+const std::vector<HistoryPoint>& Trainer::history() const { return impl_->history; }
 const RunFolder& Trainer::folder() const { return impl_->folder; }
 Learner& Trainer::learner() { return impl_->learner; }
 const Task& Trainer::task() const { return impl_->task; }

@@ -31,6 +31,13 @@ struct TrainSummary {
   double gflops = 0, percent_of_peak = 0;
   bool stopped_early = false;
 };
+// A logged step, or an evaluation.
+struct HistoryPoint {
+  double epoch = 0;
+  double train_loss = 0;
+  bool evaluated = false;  // what follows is set
+  double eval_loss = 0, train_accuracy = 0, eval_accuracy = 0;
+};
 formats::JsonFields to_json(const TrainSummary& summary);
 
 class Trainer {
@@ -45,6 +52,7 @@ class Trainer {
   // when the loss is not finite; the checkpoints then are those of the last good evaluation.
   TrainSummary run();
 
+  const std::vector<HistoryPoint>& history() const;  // of this call to run()
   const RunFolder& folder() const;
   Learner& learner();
   const Task& task() const;
