@@ -3,7 +3,7 @@
 .PHONY: demo build test test-peers test-tsan slow-test check format clean deps deps-check
 
 demo: build
-	@build/release/bin/suan devices
+	@build/release/bin/suan demo
 
 build: deps
 	@tools/build release suan_cli

@@ -62,6 +62,23 @@ struct PredictOptions : CommonOptions {
 };
 int run_predict(const PredictOptions& options);
 
+struct InspectOptions : CommonOptions {
+  std::string what;  // a run, a recipe or a graph file
+  std::vector<std::string> settings;
+  bool why = false, graph = false;
+  std::string runs = "runs";
+};
+int run_inspect(const InspectOptions& options);
+
+struct ProfileOptions : CommonOptions {
+  std::string what;  // a run or a recipe
+  std::vector<std::string> settings;
+  int steps = 20;
+  std::string trace = "trace.json";
+  std::string runs = "runs";
+};
+int run_profile(const ProfileOptions& options);
+
 struct GenerateOptions : CommonOptions {
   std::string run;
   std::string prompt;

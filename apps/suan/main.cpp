@@ -37,6 +37,8 @@ struct RunCommands {
   EvalOptions eval;
   PredictOptions predict;
   GenerateOptions generate;
+  InspectOptions inspect;
+  ProfileOptions profile;
 
   static void add_settings(CLI::App& command, std::vector<std::string>& settings) {
     command.add_option("--set", settings, "Change a key of the recipe")
@@ -94,6 +96,27 @@ struct RunCommands {
     generate_command.add_option("--seed", generate.seed, "Of the random choice")
         ->check(CLI::NonNegativeNumber);
     add_command(generate_command, generate, run_generate, exit_code);
+    add_inspect(app, exit_code);
+  }
+
+  void add_inspect(CLI::App& app, int& exit_code) {
+    CLI::App& inspect_command = *app.add_subcommand("inspect", "The program of a training step");
+    inspect_command.add_option("RUN", inspect.what, "A run, a recipe, or a file with a graph")
+        ->required();
+    inspect_command.add_flag("--why", inspect.why, "Say why other kernels were refused");
+    inspect_command.add_flag("--graph", inspect.graph, "Print the optimised graph as text");
+    inspect_command.add_option("--runs", inspect.runs, "Where runs are looked for by name");
+    add_settings(inspect_command, inspect.settings);
+    add_command(inspect_command, inspect, run_inspect, exit_code);
+    CLI::App& profile_command =
+        *app.add_subcommand("profile", "Where the time of a training step goes");
+    profile_command.add_option("RUN", profile.what, "A run or a recipe")->required();
+    profile_command.add_option("--steps", profile.steps, "Steps to measure")
+        ->check(CLI::Range(1, 100000));
+    profile_command.add_option("--trace", profile.trace, "The trace file")->capture_default_str();
+    profile_command.add_option("--runs", profile.runs, "Where runs are looked for by name");
+    add_settings(profile_command, profile.settings);
+    add_command(profile_command, profile, run_profile, exit_code);
   }
 };
 

@@ -28,7 +28,13 @@ int default_threads() {
 }
 
 std::atomic<int>& thread_setting() {
-  static std::atomic<int> count{default_threads()};
+  static std::atomic<int> count{[] {
+    const int threads = default_threads();
+#ifdef _OPENMP
+    omp_set_num_threads(threads);  // oneDNN asks OpenMP
+#endif
+    return threads;
+  }()};
   return count;
 }
 

@@ -47,6 +47,13 @@ int64_t counted_labels(const Array& y) {
   return count;
 }
 
+// The labels with one entry for each row of the logits: those of a graph come as one sample.
+Array labels_by_row(const Array& labels, const Array& logits) {
+  Shape rows = logits.shape;
+  rows.erase(rows.rank() - 1);
+  return {labels.dtype, rows, labels.buffer};
+}
+
 }  // namespace
 
 Learner::Learner(const Recipe& recipe, const Task& task) : recipe_(recipe), task_(task) {
@@ -143,7 +150,8 @@ StepResult Learner::step(const data::Batch& batch, double lr) {
   StepResult result{.loss = out[0].item()};
   if (out.size() > 1) {
     Accuracy accuracy;
-    accuracy.add(out[1].array(), batch.y);
+    const Array logits = out[1].array();
+    accuracy.add(logits, labels_by_row(batch.y, logits));
     result.correct = accuracy.correct();
     result.count = accuracy.count();
   }
@@ -171,8 +179,9 @@ Evaluation Learner::evaluate(data::Loader& loader, ConfusionMatrix* matrix) {
     result.samples += batch.x.shape[0];
     if (task_.classifies) {
       const Array logits = out[1].array();
-      accuracy.add(logits, whole.y);
-      if (matrix) matrix->add(logits, whole.y);
+      const Array labels = labels_by_row(whole.y, logits);
+      accuracy.add(logits, labels);
+      if (matrix) matrix->add(logits, labels);
     }
   }
   swap_average();

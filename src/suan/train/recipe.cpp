@@ -23,8 +23,8 @@ struct Range {
   double low, high;
 };
 
-const std::vector<std::string> kDataKinds{"digits", "mnist", "cifar10",
-                                          "images", "text",  "sentences"};
+const std::vector<std::string> kDataKinds{"digits", "mnist",     "cifar10", "images",
+                                          "text",   "sentences", "graph"};
 const std::vector<std::string> kPrecisions{"f32", "bf16"};
 
 std::vector<std::string> schedule_kinds() {

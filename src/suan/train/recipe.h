@@ -22,7 +22,7 @@ struct Choice {
 
 struct DataRecipe {
   // digits (generated), mnist, cifar10 (binary), images (folders or a .tar.zst of them), text
-  // (characters), sentences (tab-separated with labels)
+  // (characters), sentences (tab-separated with labels), graph
   std::string kind = "digits";
   std::string path;  // "$NAME" at its start or after a '/' stands for the environment variable
   int64_t train_samples = 0, test_samples = 0;  // use only the first ones; 0: all

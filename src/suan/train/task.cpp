@@ -96,17 +96,25 @@ Task make_image_task(const Recipe& recipe) {
   return task;
 }
 
-bool has_validation(const Recipe& recipe) { return recipe.data.kind == "sentences"; }
+bool has_validation(const Recipe& recipe) {
+  return recipe.data.kind == "sentences" || recipe.data.kind == "graph";
+}
 
 Task make_input_task(const Recipe& recipe) {
   if (recipe.data.kind == "text") return make_text_inputs(recipe);
   if (recipe.data.kind == "sentences") return make_sentence_inputs();
+  // A graph is part of its model.
+  if (recipe.data.kind == "graph") {
+    Recipe with_data = recipe;
+    return make_graph_task(with_data);
+  }
   return make_image_inputs(recipe);
 }
 
 Task make_task(Recipe& recipe) {
   if (recipe.data.kind == "text") return make_text_task(recipe);
   if (recipe.data.kind == "sentences") return make_sentence_task(recipe);
+  if (recipe.data.kind == "graph") return make_graph_task(recipe);
   return make_image_task(recipe);
 }
 

@@ -318,7 +318,8 @@ TrainSummary Trainer::Impl::finish() {
   summary.loss = evaluation.loss;
   summary.steps = progress.batches;
   summary.seconds = since(start_time);
-  summary.samples_per_second = units_per_second(train_seconds, batches);
+  summary.samples_per_second =
+      units_per_second(train_seconds, batches) / static_cast<double>(task.units_per_sample);
   summary.percent_of_peak = percent_of_peak(train_seconds, batches);
   summary.gflops = summary.percent_of_peak / 100 * peak;
   summary.stopped_early = progress.batches < total;

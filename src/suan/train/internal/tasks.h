@@ -8,6 +8,7 @@ namespace suan::train {
 Task make_image_task(const Recipe& recipe);
 Task make_text_task(Recipe& recipe);
 Task make_sentence_task(Recipe& recipe);
+Task make_graph_task(Recipe& recipe);
 
 Task make_image_inputs(const Recipe& recipe);
 Task make_text_inputs(const Recipe& recipe);

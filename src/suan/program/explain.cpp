@@ -1,0 +1,109 @@
+// Explaining programs.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/program/explain.h"
+
+#include <fmt/format.h>
+
+#include "suan/graph/state.h"
+
+namespace suan {
+namespace {
+
+std::string describe(const Node& node) {
+  std::string out(node.op->name);
+  for (const auto& region : node.regions) {
+    int count = 0;
+    for (const NodePtr& inner : region->nodes()) {
+      constexpr int kShown = 6;
+      if (inner->inputs.empty()) continue;
+      if (++count <= kShown) out += fmt::format(" {}", inner->op->name);
+      if (count == kShown + 1) out += " ...";
+    }
+  }
+  return out;
+}
+
+// The kernels above the chosen one, and what they said.
+std::vector<std::string> refusals(const Backend& backend, const PlannedStep& step) {
+  std::vector<std::string> out;
+  for (const Backend* b = &backend; b; b = b->fallback) {
+    for (const Kernel& kernel : b->kernels) {
+      if (&kernel == step.kernel) return out;
+      if (kernel.op != step.node->op->code) continue;
+      const char* reason = kernel.why_not(*step.node);
+      out.push_back(fmt::format("{}: {}", kernel.name, reason ? reason : "not an exact kernel"));
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string bytes_text(double bytes) {
+  if (bytes >= 1e9) return fmt::format("{:.2f} GB", bytes / 1e9);
+  if (bytes >= 1e6) return fmt::format("{:.1f} MB", bytes / 1e6);
+  return fmt::format("{:.1f} kB", bytes / 1e3);
+}
+
+std::vector<StepInfo> explain_steps(const Program& program) {
+  std::vector<StepInfo> steps;
+  for (const PlannedStep& step : program.plan().steps) {
+    StepInfo info;
+    if (!step.kernel) {
+      info.what = info.kernel = "copy";
+      info.type = to_string(step.node->types[0]);
+      info.bytes = 2.0 * static_cast<double>(step.node->types[0].bytes());
+    } else {
+      const Cost cost = cost_of(*step.node);
+      info = {describe(*step.node), to_string(step.node->types[0]),   step.kernel->name, cost.flops,
+              cost.bytes,           refusals(program.backend(), step)};
+    }
+    steps.push_back(std::move(info));
+  }
+  return steps;
+}
+
+ProgramSize measure_size(const Program& program) {
+  ProgramSize size;
+  const Plan& plan = program.plan();
+  size.nodes = static_cast<int64_t>(program.graph().nodes().size());
+  size.steps = static_cast<int64_t>(plan.steps.size());
+  for (const StepInfo& step : explain_steps(program)) {
+    size.flops += step.flops;
+    size.bytes += step.bytes;
+  }
+  size.arena_bytes = plan.arena_bytes;
+  for (const PlannedState& s : plan.states) size.state_bytes += s.state->type().bytes();
+  for (const BufferPtr& constant : plan.constants) size.constant_bytes += constant->bytes();
+  for (const Storage& s : plan.storages) {
+    if (s.place == Place::arena) size.unshared_bytes += s.bytes;
+  }
+  for (const PlannedStep& step : plan.steps) size.unshared_bytes += step.scratch_bytes;
+  return size;
+}
+
+std::string explain(const Program& program, bool why) {
+  std::string out = fmt::format("{:>5}  {:<40} {:<28} {:<24} {:>10} {:>10}\n", "step", "node",
+                                "output", "kernel", "MFLOP", "bytes");
+  int index = 0;
+  for (const StepInfo& step : explain_steps(program)) {
+    out += fmt::format("{:>5}  {:<40} {:<28} {:<24} {:>10.3f} {:>10}\n", index++, step.what,
+                       step.type, step.kernel, step.flops / 1e6, bytes_text(step.bytes));
+    if (!why) continue;
+    for (const std::string& refusal : step.refused)
+      out += fmt::format("{:>9}not {}\n", "", refusal);
+  }
+  const ProgramSize size = measure_size(program);
+  out += fmt::format("{} nodes, {} steps, {:.3f} GFLOP, {} read and written\n", size.nodes,
+                     size.steps, size.flops / 1e9, bytes_text(size.bytes));
+  out += fmt::format(
+      "memory: {} activations and scratch ({} without sharing), {} states, {} "
+      "constants\n",
+      bytes_text(static_cast<double>(size.arena_bytes)),
+      bytes_text(static_cast<double>(size.unshared_bytes)),
+      bytes_text(static_cast<double>(size.state_bytes)),
+      bytes_text(static_cast<double>(size.constant_bytes)));
+  return out;
+}
+
+}  // namespace suan
