@@ -71,6 +71,8 @@ R build_result(std::vector<Tensor>& flat, size_t& next) {
 
 template <class>
 using AsTensor = Tensor;
+inline const Tensor& as_tensor(const Tensor& t) { return t; }
+inline Tensor as_tensor(const Array& array) { return Tensor::from(array); }
 
 }  // namespace detail
 
@@ -86,7 +88,7 @@ class Compiled {
   template <class... Args>
   auto operator()(const Args&... args) {
     using R = std::invoke_result_t<F&, detail::AsTensor<Args>...>;
-    std::vector<Tensor> flat = core<sizeof...(Args)>()({Tensor(args)...});
+    std::vector<Tensor> flat = core<sizeof...(Args)>()({detail::as_tensor(args)...});
     if constexpr (!std::is_void_v<R>) {
       size_t next = 0;
       return detail::build_result<R>(flat, next);
@@ -94,11 +96,11 @@ class Compiled {
   }
   template <class... Args>
   std::shared_ptr<const Program> program(const Args&... args) {
-    return core<sizeof...(Args)>().program({Tensor(args)...});
+    return core<sizeof...(Args)>().program({detail::as_tensor(args)...});
   }
   template <class... Args>
   RunContext& context(const Args&... args) {
-    return core<sizeof...(Args)>().context({Tensor(args)...});
+    return core<sizeof...(Args)>().context({detail::as_tensor(args)...});
   }
   int compile_count() const { return core_ ? core_->compile_count() : 0; }
 
