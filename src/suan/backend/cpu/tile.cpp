@@ -152,7 +152,6 @@ LoadFunction find_load_function(DType dtype) {
     case DType::i8:
       return load_as<int8_t>;
     case DType::u8:
-      return load_as<uint8_t>;
     case DType::boolean:
       return load_as<uint8_t>;
     default:
