@@ -71,7 +71,7 @@ R build_result(std::vector<Tensor>& flat, size_t& next) {
 
 template <class>
 using AsTensor = Tensor;
-inline const Tensor& as_tensor(const Tensor& t) { return t; }
+inline Tensor as_tensor(const Tensor& t) { return t; }
 inline Tensor as_tensor(const Array& array) { return Tensor::from(array); }
 
 }  // namespace detail
