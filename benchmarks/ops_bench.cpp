@@ -181,7 +181,7 @@ Case attention_case(const char* name, DType dtype, Shape shape, bool causal, boo
   return c;
 }
 
-std::vector<Case> cases() {
+std::vector<Case> cases() {  // NOLINT(readability-function-size): a table
   const auto f32 = [](Shape s) { return Type(DType::f32, s); };
   const auto bf16 = [](Shape s) { return Type(DType::bf16, s); };
   const auto i64 = [](Shape s) { return Type(DType::i64, s); };
