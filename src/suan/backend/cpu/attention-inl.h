@@ -66,25 +66,33 @@ HWY_INLINE void row_products(const float* base, size_t step, size_t rows, size_t
   products<kKeyRows>(n, at, x, hn::Lanes(D()), acc);
 }
 
+// The same, added to R vectors of memory that are c_step floats apart.
+template <size_t R, class A>
+HWY_INLINE void add_products(size_t n, const A& a, const float* b, size_t b_step, float* c,
+                             size_t c_step) {
+  const D d;
+  Vec acc[R];
+#pragma GCC unroll 16
+  for (size_t r = 0; r < R; ++r) acc[r] = hn::Load(d, c + r * c_step);
+  products<R>(n, a, b, b_step, acc);
+#pragma GCC unroll 16
+  for (size_t r = 0; r < R; ++r) hn::Store(acc[r], d, c + r * c_step);
+}
+
 // y[c] += sum_k x[k] rows[k][c] for channels c < width; y and x [...][lanes].
 HWY_INLINE void add_channels(const float* rows, size_t step, size_t n, size_t width, const float* x,
                              float* y) {
-  const D d;
-  const size_t lanes = hn::Lanes(d);
+  const size_t lanes = hn::Lanes(D());
   size_t c = 0;
   for (; c + kKeyRows <= width; c += kKeyRows) {
-    Vec acc[kKeyRows];
-    for (size_t r = 0; r < kKeyRows; ++r) acc[r] = hn::Load(d, y + (c + r) * lanes);
     const float* p = rows + c;
     const auto at = [&](size_t r, size_t k) HWY_ATTR { return p[k * step + r]; };
-    products<kKeyRows>(n, at, x, lanes, acc);
-    for (size_t r = 0; r < kKeyRows; ++r) hn::Store(acc[r], d, y + (c + r) * lanes);
+    add_products<kKeyRows>(n, at, x, lanes, y + c * lanes, lanes);
   }
   for (; c < width; ++c) {
-    Vec acc = hn::Load(d, y + c * lanes);
     const float* p = rows + c;
-    products<1>(n, [&](size_t, size_t k) HWY_ATTR { return p[k * step]; }, x, lanes, &acc);
-    hn::Store(acc, d, y + c * lanes);
+    const auto at = [&](size_t, size_t k) HWY_ATTR { return p[k * step]; };
+    add_products<1>(n, at, x, lanes, y + c * lanes, lanes);
   }
 }
 
@@ -92,17 +100,12 @@ HWY_INLINE void add_channels(const float* rows, size_t step, size_t n, size_t wi
 // lines of `width` floats, whole vectors.
 HWY_INLINE void add_queries(const float* x, size_t keys, const float* rows, size_t width,
                             float* to) {
-  const D d;
-  const size_t lanes = hn::Lanes(d);
+  const size_t lanes = hn::Lanes(D());
   for (size_t j = 0; j < keys; j += kKeyRows) {
     const float* p = x + j * lanes;
     const auto at = [&](size_t r, size_t q) HWY_ATTR { return p[r * hn::MaxLanes(D()) + q]; };
     for (size_t c = 0; c < width; c += lanes) {
-      Vec acc[kKeyRows];
-      float* out = to + j * width + c;
-      for (size_t r = 0; r < kKeyRows; ++r) acc[r] = hn::Load(d, out + r * width);
-      products<kKeyRows>(lanes, at, rows + c, width, acc);
-      for (size_t r = 0; r < kKeyRows; ++r) hn::Store(acc[r], d, out + r * width);
+      add_products<kKeyRows>(lanes, at, rows + c, width, to + j * width + c, width);
     }
   }
 }

@@ -193,6 +193,7 @@ class AttentionCall final : public Call {
       HWY_DYNAMIC_DISPATCH(start_tile)(tiles[i]);
       keys = std::max(keys, tiles[i].keys);
     }
+    if (u + 1 < units_) prefetch_unit(args, u + 1, kv + b * z.h_kv);
     for (int64_t j = 0; j < keys; j += kKeyBlock) {
       for (int64_t i = 0; i < count; ++i) {
         if (tiles[i].keys > j) HWY_DYNAMIC_DISPATCH(attend)(tiles[i], j, j + kKeyBlock);
@@ -202,6 +203,18 @@ class AttentionCall final : public Call {
       HWY_DYNAMIC_DISPATCH(finish_tile)(tiles[i]);
       write_tile(args, b, h, (first + i) * lanes_, tiles[i]);
     }
+  }
+
+  // The queries of a unit, and its keys and values where they are few and of another head.
+  void prefetch_unit(const KernelArgs& args, int64_t u, int64_t key_head) const {
+    constexpr int64_t kFew = 1 << 14;
+    const AttentionSizes& z = plan_.z;
+    const int64_t h = u / groups_ % z.h, b = u / groups_ / z.h, kv = h / (z.h / z.h_kv);
+    const int64_t first = group_at(u % groups_) * group_ * lanes_;
+    plan_.q.prefetch(args.in[0], b, h, first, first + group_ * lanes_);
+    if (b * z.h_kv + kv == key_head || z.s * (z.d + z.d_v) > kFew) return;
+    plan_.k.prefetch(args.in[1], b, kv, 0, z.s);
+    plan_.v.prefetch(args.in[2], b, kv, 0, z.s);
   }
 
   AttentionTile make_tile(const KernelArgs& args, int64_t b, int64_t h, int64_t first,

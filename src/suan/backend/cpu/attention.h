@@ -32,6 +32,8 @@ struct HeadRows {
   // `count` rows from row `first` on as floats, `to_step` apart.
   void read(const Operand& x, int64_t b, int64_t head, int64_t first, int64_t count, float* to,
             int64_t to_step) const;
+  // Asks for rows [first, end) to be brought near; rows that do not exist are left out.
+  void prefetch(const Operand& x, int64_t b, int64_t head, int64_t first, int64_t end) const;
   void write(const float* from, int64_t from_step, const Operand& y, int64_t b, int64_t head,
              int64_t first, int64_t count) const;
 };

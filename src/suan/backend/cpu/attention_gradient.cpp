@@ -239,6 +239,24 @@ class AttentionGradientCall final : public Call {
   struct Place {
     int64_t b, h, first, key;  // the tile's first query, the chunk's first key
   };
+  // The next tile's rows, and with each tile a part of the next head's keys and values, which are
+  // far away in memory when heads lie inside.
+  void prefetch_next(const KernelArgs& args, const Place& place) const {
+    const AttentionSizes& z = plan_.z;
+    auto [b, h, first, key] = place;
+    const int64_t part = first;
+    first += lanes_;
+    if (first >= z.t) h += 1, first = 0;
+    if (h == z.h) b += 1, h = 0;
+    if (b == z.b) return;
+    plan_.q.prefetch(args.in[kQ], b, h, first, first + lanes_);
+    plan_.y.prefetch(args.in[kG], b, h, first, first + lanes_);
+    plan_.y.prefetch(args.in[kY], b, h, first, first + lanes_);
+    const int64_t group = z.h / z.h_kv, next = place.b * z.h_kv + place.h / group + 1;
+    if (converts_ || chunk_ < z.s || (place.h + 1) % group != 0 || next == z.b * z.h_kv) return;
+    plan_.k.prefetch(args.in[kK], next / z.h_kv, next % z.h_kv, part, part + lanes_);
+    plan_.v.prefetch(args.in[kV], next / z.h_kv, next % z.h_kv, part, part + lanes_);
+  }
   void run_tile(const KernelArgs& args, const Place& place, float* gq, float* scratch) const {
     const AttentionSizes& z = plan_.z;
     const auto [b, h, first, key] = place;
@@ -249,6 +267,7 @@ class AttentionGradientCall final : public Call {
     read_rows(plan_.y, args.in[kG], b, h, first, count, lanes_, scratch + g_rows_, v_padded_);
     read_rows(plan_.y, args.in[kY], b, h, first, count, lanes_, scratch + y_rows_, v_padded_);
     read_small(args, b, h, first, count, scratch);
+    prefetch_next(args, place);
     const AttentionGradientTile t{
         .q_rows = scratch + q_rows_,
         .g_rows = scratch + g_rows_,

@@ -24,6 +24,16 @@ void HeadRows::read(const Operand& x, int64_t b, int64_t head, int64_t first, in
   }
 }
 
+void HeadRows::prefetch(const Operand& x, int64_t b, int64_t head, int64_t first,
+                        int64_t end) const {
+  constexpr int64_t kLine = 64;
+  const auto bytes = static_cast<int64_t>(element);
+  for (int64_t i = first; i < std::min(end, rows); ++i) {
+    const char* row = x.as<char>() + (offset(b, head) + i * step()) * bytes;
+    for (int64_t at = 0; at < width * bytes; at += kLine) __builtin_prefetch(row + at);
+  }
+}
+
 void HeadRows::write(const float* from, int64_t from_step, const Operand& y, int64_t b,
                      int64_t head, int64_t first, int64_t count) const {
   const int64_t start = offset(b, head) + first * step();
