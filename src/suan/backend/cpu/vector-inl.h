@@ -7,6 +7,7 @@
 #define SUAN_VECTOR_INL_H_
 #endif
 
+#include <algorithm>
 #include <cmath>
 
 #include "hwy/contrib/math/math-inl.h"
@@ -137,13 +138,27 @@ HWY_INLINE V atan2(V a, V b) {
   return by_lane(a, b, [](float y, float x) { return std::atan2(y, x); });
 }
 
-// The first n (fewer than a vector) floats; the other lanes are zero.
+// The first n (fewer than a vector) floats; the other lanes are zero. Before AVX2 a masked access
+// is a whole aligned one, so the floats go through a buffer.
+#if HWY_TARGET <= HWY_AVX2
 HWY_INLINE Vec load_part(const float* p, size_t n) {
   return hn::MaskedLoad(hn::FirstN(D(), n), D(), p);
 }
 HWY_INLINE void store_part(Vec v, float* p, size_t n) {
   hn::BlendedStore(v, hn::FirstN(D(), n), D(), p);
 }
+#else
+HWY_INLINE Vec load_part(const float* p, size_t n) {
+  HWY_ALIGN float lanes[hn::MaxLanes(D())] = {};
+  std::copy_n(p, n, lanes);
+  return hn::Load(D(), lanes);
+}
+HWY_INLINE void store_part(Vec v, float* p, size_t n) {
+  HWY_ALIGN float lanes[hn::MaxLanes(D())];
+  hn::Store(v, D(), lanes);
+  std::copy_n(lanes, n, p);
+}
+#endif
 
 }  // namespace suan::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
