@@ -40,6 +40,9 @@ TEST(Lenet, HasTwoConvolutionsAndTwoDenseLayers) {
   EXPECT_EQ(lenet(zeros({2, 1, 28, 28})).shape(), (Shape{2, 10}));
   EXPECT_ERROR(Lenet({.size = 30}), kInvalidArgument,
                "lenet: images of size 30, expected a multiple of 4");
+  EXPECT_EQ(Lenet({.filters = {4, 8}, .hidden = 16}).parameter_count(), 40 + 296 + 6'288 + 170);
+  EXPECT_ERROR(Lenet({.filters = {4}}), kInvalidArgument,
+               "lenet: filters has 1 numbers, expected 2");
 }
 
 bool has_state(nn::Module& module, std::string_view name, const Shape& shape) {
