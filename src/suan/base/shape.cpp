@@ -52,8 +52,22 @@ void Shape::erase(int axis) {
 
 int64_t Shape::numel() const {
   int64_t n = 1;
-  for (int64_t size : *this) n *= size;
-  return n;
+  bool large = false;
+  for (int64_t size : *this) {
+    if (size == 0) return 0;
+    large = __builtin_mul_overflow(n, size, &n) || large;
+  }
+  return large ? INT64_MAX : n;
+}
+
+bool Shape::fits_memory() const {
+  constexpr int64_t kMost = int64_t{1} << 48;
+  int64_t n = 1;
+  for (int64_t size : *this) {
+    if (size > kMost / n) return false;
+    n *= std::max<int64_t>(size, 1);
+  }
+  return true;
 }
 
 bool Shape::is_concrete() const {

@@ -63,6 +63,9 @@ NodePtr make_node(const OpDef& op, std::vector<Tensor> inputs, Attrs attrs,
   node->id = next_id();
   node->op = &op;
   node->types = op.infer(InferContext(op, inputs, attrs, regions));
+  for (const Type& type : node->types) {
+    if (!type.shape.fits_memory()) fail(op.name, "the result {} is too large", to_string(type));
+  }
   node->attrs = std::move(attrs);
   node->inputs = std::move(inputs);
   node->regions = std::move(regions);

@@ -115,6 +115,7 @@ class Parser {
     if (!parse_value(text_, t.dtype) || !parse_value(text_, t.shape)) {
       error("expected a type such as f32[2, 3]");
     }
+    if (!t.shape.fits_memory()) error("a type is too large");
     return t;
   }
 

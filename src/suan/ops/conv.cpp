@@ -13,15 +13,20 @@ extern const OpDef conv_op, conv_transpose_op, conv_weight_gradient_op;
 
 namespace {
 
+constexpr int64_t kMostEntry = 1 << 20;
+constexpr int64_t kMostSize = int64_t{1} << 40;
+
 void complete_list(std::vector<int64_t>& list, int spatial, int64_t value, int64_t least,
-                   std::string_view what, std::string_view op) {
+                   std::string_view what, std::string_view op, int64_t most = kMostEntry) {
   if (list.empty()) list.assign(static_cast<size_t>(spatial), value);
   if (list.size() == 1) list.assign(static_cast<size_t>(spatial), list[0]);
   if (static_cast<int>(list.size()) != spatial) {
     fail(op, "{} has {} entries, expected {}", what, list.size(), spatial);
   }
   for (int64_t v : list) {
-    if (v < least || v > 1 << 20) fail(op, "{} has {}, expected at least {}", what, v, least);
+    if (v < least || v > most) {
+      fail(op, "{} has {}, expected {} to {}", what, v, least, most);
+    }
   }
 }
 
@@ -44,13 +49,29 @@ void check_ranks(const InferContext& c) {
     fail(c.name(), "got dtypes {} and {}, expected the same", name(c.dtype(0)), name(c.dtype(1)));
   }
   if (!is_float(c.dtype(0))) fail(c.name(), "got {}, expected a float", name(c.dtype(0)));
+  const auto& a = c.attr<ConvAttrs>();
+  if (!(complete(a, rank - 2, c.name()) == a)) {
+    fail(c.name(), "stride, padding and dilation need an entry for each of {} axes", rank - 2);
+  }
+  for (int i = 2; i < rank; ++i) {
+    if (std::max(c.shape(0)[i], c.shape(1)[i]) > kMostSize) {
+      fail(c.name(), "got shapes {} and {}, expected sizes of at most {}", to_string(c.shape(0)),
+           to_string(c.shape(1)), kMostSize);
+    }
+  }
+}
+
+void check_size(const InferContext& c) {
+  std::vector<int64_t> size = c.attr<ConvAttrs>().size;
+  complete_list(size, c.shape(0).rank() - 2, 1, 1, "size", c.name(), kMostSize);
+  if (size != c.attr<ConvAttrs>().size) fail(c.name(), "size needs an entry for each axis");
 }
 
 std::vector<Type> infer_conv(const InferContext& c) {
   check_ranks(c);
   const Shape &x = c.shape(0), &w = c.shape(1);
   const auto& a = c.attr<ConvAttrs>();
-  if (a.groups < 1 || x[1] != w[1] * a.groups || w[0] % a.groups != 0) {
+  if (a.groups < 1 || a.groups > w[0] || x[1] != w[1] * a.groups || w[0] % a.groups != 0) {
     fail(c.name(), "channels do not fit: x {}, w {}, groups {}", to_string(x), to_string(w),
          a.groups);
   }
@@ -71,9 +92,10 @@ std::vector<Type> infer_conv(const InferContext& c) {
 
 std::vector<Type> infer_transpose(const InferContext& c) {
   check_ranks(c);
+  check_size(c);
   const Shape &x = c.shape(0), &w = c.shape(1);
   const auto& a = c.attr<ConvAttrs>();
-  if (a.groups < 1 || x[1] != w[0] || w[0] % a.groups != 0) {
+  if (a.groups < 1 || a.groups > w[0] || x[1] != w[0] || w[0] % a.groups != 0) {
     fail(c.name(), "channels do not fit: x {}, w {}, groups {}", to_string(x), to_string(w),
          a.groups);
   }
@@ -90,6 +112,7 @@ std::vector<Type> infer_transpose(const InferContext& c) {
 
 std::vector<Type> infer_weight_gradient(const InferContext& c) {
   check_ranks(c);
+  check_size(c);
   const Shape &x = c.shape(0), &g = c.shape(1);
   const auto& a = c.attr<ConvAttrs>();
   if (a.groups < 1 || x[0] != g[0] || x[1] % a.groups != 0 || g[1] % a.groups != 0) {
@@ -196,7 +219,7 @@ Tensor conv_transpose(const Tensor& x, const Tensor& w, ConvAttrs attrs) {
                            at(attrs.pad_begin, i) - at(attrs.pad_end, i));
     }
   }
-  complete_list(attrs.size, axes, 1, 1, "size", "conv_transpose");
+  complete_list(attrs.size, axes, 1, 1, "size", "conv_transpose", kMostSize);
   return make(conv_transpose_op, {x, w}, std::move(attrs));
 }
 
@@ -224,7 +247,7 @@ const OpDef conv_weight_gradient_op{
 Tensor conv_weight_gradient(const Tensor& x, const Tensor& g, ConvAttrs attrs) {
   const int axes = std::max(0, x.rank() - 2);
   attrs = complete(std::move(attrs), axes, "conv_weight_gradient");
-  complete_list(attrs.size, axes, 1, 1, "size", "conv_weight_gradient");
+  complete_list(attrs.size, axes, 1, 1, "size", "conv_weight_gradient", kMostSize);
   return make(conv_weight_gradient_op, {x, g}, std::move(attrs));
 }
 

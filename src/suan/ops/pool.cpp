@@ -30,7 +30,10 @@ PoolAttrs complete(PoolAttrs attrs, int spatial, std::string_view op) {
     if (list->size() != n) fail(op, "got {} entries, expected {}", list->size(), n);
   }
   for (size_t i = 0; i < n; ++i) {
-    if (attrs.kernel[i] < 1 || attrs.stride[i] < 1) fail(op, "kernel and stride must be positive");
+    constexpr int64_t kMost = int64_t{1} << 40;
+    if (attrs.kernel[i] < 1 || attrs.stride[i] < 1 || attrs.kernel[i] > kMost) {
+      fail(op, "kernel and stride must be positive");
+    }
     if (attrs.pad_begin[i] < 0 || attrs.pad_end[i] < 0 || attrs.pad_begin[i] >= attrs.kernel[i] ||
         attrs.pad_end[i] >= attrs.kernel[i]) {
       fail(op, "padding must be at least 0 and smaller than the kernel");
@@ -42,6 +45,9 @@ PoolAttrs complete(PoolAttrs attrs, int spatial, std::string_view op) {
 Shape pooled_shape(const Shape& x, const PoolAttrs& a, std::string_view op) {
   if (x.rank() < 3 || x.rank() > 5) {
     fail(op, "got shape {}, expected rank 3, 4 or 5", to_string(x));
+  }
+  if (!(complete(a, x.rank() - 2, op) == a)) {
+    fail(op, "kernel, stride and padding need an entry for each of {} axes", x.rank() - 2);
   }
   Shape out{x[0], x[1]};
   for (int i = 2; i < x.rank(); ++i) {

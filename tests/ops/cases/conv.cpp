@@ -49,7 +49,7 @@ const OpCases& cases_conv() {
               {[] { conv(zeros({1, 3, 5, 5}), zeros({2, 3, 3, 3}), {}, {.stride = {1, 1, 1}}); },
                "conv: stride has 3 entries, expected 2"},
               {[] { conv(zeros({1, 3, 5, 5}), zeros({2, 3, 3, 3}), {}, {.stride = {0}}); },
-               "conv: stride has 0, expected at least 1"},
+               "conv: stride has 0, expected 1 to 1048576"},
               {[] { conv(zeros({1, 3, 5, 5}), zeros({2, 3, 3, 3}), {}, {.size = {3}}); },
                "conv: size is given, but follows from the input"}},
       .unused_attributes = {"size"},
