@@ -5,7 +5,7 @@ set(config_folder ${CMAKE_INSTALL_LIBDIR}/cmake/suan)
 install(TARGETS suan EXPORT suanTargets)
 install(TARGETS suan_cli)
 install(DIRECTORY src/suan DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING
-  PATTERN internal EXCLUDE PATTERN *.h PATTERN *.inc PATTERN *.table)
+  PATTERN internal EXCLUDE PATTERN *-inl.h EXCLUDE PATTERN *.h PATTERN *.inc PATTERN *.table)
 install(EXPORT suanTargets NAMESPACE suan:: DESTINATION ${config_folder})
 configure_package_config_file(cmake/suanConfig.cmake.in suanConfig.cmake
   INSTALL_DESTINATION ${config_folder})

@@ -37,7 +37,7 @@ class Lowering {
     if (is(node, Op::cast)) return inputs;
     switch (node.op->precision) {
       case Precision::low:
-        return all_at(inputs, low_);
+        return low_where_accepted(node, inputs);
       case Precision::full:
         return accepts(node, inputs) ? inputs : all_at(inputs, DType::f32);
       case Precision::follow:
@@ -52,6 +52,19 @@ class Lowering {
   std::vector<Tensor> all_at(std::vector<Tensor> inputs, DType dtype) {
     for (Tensor& t : inputs) t = at(t, dtype);
     return inputs;
+  }
+
+  // All operands in low precision, but for one that the op wants as it is (attention's
+  // log-sum-exp).
+  std::vector<Tensor> low_where_accepted(const Node& node, const std::vector<Tensor>& inputs) {
+    std::vector<Tensor> low = all_at(inputs, low_);
+    if (accepts(node, low)) return low;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      std::vector<Tensor> but_one = low;
+      but_one[i] = inputs[i];
+      if (accepts(node, but_one)) return but_one;
+    }
+    return all_at(inputs, DType::f32);
   }
 
   bool data_is_low(const Node& node, const std::vector<Tensor>& inputs) const {
