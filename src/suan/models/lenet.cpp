@@ -10,7 +10,7 @@
 namespace suan::models {
 
 namespace {
-const LenetOptions& checked(const LenetOptions& o) {
+LenetOptions checked(const LenetOptions& o) {
   if (o.size < 4 || o.size % 4 != 0) {
     fail("lenet", "images of size {}, expected a multiple of 4", o.size);
   }

@@ -53,7 +53,7 @@ Task make_graph_task(Recipe& recipe) {
   task.train = labels_of(graph, graph.train);
   task.valid = labels_of(graph, graph.valid);
   task.test = labels_of(graph, graph.test);
-  task.model_inputs = [inputs](const Tensor& /*x*/) { return inputs; };
+  task.model_inputs = [inputs](const Tensor& /*x*/) { return std::vector<Tensor>(inputs); };
   task.unit = "nodes";
   task.units_per_sample = graph.nodes;
   task.classes = graph.classes;

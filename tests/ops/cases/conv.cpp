@@ -8,7 +8,7 @@
 namespace suan {
 
 const OpCases& cases_conv() {
-  const auto call = [](ConvAttrs a) -> Build {
+  const auto call = [](const ConvAttrs& a) -> Build {
     return [=](const Tensors& x) { return conv(x[0], x[1], x.size() > 2 ? x[2] : Tensor(), a); };
   };
   static const OpCases cases{
@@ -58,7 +58,7 @@ const OpCases& cases_conv() {
 }
 
 const OpCases& cases_conv_transpose() {
-  const auto call = [](ConvAttrs a) -> Build {
+  const auto call = [](const ConvAttrs& a) -> Build {
     return [=](const Tensors& x) { return conv_transpose(x[0], x[1], a); };
   };
   static const OpCases cases{
@@ -86,7 +86,7 @@ const OpCases& cases_conv_transpose() {
 }
 
 const OpCases& cases_conv_weight_gradient() {
-  const auto call = [](ConvAttrs a) -> Build {
+  const auto call = [](const ConvAttrs& a) -> Build {
     return [=](const Tensors& x) { return conv_weight_gradient(x[0], x[1], a); };
   };
   static const OpCases cases{
