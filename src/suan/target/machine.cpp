@@ -26,40 +26,47 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-constexpr int kChains = 12;  // independent sums, enough to cover the latency on both ports
+// Independent sums, enough to cover the latency on both ports. They are variables, since a compiler
+// may keep an array in memory, and the loop would then measure loads and stores.
+#define SUAN_CHAINS(DO) \
+  DO(a0) DO(a1) DO(a2) DO(a3) DO(a4) DO(a5) DO(a6) DO(a7) DO(a8) DO(a9) DO(a10) DO(a11)
+constexpr int kChains = 12;
 
 // Each loop returns operations done; `sink` keeps the compiler from dropping the work.
-#define SUAN_PEAK_LOOP(NAME, TARGET, VECTOR, START, STEP, PER_STEP, SUM)              \
-  __attribute__((target(TARGET))) double NAME(int64_t rounds, volatile float* sink) { \
-    VECTOR acc[kChains];                                                              \
-    for (auto& a : acc) a = START;                                                    \
-    for (int64_t r = 0; r < rounds; ++r) {                                            \
-      _Pragma("GCC unroll 12") for (int k = 0; k < kChains; ++k) {                    \
-        acc[k] = STEP;                                                                \
-        asm volatile("" : "+v"(acc[k]));                                              \
-      }                                                                               \
-    }                                                                                 \
-    for (int k = 1; k < kChains; ++k) *sink = *sink + SUM;                            \
-    return static_cast<double>(rounds) * kChains * (PER_STEP);                        \
+#define SUAN_PEAK_LOOP(NAME, TARGET, VECTOR, START, STEP, PER_STEP, FIRST)                      \
+  __attribute__((target(TARGET))) double NAME(int64_t rounds, volatile float* sink) {           \
+    VECTOR a0 = START, a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0, a8 = a0,  \
+           a9 = a0, a10 = a0, a11 = a0;                                                         \
+    for (int64_t r = 0; r < rounds; ++r) {                                                      \
+      SUAN_CHAINS(STEP)                                                                         \
+      asm volatile("" : "+v"(a0), "+v"(a1), "+v"(a2), "+v"(a3), "+v"(a4), "+v"(a5), "+v"(a6),   \
+                        "+v"(a7), "+v"(a8), "+v"(a9), "+v"(a10), "+v"(a11));                    \
+    }                                                                                           \
+    SUAN_CHAINS(FIRST)                                                                          \
+    return static_cast<double>(rounds) * kChains * (PER_STEP);                                  \
   }
 
-SUAN_PEAK_LOOP(fma_512, "avx512f", __m512, _mm512_set1_ps(1.0f),
-               _mm512_fmadd_ps(acc[k], _mm512_set1_ps(0.999f), _mm512_set1_ps(0.001f)), 32,
-               _mm512_cvtss_f32(acc[k]))
-SUAN_PEAK_LOOP(fma_256, "avx2,fma", __m256, _mm256_set1_ps(1.0f),
-               _mm256_fmadd_ps(acc[k], _mm256_set1_ps(0.999f), _mm256_set1_ps(0.001f)), 16,
-               _mm256_cvtss_f32(acc[k]))
-SUAN_PEAK_LOOP(mul_add_128, "sse2", __m128, _mm_set1_ps(1.0f),
-               _mm_add_ps(_mm_mul_ps(acc[k], _mm_set1_ps(0.999f)), _mm_set1_ps(0.001f)), 8,
-               _mm_cvtss_f32(acc[k]))
-SUAN_PEAK_LOOP(dot_bf16, "avx512f,avx512bf16", __m512, _mm512_set1_ps(1.0f),
-               _mm512_dpbf16_ps(acc[k], (__m512bh)_mm512_set1_epi16(0x3f80),
-                                (__m512bh)_mm512_set1_epi16(0x3a80)),
-               64, _mm512_cvtss_f32(acc[k]))
-SUAN_PEAK_LOOP(dot_int8, "avx512f,avx512vnni", __m512i, _mm512_set1_epi32(1),
-               _mm512_dpbusd_epi32(acc[k], _mm512_set1_epi8(1), _mm512_set1_epi8(1)), 128,
-               static_cast<float>(_mm512_cvtsi512_si32(acc[k])))
+#define SUAN_FIRST_512(a) *sink = *sink + _mm512_cvtss_f32(a);
+#define SUAN_FMA_512(a) a = _mm512_fmadd_ps(a, _mm512_set1_ps(0.999f), _mm512_set1_ps(0.001f));
+SUAN_PEAK_LOOP(fma_512, "avx512f", __m512, _mm512_set1_ps(1.0f), SUAN_FMA_512, 32, SUAN_FIRST_512)
+#define SUAN_FIRST_256(a) *sink = *sink + _mm256_cvtss_f32(a);
+#define SUAN_FMA_256(a) a = _mm256_fmadd_ps(a, _mm256_set1_ps(0.999f), _mm256_set1_ps(0.001f));
+SUAN_PEAK_LOOP(fma_256, "avx2,fma", __m256, _mm256_set1_ps(1.0f), SUAN_FMA_256, 16, SUAN_FIRST_256)
+#define SUAN_FIRST_128(a) *sink = *sink + _mm_cvtss_f32(a);
+#define SUAN_MUL_ADD_128(a) \
+  a = _mm_add_ps(_mm_mul_ps(a, _mm_set1_ps(0.999f)), _mm_set1_ps(0.001f));
+SUAN_PEAK_LOOP(mul_add_128, "sse2", __m128, _mm_set1_ps(1.0f), SUAN_MUL_ADD_128, 8, SUAN_FIRST_128)
+#define SUAN_DOT_BF16(a)                                          \
+  a = _mm512_dpbf16_ps(a, (__m512bh)_mm512_set1_epi16(0x3f80),    \
+                       (__m512bh)_mm512_set1_epi16(0x3a80));
+SUAN_PEAK_LOOP(dot_bf16, "avx512f,avx512bf16", __m512, _mm512_set1_ps(1.0f), SUAN_DOT_BF16, 64,
+               SUAN_FIRST_512)
+#define SUAN_FIRST_INT(a) *sink = *sink + static_cast<float>(_mm512_cvtsi512_si32(a));
+#define SUAN_DOT_INT8(a) a = _mm512_dpbusd_epi32(a, _mm512_set1_epi8(1), _mm512_set1_epi8(1));
+SUAN_PEAK_LOOP(dot_int8, "avx512f,avx512vnni", __m512i, _mm512_set1_epi32(1), SUAN_DOT_INT8, 128,
+               SUAN_FIRST_INT)
 #undef SUAN_PEAK_LOOP
+#undef SUAN_CHAINS
 
 using PeakLoop = double (*)(int64_t, volatile float*);
 PeakLoop loop_for(DType dtype) {
