@@ -57,6 +57,10 @@ void State::replace(BufferPtr buffer) {
 }
 
 Array State::array() {
+  if (Trace::current()) {
+    fail("read", "the value of state '{}' is read inside a traced function, where it is not known yet",
+         name_);
+  }
   const BufferPtr& source = buffer();
   return {type_.dtype, type_.shape, Buffer::copy_of(source->data(), type_.bytes())};
 }
