@@ -31,7 +31,7 @@ class Interrupted(Command):
         return self.path(f"runs/{run}/{file}").read_bytes()
 
     def test_killed_while_it_saves_many_times(self):
-        count, kills = 600, 12
+        count, kills = 1000, 0
         steps = ["--set", f"train.steps={count}", "--set", "train.checkpoint_every=1", "--set", "train.eval_every=100",
                  "--set", "train.log_every=1"]
         start = time.monotonic()
@@ -40,18 +40,22 @@ class Interrupted(Command):
         last = self.path(f"runs/killed-1/{LAST}")
         moments = random.Random(1)
         arguments = ["train", *SMALL, "--quiet", *steps, "--set", "name=killed"]
-        for _ in range(kills):
+        for _ in range(12):
             before = last.stat().st_mtime_ns if last.exists() else 0
             process = subprocess.Popen([SUAN, *arguments], cwd=self.folder, stderr=subprocess.DEVNULL)
             deadline = time.monotonic() + 60
             # It gets on with every try, if only by one checkpoint.
             while time.monotonic() < deadline and (not last.exists() or last.stat().st_mtime_ns == before):
                 time.sleep(one_step / 4)
-            time.sleep(moments.random() * 30 * one_step)
+            time.sleep(moments.random() * 20 * one_step)
             process.kill()
-            self.assertEqual(process.wait(), -signal.SIGKILL)
+            if process.wait() == 0:  # the machine has become faster since `one_step` was measured
+                break
+            self.assertEqual(process.returncode, -signal.SIGKILL)
+            kills += 1
             self.assertGreaterEqual(self.json("eval", "killed-1")["accuracy"], 0)  # a whole checkpoint
             arguments = ["train", "--resume", "killed-1", "--quiet"]
+        self.assertGreaterEqual(kills, 3)
         self.resume("killed-1")
         for file in (LAST, "checkpoints/best.safetensors"):
             self.assertEqual(self.checkpoint("killed-1", file), self.checkpoint("whole-1", file))
@@ -141,6 +145,8 @@ class Interrupted(Command):
         done = self.suan("profile", run, "--steps", "1", "--trace", "t.json", status=2, preexec_fn=file_limit(100))
         self.assertEqual(done.stderr, "suan: t.json: could not write it: File too large\n")
         self.assertEqual(self.path("t.json").read_bytes(), before)
+        self.refused(["demo", "--report", "no/where.html"],
+                     "no/where.html: could not create it: No such file or directory")
         self.refused(["train", *SMALL, "--quiet", "--runs", "t.json"],
                      "t.json: cannot make the folder: Not a directory")
 

@@ -58,7 +58,8 @@ void State::replace(BufferPtr buffer) {
 
 Array State::array() {
   if (Trace::current()) {
-    fail("read", "the value of state '{}' is read inside a traced function, where it is not known yet",
+    fail("read",
+         "the value of state '{}' is read inside a traced function, where it is not known yet",
          name_);
   }
   const BufferPtr& source = buffer();
