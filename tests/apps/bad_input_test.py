@@ -283,6 +283,17 @@ class Checkpoints(Command):
         self.assertEqual(self.path(self.FILE).read_bytes(), self.good)
         self.suan("train", "--resume", "digits-lenet-1", "--quiet", "--set", "train.epochs=3")
 
+    def test_data_of_another_kind(self):
+        self.write("r.toml", '[model]\nname = "mlp"\n[data]\nkind = "csv"\npath = "t"\n')
+        for classes, message in [
+            (2, "eval: the data has 2 classes, the run's model 10"),
+            (10, "matmul: inner sizes differ: 2 and 784 (shapes [10, 2] and [16, 784])"),
+        ]:
+            rows = "x,y,label\n" + "".join(f"1,2,{k}\n" for k in range(classes))
+            self.write("t/train.csv", rows)
+            self.write("t/test.csv", rows)
+            self.refused(["eval", "digits-lenet-1", "--data", "r.toml"], message)
+
     def test_a_missing_one(self):
         self.path(self.FILE).unlink()
         self.refused(["eval", "digits-lenet-1"], f"{self.FILE}: could not open it: No such file or directory")

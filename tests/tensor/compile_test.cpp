@@ -124,6 +124,16 @@ TEST(Compile, AHeldValueOfAStateIsNotOverwritten) {
   EXPECT_EQ(s->array().as<float>()[0], 3.0f);
 }
 
+TEST(Compile, ACloneOfAStateKeepsItsValue) {
+  const StatePtr s = State::create("s", Array::of<float>(std::vector<float>{1, 2}, {2}));
+  auto f = compile([&] { s->assign(s->read() * 2.0); });
+  const StatePtr old = s->clone();
+  f();
+  f();
+  EXPECT_EQ(old->array().as<float>()[1], 2.0f);
+  EXPECT_EQ(s->array().as<float>()[1], 8.0f);
+}
+
 TEST(Compile, SecondDerivativesAreGraphsToo) {
   const Tensor x = Tensor::of<float>({0.5f, 2.0f}, {2});
   const Tensor y = sum(x * x * x);

@@ -16,8 +16,7 @@ void reset_pending() { pending_nodes = 0; }
 
 void note_pending(const NodePtr& node) {
   if (paused || Trace::current() || ++pending_nodes <= kMaxPendingNodes) return;
-  pending_nodes = 0;
-  realise_pending(node);
+  pending_nodes = realise_pending(node) ? 0 : kMaxPendingNodes;
 }
 
 PauseTracking::PauseTracking() { ++paused; }

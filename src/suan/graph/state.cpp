@@ -21,7 +21,11 @@ StatePtr State::create(std::string name, Array initial, bool trainable) {
 
 Tensor State::read() {
   if (Trace* trace = Trace::current()) return trace->read(shared_from_this());
-  if (pending_) return pending_;
+  if (pending_) {
+    const BufferPtr* value = pending_.node().value(pending_.output());
+    if (!value) return pending_;
+    replace(BufferPtr(*value));  // known by now: what it was computed from is let go
+  }
   if (NodePtr leaf = leaf_.lock()) return {leaf, 0};
   const Tensor leaf = make_constant(type_, buffer_);
   leaf_ = leaf.node_ptr();

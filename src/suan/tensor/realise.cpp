@@ -99,13 +99,16 @@ ProgramCache& cache() {
 
 }  // namespace
 
-void realise_pending(const NodePtr& node) {
+bool realise_pending(const NodePtr& node) {
+  constexpr size_t kWorthIt = 1000;
   const std::vector<Tensor> wanted{Tensor(node, 0)};
+  const std::vector<NodePtr> needed = needed_nodes(wanted);
+  if (needed.size() < kWorthIt) return false;
   // A leaf without a value is an input: this is a graph made by hand, not a lazy value.
-  for (const NodePtr& needed : needed_nodes(wanted)) {
-    if (!needed->op->infer && !needed->value(0)) return;
-  }
-  realise(wanted);
+  const bool by_hand = std::any_of(needed.begin(), needed.end(),
+                                   [](const NodePtr& n) { return !n->op->infer && !n->value(0); });
+  if (!by_hand) realise(wanted);
+  return true;
 }
 
 void realise(const std::vector<Tensor>& tensors) {
