@@ -10,7 +10,7 @@ build: deps
 
 test: deps
 	@tools/run_tests test release/all release/suan_unit_tests release/suan_ops_tests \
-	  dev/suan_unit_tests tests/tools tests/package/run
+	  dev/suan_unit_tests tests/apps tests/tools tests/package/run
 
 test-peers: build
 	@tools/make_venv

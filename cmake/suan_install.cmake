@@ -3,7 +3,9 @@
 include(CMakePackageConfigHelpers)
 set(config_folder ${CMAKE_INSTALL_LIBDIR}/cmake/suan)
 install(TARGETS suan EXPORT suanTargets)
-install(TARGETS suan_cli)
+if(TARGET suan_cli)
+  install(TARGETS suan_cli)
+endif()
 install(DIRECTORY src/suan DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING
   PATTERN internal EXCLUDE PATTERN *-inl.h EXCLUDE PATTERN *.h PATTERN *.inc PATTERN *.table)
 install(EXPORT suanTargets NAMESPACE suan:: DESTINATION ${config_folder})

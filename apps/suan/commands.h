@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "suan/formats/json_line.h"
@@ -90,5 +91,9 @@ struct GenerateOptions : CommonOptions {
 int run_generate(const GenerateOptions& options);
 
 using formats::json_line;
+
+// One line for each metric: its name in a column of `width`, shares in percent.
+using Metrics = std::vector<std::pair<std::string, double>>;
+void print_metrics(const Metrics& metrics, int width);
 
 }  // namespace suan::app

@@ -65,6 +65,7 @@ void show(const std::vector<train::ReportSample>& samples) {
 int run_demo(const DemoOptions& options) {
   train::Recipe recipe = demo_recipe();
   if (options.threads) recipe.train.threads = options.threads;
+  { const AtomicFile probe(options.report); }  // a mistake in the path costs no training
   train::Trainer trainer(recipe, {.runs = options.runs, .stop = &stop_on_interrupt()});
   fmt::print(stderr, "Training {} on {} {} with {} threads of {}\n", recipe.model.name,
              trainer.task().train->size(),

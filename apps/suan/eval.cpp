@@ -8,6 +8,14 @@
 
 namespace suan::app {
 
+void print_metrics(const Metrics& metrics, int width) {
+  for (const auto& [name, value] : metrics) {
+    const bool share = name.ends_with("accuracy");
+    fmt::print("{:<{}} {}\n", name, width,
+               share ? fmt::format("{:.2f} %", 100 * value) : fmt::format("{:.4f}", value));
+  }
+}
+
 int run_eval(const EvalOptions& options) {
   const auto run = train::RunFolder::open(options.run, options.runs);
   train::LoadedRun loaded(run, options.checkpoint);
@@ -17,15 +25,13 @@ int run_eval(const EvalOptions& options) {
   const double gflops =
       loaded.flops_per_batch() * static_cast<double>(loaded.batches()) / e.seconds / 1e9;
   const double share = 100 * gflops / peak_gflops(machine_peak(), loaded.recipe().precision());
-  if (loaded.task().classifies) fmt::print("accuracy  {:.2f} %\n", 100 * e.accuracy);
-  fmt::print("loss      {:.4f}\n", e.loss);
+  print_metrics(train::named_metrics(e), 9);
   fmt::print("time      {:.2f} s ({:.0f} samples/s, {:.1f} GFLOP/s, {:.1f} % of peak)\n", e.seconds,
              rate, gflops, share);
   if (!options.json) return 0;
   formats::JsonFields fields;
-  if (loaded.task().classifies) fields.emplace_back("accuracy", e.accuracy);
-  fields.insert(fields.end(), {{"loss", e.loss},
-                               {"samples", e.samples},
+  for (const auto& [name, value] : train::named_metrics(e)) fields.emplace_back(name, value);
+  fields.insert(fields.end(), {{"samples", e.samples},
                                {"seconds", e.seconds},
                                {"samples_per_second", rate},
                                {"gflops", gflops},

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "apps/suan/commands.h"
+#include "suan/base/error.h"
 #include "suan/base/file.h"
 #include "suan/base/threads.h"
 #include "suan/formats/trace_events.h"
@@ -148,9 +149,16 @@ std::vector<Profiled> profile(StepOf& step, int runs) {
 int run_inspect(const InspectOptions& options) {
   if (is_graph_file(options.what)) {
     constexpr size_t kLimit = size_t{256} << 20;
-    const Graph graph = parse_graph(read_file(options.what, kLimit));
-    verify(graph);
-    print_program(*Program::build(graph, current_backend()), options);
+    const std::string text = read_file(options.what, kLimit);
+    ProgramPtr program;
+    try {
+      const Graph graph = parse_graph(text);
+      verify(graph);
+      program = Program::build(graph, current_backend());
+    } catch (const Error& error) {
+      throw Error(error.code(), options.what, error.what());
+    }
+    print_program(*program, options);
     return 0;
   }
   StepOf step(options.what, options.runs, options.settings, options.threads);

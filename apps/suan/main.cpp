@@ -1,7 +1,11 @@
 // The command `suan`: parses the command line and runs one subcommand.
 // SPDX-License-Identifier: Apache-2.0
+#include <signal.h>
+
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 
 #include "apps/suan/commands.h"
 #include "suan/backend/kernel.h"
@@ -155,8 +159,12 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  ::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of write(), not a death
   try {
-    return run(argc, argv);
+    const int exit_code = run(argc, argv);
+    if (std::fflush(stdout) == 0) return exit_code;
+    std::fprintf(stderr, "suan: standard output: could not write it: %s\n", std::strerror(errno));
+    return 2;
   } catch (const suan::Error& error) {
     std::fprintf(stderr, "suan: %s\n", error.what());
     return error.code() == suan::ErrorCode::kCancelled ? 130 : 2;

@@ -13,8 +13,9 @@ namespace suan::app {
 namespace {
 
 void print_summary(const train::TrainSummary& s) {
-  if (s.accuracy) fmt::print("test accuracy  {:.2f} %\n", 100 * *s.accuracy);
-  fmt::print("loss           {:.4f}\n", s.loss);
+  Metrics metrics = s.metrics;
+  if (s.accuracy) metrics.front().first = "test accuracy";
+  print_metrics(metrics, 14);
   fmt::print("time           {:.1f} s ({:.0f} samples/s, {:.1f} GFLOP/s, {:.1f} % of peak)\n",
              s.seconds, s.samples_per_second, s.gflops, s.percent_of_peak);
   fmt::print("run            {}\n", s.run);

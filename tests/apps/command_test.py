@@ -1,47 +1,19 @@
 """The command `suan` as a person or a script calls it: output, exit codes, and what Ctrl-C leaves behind."""
 # SPDX-License-Identifier: Apache-2.0
 import json
-import os
 import pathlib
 import re
 import signal
-import struct
 import subprocess
-import tempfile
 import time
 import unittest
-import zlib
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-SUAN = pathlib.Path(os.environ.get("SUAN", ROOT / "build/release/bin/suan"))
-SMALL = ["digits-lenet", "--set", "model.name=mlp", "--set", "model.sizes=[784, 16, 10]", "--set",
-         "data.train_samples=200", "--set", "data.test_samples=100", "--set", "train.batch=20", "--threads", "1"]
+from command import SMALL, SUAN, Command, png
+
 COMMANDS = ["demo", "devices", "train", "eval", "predict", "generate", "inspect", "profile", "bench train"]
 
 
-def grey_png(side):
-    """A black image."""
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) +
-            chunk(b"IDAT", zlib.compress(bytes(1 + side) * side)) + chunk(b"IEND", b""))
-
-
-class Command(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = folder.name
-
-    def suan(self, *arguments, status=0):
-        done = subprocess.run([SUAN, *arguments], cwd=self.folder, text=True, capture_output=True, check=False)
-        self.assertEqual(done.returncode, status, done.stderr + done.stdout)
-        return done
-
-    def json(self, *arguments):
-        return json.loads(self.suan(*arguments, "--json").stdout.splitlines()[-1])
-
+class CommandTest(Command):
     def test_every_command_has_help(self):
         for command in COMMANDS:
             with self.subTest(command):
@@ -58,7 +30,38 @@ class Command(unittest.TestCase):
         self.assertEqual([line["epoch"] for line in lines if "eval_loss" in line], [1, 2, 3])
         self.assertTrue(list(run.glob("events.out.tfevents.*")))
         again = self.json("eval", "digits-lenet-1")
-        self.assertEqual((again["accuracy"], again["loss"]), (report["accuracy"], report["loss"]))
+        for key in ("accuracy", "loss", "f1"):
+            self.assertEqual(again[key], report[key])
+
+    def test_recipes_choose_metrics_schedule_and_early_stopping(self):
+        report = self.json("train", *SMALL, "--quiet", "--set", "train.epochs=50", "--set", "train.top_k=3",
+                           "--set", "train.patience=4", "--set", "optimizer.lr=0", "--set", "schedule.kind=plateau",
+                           "--set", "schedule.patience=1", "--set", "schedule.min_lr=0")
+        self.assertTrue(report["stopped_early"])
+        self.assertEqual(report["steps"], 5 * 10)  # the first evaluation is the best, then four that are not
+        self.assertGreaterEqual(report["top3_accuracy"], report["accuracy"])
+        lines = [json.loads(line) for line in
+                 pathlib.Path(self.folder, report["run"], "metrics.jsonl").read_text().splitlines()]
+        self.assertEqual({"eval_accuracy", "eval_f1", "eval_loss", "eval_top3_accuracy"},
+                         {key for line in lines for key in line if key.startswith("eval_")})
+
+    def test_plateau_lowers_the_rate_when_nothing_improves(self):
+        run = self.json("train", *SMALL, "--quiet", "--set", "train.epochs=8", "--set", "optimizer.name=sgd", "--set",
+                        "optimizer.lr=1e-12", "--set", "schedule.kind=plateau", "--set", "schedule.patience=1",
+                        "--set", "schedule.factor=0.5")["run"]
+        rates = [json.loads(line)["lr"] for line in
+                 pathlib.Path(self.folder, run, "metrics.jsonl").read_text().splitlines() if "eval_loss" in line]
+        self.assertAlmostEqual(rates[0], 1e-12, delta=1e-18)
+        self.assertLess(rates[-1], 0.3e-12)
+
+    def test_a_language_model_reports_perplexity(self):
+        pathlib.Path(self.folder, "text.txt").write_text("the cat sat on the mat. " * 100)
+        report = self.json("train", "shakespeare-gpt", "--quiet", "--threads", "1", "--set", "data.path=text.txt",
+                           "--set", "train.steps=3", "--set", "train.batch=2", "--set", "data.context=8", "--set",
+                           "schedule.warmup_steps=0", "--set", "model.layers=1", "--set", "model.width=16", "--set",
+                           "model.heads=2")
+        self.assertAlmostEqual(report["perplexity"], 2.718281828459045 ** report["loss"], places=4)
+        self.assertNotIn("accuracy", report)
 
     def test_seeds_give_mean_and_deviation(self):
         report = self.json("train", *SMALL, "--set", "train.epochs=1", "--seeds", "2", "--quiet")
@@ -114,7 +117,7 @@ class Command(unittest.TestCase):
 
     def test_predict_says_class_and_probability(self):
         run = self.json("train", *SMALL, "--set", "train.epochs=1", "--quiet")["run"]
-        pathlib.Path(self.folder, "one.png").write_bytes(grey_png(40))
+        pathlib.Path(self.folder, "one.png").write_bytes(png(40, 40))
         done = self.suan("predict", run, "one.png")
         self.assertTrue(re.fullmatch(r"one\.png: \d \(\d+\.\d %\)\n", done.stdout), done.stdout)
 

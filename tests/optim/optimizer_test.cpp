@@ -299,6 +299,21 @@ TEST(Optimizer, ACosineScheduleCompilesOnce) {
   EXPECT_EQ(adamw.steps(), 100);
 }
 
+TEST(Optimizer, AStepOutsideOfATraceIsComputedAtOnce) {
+  const StatePtr w = start();
+  AdamW adamw({w}, {.lr = 0.1});
+  for (int i = 0; i < 3; ++i) {
+    const uint64_t version = w->version();
+    adamw.step({Tensor::of<float>({1, 2, 3}, {3}) * 1.0});
+    EXPECT_GT(w->version(), version);
+    for (const StatePtr& s : adamw.states()) {
+      EXPECT_NE(s->read().node().value(0), nullptr) << s->name();
+    }
+    EXPECT_NE(w->read().node().value(0), nullptr);
+    EXPECT_TRUE(w->read().node().inputs.empty());  // nothing of the step's graph is kept
+  }
+}
+
 TEST(Optimizer, WhatDoesNotFitIsRefused) {
   const StatePtr w = start();
   EXPECT_ERROR(Sgd({w}, {.lr = -1}), kInvalidArgument,

@@ -75,6 +75,39 @@ TEST(Compile, ReadingAValueInsideATraceIsAnError) {
                "read: a value is read inside a traced function, where it is not known yet");
 }
 
+TEST(Compile, ReadingOneNumberOrAStateInsideATraceIsAnErrorToo) {
+  const StatePtr s = State::create("s", Array::of<float>(std::vector<float>{1}, {1}));
+  auto item = compile([](const Tensor& x) { return x * x.item(); });
+  EXPECT_ERROR(item(Tensor::of<float>({1}, {1})), kInvalidArgument,
+               "read: a value is read inside a traced function, where it is not known yet");
+  auto all = compile([](const Tensor& x) {
+    realise(std::vector<Tensor>{x * 2.0});
+    return x;
+  });
+  EXPECT_ERROR(all(Tensor::of<float>({1}, {1})), kInvalidArgument,
+               "read: a value is read inside a traced function, where it is not known yet");
+  auto state = compile([&] {
+    s->assign(s->read() + 1.0);
+    (void)s->array();
+  });
+  EXPECT_ERROR(state(), kInvalidArgument,
+               "read: the value of state 's' is read inside a traced function, where it is not "
+               "known yet");
+  EXPECT_EQ(s->array().as<float>()[0], 1.0f);  // and nothing has been assigned
+}
+
+TEST(Compile, RecordsTheSizesThatTheFunctionReadAsIntegers) {
+  auto f = compile([](const Tensor& x) { return sum(x) / static_cast<double>(x.size(0)); });
+  auto g = compile([](const Tensor& x) { return relu(x); });
+  const Tensor four = Tensor::of<float>({1, 2, 3, 6}, {4}), two = Tensor::of<float>({1, 3}, {2});
+  EXPECT_EQ(f.specialisations(four), std::vector<std::string>{"size(0) of f32[4]"});
+  EXPECT_EQ(f.specialisations(two), std::vector<std::string>{"size(0) of f32[2]"});
+  EXPECT_TRUE(g.specialisations(four).empty());
+  EXPECT_EQ(f(four).item(), 3.0);
+  EXPECT_EQ(f(two).item(), 2.0);
+  EXPECT_EQ(f.compile_count(), 2);
+}
+
 TEST(Compile, ABadLabelIsReportedWithItsRow) {
   auto f = compile([](const Tensor& x, const Tensor& y) { return cross_entropy(x, y); });
   const Tensor x = Tensor::of<float>({1, 2, 3, 4}, {2, 2}), y = Tensor::of<int64_t>({0, 5}, {2});
@@ -89,6 +122,16 @@ TEST(Compile, AHeldValueOfAStateIsNotOverwritten) {
   f();
   EXPECT_EQ(held.array().as<float>()[0], 1.0f);
   EXPECT_EQ(s->array().as<float>()[0], 3.0f);
+}
+
+TEST(Compile, ACloneOfAStateKeepsItsValue) {
+  const StatePtr s = State::create("s", Array::of<float>(std::vector<float>{1, 2}, {2}));
+  auto f = compile([&] { s->assign(s->read() * 2.0); });
+  const StatePtr old = s->clone();
+  f();
+  f();
+  EXPECT_EQ(old->array().as<float>()[1], 2.0f);
+  EXPECT_EQ(s->array().as<float>()[1], 8.0f);
 }
 
 TEST(Compile, SecondDerivativesAreGraphsToo) {

@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "suan/train/evaluation.h"
 #include "tests/expect_error.h"
 
 namespace suan::train {
@@ -55,6 +56,15 @@ TEST(ConfusionMatrix, GivesPrecisionRecallAndF1) {
   EXPECT_DOUBLE_EQ(m.f1_micro(), 0.6);
   EXPECT_EQ(m.f1(2), 0);
   EXPECT_ERROR(m.add(3, 0), kOutOfRange, "confusion matrix: class 3 is outside [0, 3)");
+}
+
+TEST(Evaluation, NamesTheMetricsThatApply) {
+  const Evaluation classes{
+      .loss = 0.5, .accuracy = 0.75, .f1 = 0.7, .top_k = 5, .top_k_accuracy = 1};
+  using Named = std::vector<std::pair<std::string, double>>;
+  EXPECT_EQ(named_metrics(classes),
+            (Named{{"accuracy", 0.75}, {"loss", 0.5}, {"f1", 0.7}, {"top5_accuracy", 1}}));
+  EXPECT_EQ(named_metrics({.loss = 0, .perplexity = 1}), (Named{{"loss", 0}, {"perplexity", 1}}));
 }
 
 TEST(Perplexity, IsTheExponentOfTheLoss) { EXPECT_NEAR(perplexity(std::log(65)), 65, 1e-9); }

@@ -106,6 +106,38 @@ TEST(Recipe, TellsWhereTextIsNoToml) {
                "r.toml:2: Error while parsing key-value pair: expected value, saw '\\n'");
 }
 
+TEST(Recipe, BoundsTheDepthOfKeys) {
+  std::string deep = "a";
+  for (int i = 0; i < 15; ++i) deep += ".a";
+  EXPECT_ERROR(parse_recipe(deep + ".b = 1\n", "r.toml"), kBadFile,
+               "r.toml:1: a key has more than 16 parts");
+  EXPECT_ERROR(parse_recipe("# a.a\n[" + deep + " . \"b\"]\n", "r.toml"), kBadFile,
+               "r.toml:2: a key has more than 16 parts");
+  // Nor can a string hide one.
+  for (const char* text : {R"(s = "\"", )", R"(s = '''a'''', )", R"(s = """a\"""""", )"}) {
+    EXPECT_ERROR(parse_recipe("x = {" + (text + deep) + ".b = 1}\n", "r.toml"), kBadFile,
+                 "r.toml:1: a key has more than 16 parts");
+  }
+  const std::string dots = "../../../../../../../../../../data a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q";
+  EXPECT_EQ(parse_recipe("[data]\npath = \"" + dots + "\" # " + dots, "r.toml").data.path, dots);
+  EXPECT_EQ(parse_recipe("[data]\npath = '''\n" + dots + "'''\n", "r.toml").data.path, dots);
+  EXPECT_EQ(parse_recipe("", "r.toml", {"data.path=../../../../../../../../../x"}).data.path,
+            "../../../../../../../../../x");
+}
+
+TEST(Recipe, CutsALongNameInItsMessage) {
+  const std::string name(300, 'x');
+  try {
+    parse_recipe("", "r.toml", {"train." + name + "=1"});
+    ADD_FAILURE() << "no error";
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    EXPECT_NE(text.find("there is no key 'train." + name.substr(0, 74) + "...', expected one of"),
+              std::string::npos)
+        << text;
+  }
+}
+
 TEST(Recipe, IsFoundByFileOrByName) {
   const TempFolder folder;
   const std::string path = folder.file("my.toml", "name = \"my\"\n");

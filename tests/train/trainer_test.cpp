@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/train/trainer.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -125,6 +126,57 @@ TEST(Trainer, StopsAtALossThatIsNotANumber) {
                                       "last good checkpoint is .*/last.safetensors, of step 0"));
   }
   EXPECT_EQ(read_checkpoint(last).progress.batches, 0);
+}
+
+// The loss of a step is that before its update, so the weights may be spoilt with a good loss.
+TEST(Trainer, NeverSavesWeightsThatAreNotFinite) {
+  const TempFolder folder;
+  Trainer trainer(small_recipe({"train.epochs=2"}), options_in(folder));
+  trainer.run();
+  const std::string last = trainer.folder().last(), before = read_file(last);
+  const StatePtr bias = trainer.learner().states()[1].state;
+  Array array = bias->array();
+  array.as<float>()[0] = INFINITY;
+  bias->load(array);
+  EXPECT_EQ(trainer.learner().spoilt_state(), "layers.0.bias");
+  EXPECT_ERROR(trainer.run(), kNumeric,
+               "train: 'layers.0.bias' is not finite any more at step 6 (epoch 2); the last good "
+               "checkpoint is " +
+                   last + ", of step 6");
+  EXPECT_TRUE(read_file(last) == before);
+}
+
+TEST(Trainer, LeavesNoFolderBehindWhenNothingFits) {
+  const TempFolder folder;
+  EXPECT_ERROR(Trainer(small_recipe({"model.sizes=[784, 8, 5]"}), options_in(folder)),
+               kInvalidArgument, "model: mlp gives 5 classes, the data has 10");
+  EXPECT_FALSE(std::filesystem::exists(folder / "runs"));
+}
+
+TEST(Trainer, RemovesHalfWrittenFilesWhenItGoesOn) {
+  const TempFolder folder;
+  const std::string path = Trainer(small_recipe({"train.epochs=1"}), options_in(folder)).run().run;
+  const std::string part = path + "/checkpoints/last.safetensors.part-12-3";
+  write_file_atomically(part, "half");
+  Trainer(RunFolder::open(path), options_in(folder), {"train.epochs=2"}).run();
+  EXPECT_FALSE(std::filesystem::exists(part));
+}
+
+TEST(Trainer, ClassifiesTheRowsOfCsvFiles) {
+  const TempFolder folder;
+  std::string rows = "x,kind,y\n";
+  for (int i = 0; i < 40; ++i) rows += fmt::format("{},{},{}\n", i % 7, i % 7 > 3 ? "b" : "a", i);
+  folder.file("train.csv", rows);
+  folder.file("test.csv", "x,kind,y\n6,b,1\n0,a,2\n");
+  const std::string text =
+      "model = {name = \"mlp\", sizes = [2, 16, 2]}\noptimizer = {name = \"adamw\", lr = 0.02}\n"
+      "train = {epochs = 60, batch = 20}\ndata = {kind = \"csv\", label = \"kind\", path = \"" +
+      folder.path() + "\"}\n";
+  Trainer trainer(parse_recipe(text, "csv.toml"), options_in(folder));
+  EXPECT_EQ(trainer.task().class_names, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(*trainer.run().accuracy, 1.0);
+  LoadedRun loaded(trainer.folder());
+  EXPECT_EQ(loaded.evaluate(loaded.recipe()).accuracy, 1.0);
 }
 
 TEST(Trainer, StopsEarlyWithoutImprovement) {

@@ -96,5 +96,6 @@ const Kernel* find_own_kernel(const Backend& backend, const Node& node);
 
 const Backend& reference_backend();
 const Backend& cpu_backend();
+const Backend& null_backend();  // takes every op and gives zeros
 
 }  // namespace suan

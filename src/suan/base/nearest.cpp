@@ -47,9 +47,12 @@ std::string unknown_name(std::string_view what, std::string_view name,
   const std::string best = nearest_name(name, candidates);
   if (!best.empty())
     return fmt::format("there is no {} '{}', did you mean '{}'?", what, name, best);
+  constexpr size_t kShown = 80;  // a message stays readable whatever a file holds
+  const bool cut = name.size() > kShown;
   std::string all;
   for (const std::string& c : candidates) all += (all.empty() ? "" : ", ") + c;
-  return fmt::format("there is no {} '{}', expected one of {}", what, name, all);
+  return fmt::format("there is no {} '{}{}', expected one of {}", what, name.substr(0, kShown),
+                     cut ? "..." : "", all);
 }
 
 }  // namespace suan

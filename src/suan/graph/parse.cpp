@@ -104,6 +104,8 @@ class Parser {
       if (size < 0 || (size > 0 && numel > kMaxStateElements / size)) error("a state is too large");
       numel *= size;
     }
+    state_elements_ += numel;
+    if (state_elements_ > kMaxStateElements) error("the states are too large");
     Array zeros(type.dtype, type.shape);
     std::fill_n(zeros.as<uint8_t>(), zeros.bytes(), uint8_t{0});
     return states_[name] = State::create(name, std::move(zeros));
@@ -236,6 +238,7 @@ class Parser {
   std::string_view whole_;
   std::string_view text_;
   std::map<std::string, StatePtr> states_;
+  int64_t state_elements_ = 0;  // of all of them
 };
 
 }  // namespace

@@ -8,11 +8,12 @@ namespace suan {
 
 inline constexpr int kMaxPendingNodes = 10'000;
 
-// Called for each new node; past the limit it calls the handler that tensor/realise installed.
-void note_pending(const std::shared_ptr<Node>& node);
+// Called for each new node; past the limit it realises what has been built so far.
+void note_pending(const NodePtr& node);
 void reset_pending();
-using PendingHandler = void (*)(const NodePtr&);
-void set_pending_handler(PendingHandler handler);
+// Computes the node and what it depends on; false where that is too little to be what has grown.
+// Defined in tensor/realise.cpp, as Tensor::array is.
+bool realise_pending(const NodePtr& node);
 
 // While one of these lives, new nodes on this thread are not counted (passes, gradients, rules).
 class PauseTracking {

@@ -21,7 +21,11 @@ StatePtr State::create(std::string name, Array initial, bool trainable) {
 
 Tensor State::read() {
   if (Trace* trace = Trace::current()) return trace->read(shared_from_this());
-  if (pending_) return pending_;
+  if (pending_) {
+    const BufferPtr* value = pending_.node().value(pending_.output());
+    if (!value) return pending_;
+    replace(BufferPtr(*value));  // known by now: what it was computed from is let go
+  }
   if (NodePtr leaf = leaf_.lock()) return {leaf, 0};
   const Tensor leaf = make_constant(type_, buffer_);
   leaf_ = leaf.node_ptr();
@@ -57,6 +61,11 @@ void State::replace(BufferPtr buffer) {
 }
 
 Array State::array() {
+  if (Trace::current()) {
+    fail("read",
+         "the value of state '{}' is read inside a traced function, where it is not known yet",
+         name_);
+  }
   const BufferPtr& source = buffer();
   return {type_.dtype, type_.shape, Buffer::copy_of(source->data(), type_.bytes())};
 }

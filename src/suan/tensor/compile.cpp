@@ -23,8 +23,10 @@ void set_backend(std::string_view name) {
     backend_setting = &cpu_backend();
   } else if (name == "reference") {
     backend_setting = &reference_backend();
+  } else if (name == "null") {
+    backend_setting = &null_backend();
   } else {
-    fail("backend", "there is no backend '{}', expected cpu or reference", name);
+    fail("backend", "there is no backend '{}', expected cpu, reference or null", name);
   }
 }
 
@@ -37,6 +39,7 @@ struct CompiledFunction::Impl {
   struct Entry {
     std::vector<Type> types;
     std::vector<Trace::Guard> guards;
+    std::vector<std::string> specialisations;
     const Backend* backend;
     int threads;
     bool exact;
@@ -78,6 +81,7 @@ struct CompiledFunction::Impl {
       graph.outputs = function(graph.inputs);
       graph.updates = trace.updates();
       e.guards = trace.guards();
+      e.specialisations = trace.specialisations();
     }
     ++compile_count;
     verify(graph);
@@ -103,6 +107,9 @@ int CompiledFunction::compile_count() const { return impl_->compile_count; }
 ProgramPtr CompiledFunction::program(const std::vector<Tensor>& args) {
   const RunContext& context = *impl_->entry(args).context;
   return ProgramPtr(&context.program(), [](const Program*) {});
+}
+std::vector<std::string> CompiledFunction::specialisations(const std::vector<Tensor>& args) {
+  return impl_->entry(args).specialisations;
 }
 RunContext& CompiledFunction::context(const std::vector<Tensor>& args) {
   return *impl_->entry(args).context;

@@ -17,7 +17,8 @@ class Program;
 class RunContext;
 struct Backend;
 
-// The backend that compiled functions and lazy values use: "cpu" (default) or "reference".
+// The backend that compiled functions and lazy values use: "cpu" (default), "reference" or "null"
+// (which computes nothing and gives zeros).
 void set_backend(std::string_view name);
 const Backend& current_backend();
 
@@ -37,6 +38,9 @@ class CompiledFunction {
   // The program for these arguments, compiled if need be; nothing runs.
   std::shared_ptr<const Program> program(const std::vector<Tensor>& args);
   RunContext& context(const std::vector<Tensor>& args);
+  // The sizes that the function read as integers while it was traced for these arguments, such as
+  // "size(0) of f32[64, 10]": its graph holds for these alone.
+  std::vector<std::string> specialisations(const std::vector<Tensor>& args);
   int compile_count() const;
 
  private:
@@ -101,6 +105,10 @@ class Compiled {
   template <class... Args>
   RunContext& context(const Args&... args) {
     return core<sizeof...(Args)>().context({detail::as_tensor(args)...});
+  }
+  template <class... Args>
+  std::vector<std::string> specialisations(const Args&... args) {
+    return core<sizeof...(Args)>().specialisations({detail::as_tensor(args)...});
   }
   int compile_count() const { return core_ ? core_->compile_count() : 0; }
 

@@ -16,8 +16,8 @@
 namespace suan {
 namespace {
 
-// The graph of `wanted`, cut where values are known: those become inputs, with their blocks.
-Graph cut_at_values(const std::vector<Tensor>& wanted, std::vector<BufferPtr>& blocks) {
+// The nodes that `wanted` needs, without those behind known values, inputs before users.
+std::vector<NodePtr> needed_nodes(const std::vector<Tensor>& wanted) {
   std::vector<NodePtr> found;
   std::unordered_set<const Node*> seen;
   const auto visit = [&](const Tensor& t) {
@@ -32,6 +32,11 @@ Graph cut_at_values(const std::vector<Tensor>& wanted, std::vector<BufferPtr>& b
   }
   std::sort(found.begin(), found.end(),
             [](const NodePtr& a, const NodePtr& b) { return a->id < b->id; });
+  return found;
+}
+
+// The graph of `wanted`, cut where values are known: those become inputs, with their blocks.
+Graph cut_at_values(const std::vector<Tensor>& wanted, std::vector<BufferPtr>& blocks) {
   Graph graph;
   ValueMap map;
   const auto operand = [&](const Tensor& t) -> Tensor {
@@ -46,7 +51,7 @@ Graph cut_at_values(const std::vector<Tensor>& wanted, std::vector<BufferPtr>& b
     }
     return t;
   };
-  for (const NodePtr& node : found) {
+  for (const NodePtr& node : needed_nodes(wanted)) {
     if (!node->op->infer) continue;
     std::vector<Tensor> inputs;
     for (const Tensor& t : node->inputs) inputs.push_back(operand(t));
@@ -92,15 +97,24 @@ ProgramCache& cache() {
   return cache;
 }
 
-void realise_pending(const NodePtr& node) { realise(std::vector<Tensor>{Tensor(node, 0)}); }
-
 }  // namespace
+
+bool realise_pending(const NodePtr& node) {
+  constexpr size_t kWorthIt = 1000;
+  const std::vector<Tensor> wanted{Tensor(node, 0)};
+  const std::vector<NodePtr> needed = needed_nodes(wanted);
+  if (needed.size() < kWorthIt) return false;
+  // A leaf without a value is an input: this is a graph made by hand, not a lazy value.
+  const bool by_hand = std::any_of(needed.begin(), needed.end(),
+                                   [](const NodePtr& n) { return !n->op->infer && !n->value(0); });
+  if (!by_hand) realise(wanted);
+  return true;
+}
 
 void realise(const std::vector<Tensor>& tensors) {
   if (Trace::current()) {
     fail("read", "a value is read inside a traced function, where it is not known yet");
   }
-  set_pending_handler(realise_pending);
   std::vector<Tensor> wanted;
   for (const Tensor& t : tensors) {
     if (!t.node().value(t.output())) wanted.push_back(t);

@@ -85,6 +85,11 @@ Checkpoint read_metadata(const std::string& path, const formats::Safetensors& fi
   Checkpoint checkpoint;
   visit_progress(checkpoint.progress,
                  [&](const char* key, auto& value) { metadata.number(key, value); });
+  if (checkpoint.progress.batches < 0 || checkpoint.progress.metric_lines < 0) {
+    fail(ErrorCode::kBadFile, path,
+         "'batches' and 'metric_lines' are {} and {}, expected 0 or more",
+         checkpoint.progress.batches, checkpoint.progress.metric_lines);
+  }
   checkpoint.progress.plateau = metadata.text("plateau");
   checkpoint.class_names = metadata.texts("class_names");
   checkpoint.vocabulary = metadata.texts("vocabulary");

@@ -54,6 +54,18 @@ Array labels_by_row(const Array& labels, const Array& logits) {
   return {labels.dtype, rows, labels.buffer};
 }
 
+bool all_finite(const StatePtr& state) {
+  const Type& type = state->type();
+  if (!is_float(type.dtype)) return true;
+  const void* data = state->buffer()->data();
+  return visit(type.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const std::span values(static_cast<const T*>(data), static_cast<size_t>(type.shape.numel()));
+    return std::all_of(values.begin(), values.end(),
+                       [](T v) { return std::isfinite(static_cast<float>(v)); });
+  });
+}
+
 }  // namespace
 
 Learner::Learner(const Recipe& recipe, const Task& task) : recipe_(recipe), task_(task) {
@@ -68,6 +80,7 @@ Learner::Learner(const Recipe& recipe, const Task& task) : recipe_(recipe), task
   if (recipe.train.ema > 0) ema_.emplace(parameters_, optim::EmaOptions{recipe.train.ema, true});
 
   for (const StatePtr& s : all) states_.push_back({s->name(), s});
+  model_state_count_ = states_.size();
   for (const StatePtr& s : optimizer_->states()) states_.push_back({s->name(), s});
   if (accumulator_) {
     for (const StatePtr& s : accumulator_->states()) states_.push_back({s->name(), s});
@@ -95,8 +108,16 @@ Tensor Learner::loss_of(const Tensor& logits, const Tensor& y) const {
   return cross_entropy(logits, reshape(y, rows), {.label_smoothing = smoothing});
 }
 
+void Learner::check_classes(const Tensor& logits) const {
+  if (logits.size(-1) < task_.classes) {
+    fail("model", "{} gives {} classes, the data has {}", recipe_.model.name, logits.size(-1),
+         task_.classes);
+  }
+}
+
 std::vector<Tensor> Learner::trace_step(const std::vector<Tensor>& args, bool update) {
   const Tensor logits = (*model_)(task_.model_inputs(args[0]));
+  check_classes(logits);
   const Tensor loss = loss_of(logits, args[1]);
   std::vector<Tensor> grads = grad(loss, parameters_);
   if (accumulator_) accumulator_->add(grads);
@@ -131,6 +152,13 @@ void Learner::swap_average() {
   if (ema_) ema_->swap();
 }
 
+std::string Learner::spoilt_state() const {
+  for (size_t i = 0; i < model_state_count_; ++i) {
+    if (!all_finite(states_[i].state)) return states_[i].name;
+  }
+  return {};
+}
+
 std::vector<Tensor> Learner::arguments(const data::Batch& batch) const {
   return {Tensor::from(batch.x), Tensor::from(batch.y)};
 }
@@ -158,12 +186,43 @@ StepResult Learner::step(const data::Batch& batch, double lr) {
   return result;
 }
 
+namespace {
+
+// The metrics of class scores, batch by batch.
+class Scores {
+ public:
+  explicit Scores(int64_t top_k) : top_(std::max<int64_t>(top_k, 1)), top_k_(top_k) {}
+
+  void add(const Array& logits, const Array& labels, ConfusionMatrix* matrix) {
+    constexpr int64_t kMostClasses = 1000;  // the matrix grows with their square
+    accuracy_.add(logits, labels);
+    if (top_k_ > 0) top_.add(logits, labels);
+    const int64_t classes = logits.shape.back();
+    if (!matrix_ && classes <= kMostClasses) matrix_.emplace(classes);
+    if (matrix_) matrix_->add(logits, labels);
+    if (matrix) matrix->add(logits, labels);
+  }
+  void report(Evaluation& result) const {
+    result.accuracy = accuracy_.value();
+    if (matrix_) result.f1 = matrix_->f1_macro();
+    if (top_k_ > 0) result.top_k_accuracy = top_.value();
+    result.top_k = top_k_;
+  }
+
+ private:
+  Accuracy accuracy_, top_;
+  int64_t top_k_;
+  std::optional<ConfusionMatrix> matrix_;
+};
+
+}  // namespace
+
 Evaluation Learner::evaluate(data::Loader& loader, ConfusionMatrix* matrix) {
   const auto start = std::chrono::steady_clock::now();
   set_training(false);
   swap_average();
   Evaluation result;
-  Accuracy accuracy;
+  Scores scores(recipe_.train.top_k);
   double loss = 0;
   int64_t rows = 0, full = 0;
   loader.seek({0, 0});
@@ -179,14 +238,16 @@ Evaluation Learner::evaluate(data::Loader& loader, ConfusionMatrix* matrix) {
     result.samples += batch.x.shape[0];
     if (task_.classifies) {
       const Array logits = out[1].array();
-      const Array labels = labels_by_row(whole.y, logits);
-      accuracy.add(logits, labels);
-      if (matrix) matrix->add(logits, labels);
+      scores.add(logits, labels_by_row(whole.y, logits), matrix);
     }
   }
   swap_average();
   result.loss = loss / static_cast<double>(rows);
-  result.accuracy = accuracy.value();
+  if (task_.classifies) {
+    scores.report(result);
+  } else {
+    result.perplexity = perplexity(result.loss);
+  }
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
 }

@@ -10,6 +10,7 @@
 #include "suan/optim/gradients.h"
 #include "suan/optim/optimizer.h"
 #include "suan/tensor/compile.h"
+#include "suan/train/evaluation.h"
 #include "suan/train/metrics.h"
 #include "suan/train/recipe.h"
 #include "suan/train/task.h"
@@ -22,13 +23,6 @@ struct StepResult {
           count = 0;  // classified; 0 where labels are mixed or the task predicts tokens
 };
 
-struct Evaluation {
-  double loss = 0;      // mean over what is not ignored
-  double accuracy = 0;  // NaN where the task predicts tokens
-  int64_t samples = 0;
-  double seconds = 0;
-};
-
 class Learner {
  public:
   // Seeds the random numbers of the parameters and makes everything. `task` must outlive it.
@@ -36,7 +30,7 @@ class Learner {
 
   // One batch; with accumulation, every n-th call updates the parameters.
   StepResult step(const data::Batch& batch, double lr);
-  // Over all batches of a loader with drop_last unset; `matrix` (or null) counts classes.
+  // Over all batches of a loader with drop_last unset; `matrix` (or null) counts classes too.
   Evaluation evaluate(data::Loader& loader, ConfusionMatrix* matrix = nullptr);
   // Class scores, f32 [n, classes], of images f32 [n, c, h, w] or of what x is in the task.
   Array logits(const Array& x);
@@ -44,6 +38,8 @@ class Learner {
   // Every state that determines the future: model, optimizer, accumulated gradients, averages. In
   // that order, under the names of a checkpoint (the model's as in PyTorch).
   const std::vector<nn::NamedState>& states() const { return states_; }
+  // The name of a parameter or statistic of the model that holds NaN or infinity; empty: none does.
+  std::string spoilt_state() const;
   models::Model& model() { return *model_; }
   optim::Optimizer& optimizer() { return *optimizer_; }
 
@@ -59,6 +55,7 @@ class Learner {
   Tensor loss_of(const Tensor& logits, const Tensor& y) const;
   std::vector<Tensor> trace_step(const std::vector<Tensor>& args, bool update);
   std::vector<Tensor> trace_eval(const std::vector<Tensor>& args);
+  void check_classes(const Tensor& logits) const;
   void swap_average();
   void set_training(bool training);
 
@@ -73,6 +70,7 @@ class Learner {
   std::optional<CompiledFunction> accumulate_;  // without
   std::optional<CompiledFunction> eval_;
   std::vector<nn::NamedState> states_;
+  size_t model_state_count_ = 0;
   double eval_flops_ = 0;
   int64_t calls_ = 0;
   double lr_ = -1;

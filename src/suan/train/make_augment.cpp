@@ -68,6 +68,9 @@ std::unique_ptr<models::Model> make_model(const Choice& choice) {
   try {
     return models::create(choice.name, config);
   } catch (const Error& error) {
+    if (error.where() == "memory") {
+      throw Error(error.code(), "model", choice.name + " is too large: " + error.what());
+    }
     if (choice.options.empty()) throw;
     // The place of the option that the message is about, if it names one.
     for (const auto& [name, option] : choice.options) {

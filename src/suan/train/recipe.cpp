@@ -24,7 +24,7 @@ struct Range {
 };
 
 const std::vector<std::string> kDataKinds{"digits", "mnist",     "cifar10", "images",
-                                          "text",   "sentences", "graph"};
+                                          "text",   "sentences", "graph",   "csv"};
 const std::vector<std::string> kPrecisions{"f32", "bf16"};
 
 std::vector<std::string> schedule_kinds() {
@@ -40,6 +40,7 @@ template <class R, class V>
 void visit_data(R& r, V& visit) {
   visit("data.kind", r.data.kind, kDataKinds);
   visit("data.path", r.data.path, {});
+  visit("data.label", r.data.label, {});
   visit("data.train_samples", r.data.train_samples, Range{0, kCount});
   visit("data.test_samples", r.data.test_samples, Range{0, kCount});
   visit("data.mean", r.data.mean, Range{-1e6, 1e6});
@@ -69,6 +70,7 @@ void visit_train(R& r, V& visit) {
   visit("train.eval_every", r.train.eval_every, Range{1, kCount});
   visit("train.checkpoint_every", r.train.checkpoint_every, Range{1, kCount});
   visit("train.patience", r.train.patience, Range{0, kCount});
+  visit("train.top_k", r.train.top_k, Range{0, kCount});
   visit("train.log_every", r.train.log_every, Range{1, kCount});
 }
 

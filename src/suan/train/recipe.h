@@ -22,9 +22,10 @@ struct Choice {
 
 struct DataRecipe {
   // digits (generated), mnist, cifar10 (binary), images (folders or a .tar.zst of them), text
-  // (characters), sentences (tab-separated with labels), graph
+  // (characters), sentences (tab-separated with labels), graph, csv (train.csv and test.csv)
   std::string kind = "digits";
   std::string path;  // "$NAME" at its start or after a '/' stands for the environment variable
+  std::string label = "label";                  // csv: the column with the classes
   int64_t train_samples = 0, test_samples = 0;  // use only the first ones; 0: all
   std::vector<double> mean{0}, std{1};          // of images, by channel, for values in [0, 1]
   int64_t height = 0, width = 0;                // images are scaled to this; 0: as they are
@@ -50,6 +51,7 @@ struct TrainRecipe {
   int64_t eval_every = 1;        // epochs, or steps where train.steps is set
   int64_t checkpoint_every = 1;  // likewise
   int64_t patience = 0;          // evaluations without improvement before stopping; 0: never
+  int64_t top_k = 0;             // above 0: also report how often a label is among the k best
   int64_t log_every = 50;        // steps
   bool operator==(const TrainRecipe&) const = default;
 };

@@ -58,6 +58,15 @@ void RunFolder::write_recipe(const Recipe& recipe) const {
   write_file_atomically(path_ + "/config.toml", to_toml(recipe));
 }
 
+void RunFolder::remove_parts() const {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(path_ + "/checkpoints", ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.find(".safetensors.part-") == std::string::npos) continue;
+    std::filesystem::remove(entry.path(), ignored);
+  }
+}
+
 MetricsFile::MetricsFile(std::string path, int64_t lines) : path_(std::move(path)), lines_(lines) {
   std::string kept;
   if (lines > 0) {
@@ -74,14 +83,14 @@ MetricsFile::MetricsFile(std::string path, int64_t lines) : path_(std::move(path
   }
   write_file_atomically(path_, kept);
   file_.reset(std::fopen(path_.c_str(), "ae"));
-  if (!file_) fail(ErrorCode::kSystem, path_, "cannot open: {}", std::strerror(errno));
+  if (!file_) fail(ErrorCode::kSystem, path_, "could not open it: {}", std::strerror(errno));
 }
 
 void MetricsFile::add(const formats::JsonFields& fields) {
   const std::string line = formats::json_line(fields) + "\n";
   const bool written = std::fwrite(line.data(), 1, line.size(), file_.get()) == line.size() &&
                        std::fflush(file_.get()) == 0;
-  if (!written) fail(ErrorCode::kSystem, path_, "cannot write: {}", std::strerror(errno));
+  if (!written) fail(ErrorCode::kSystem, path_, "could not write it: {}", std::strerror(errno));
   ++lines_;
 }
 

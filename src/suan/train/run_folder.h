@@ -12,6 +12,7 @@ namespace suan::train {
 
 class RunFolder {
  public:
+  RunFolder() = default;  // none yet
   // Makes `runs`/<name>-<n> with the smallest n that is free, and writes the recipe there.
   static RunFolder create(const std::string& runs, const Recipe& recipe);
   // An existing one: a path, or a name in `runs`. Throws Error(kBadFile) when it is none.
@@ -23,6 +24,8 @@ class RunFolder {
   std::string metrics() const { return path_ + "/metrics.jsonl"; }
   Recipe recipe(const std::vector<std::string>& settings = {}) const;
   void write_recipe(const Recipe& recipe) const;
+  // Removes what writes that were killed have left beside the checkpoints.
+  void remove_parts() const;
 
  private:
   explicit RunFolder(std::string path) : path_(std::move(path)) {}

@@ -42,6 +42,11 @@ std::string path_of(const Recipe& recipe) {
 std::pair<data::DatasetPtr, data::DatasetPtr> open_images(const Recipe& recipe) {
   const DataRecipe& d = recipe.data;
   if (d.kind == "digits") {
+    constexpr int64_t kMost = 2'000'000;  // 1.6 GB
+    for (const auto& [key, count] : {std::pair{"data.train_samples", d.train_samples},
+                                     std::pair{"data.test_samples", d.test_samples}}) {
+      if (count > kMost) fail(key, "is {}, expected at most {} of digits", count, kMost);
+    }
     return {data::digits(d.train_samples ? d.train_samples : kDigits),
             data::digits(d.test_samples ? d.test_samples : kTestDigits, kTestDigitsSeed)};
   }
@@ -103,6 +108,7 @@ bool has_validation(const Recipe& recipe) {
 Task make_input_task(const Recipe& recipe) {
   if (recipe.data.kind == "text") return make_text_inputs(recipe);
   if (recipe.data.kind == "sentences") return make_sentence_inputs();
+  if (recipe.data.kind == "csv") return make_table_inputs();
   // A graph is part of its model.
   if (recipe.data.kind == "graph") {
     Recipe with_data = recipe;
@@ -111,11 +117,25 @@ Task make_input_task(const Recipe& recipe) {
   return make_image_inputs(recipe);
 }
 
-Task make_task(Recipe& recipe) {
+namespace {
+
+Task open_task(Recipe& recipe) {
   if (recipe.data.kind == "text") return make_text_task(recipe);
   if (recipe.data.kind == "sentences") return make_sentence_task(recipe);
   if (recipe.data.kind == "graph") return make_graph_task(recipe);
+  if (recipe.data.kind == "csv") return make_table_task(recipe);
   return make_image_task(recipe);
+}
+
+}  // namespace
+
+Task make_task(Recipe& recipe) {
+  Task task = open_task(recipe);
+  if (task.train->size() == 0 || task.test->size() == 0) {
+    fail("data", "the training set has {} samples and the test set {}, expected at least one each",
+         task.train->size(), task.test->size());
+  }
+  return task;
 }
 
 }  // namespace suan::train

@@ -110,6 +110,12 @@ Task make_text_task(Recipe& recipe) {
   const Array tokens = vocabulary.encode(text);
   const auto cut = static_cast<int64_t>(static_cast<double>(tokens.numel()) * kTrainShare);
   const int64_t context = recipe.data.context;
+  if (tokens.numel() - cut <= context) {
+    const auto least = static_cast<int64_t>(static_cast<double>(context + 1) / (1 - kTrainShare));
+    fail(ErrorCode::kBadFile, path,
+         "has {} characters, expected at least about {} for a data.context of {}", tokens.numel(),
+         least, context);
+  }
   Task task = make_text_inputs(recipe);
   task.train = std::make_shared<data::TextCorpus>(
       part_of(tokens, 0, cut), vocabulary.size(),
@@ -134,7 +140,8 @@ std::vector<int64_t> encode_sentence(const std::string& text,
 
 Task make_sentence_task(Recipe& recipe) {
   const std::string folder = expand_path(recipe.data.path);
-  const auto train = formats::read_labelled_text(folder + "/train.tsv");
+  constexpr int64_t kMostClasses = 30'000;
+  const auto train = formats::read_labelled_text(folder + "/train.tsv", kMostClasses);
   if (train.labels.empty()) fail(ErrorCode::kBadFile, folder + "/train.tsv", "has no rows");
   const int64_t classes = 1 + *std::max_element(train.labels.begin(), train.labels.end());
   Task task = make_sentence_inputs();

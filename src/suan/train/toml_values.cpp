@@ -5,6 +5,9 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include <algorithm>
+#include <cctype>
+
 #include "suan/base/error.h"
 
 namespace suan::train {
@@ -31,6 +34,55 @@ bool scalar(const toml::node& node, TomlKind& kind, std::string& text) {
     return false;
   }
   return true;
+}
+
+// Where the string that starts at `i` ends: after its closing quotes, or at a line's end where the
+// TOML is wrong anyway.
+size_t end_of_string(std::string_view text, size_t i) {
+  const char quote = text[i];
+  const std::string triple(3, quote);
+  const bool whole_lines = text.substr(i).starts_with(triple);
+  const std::string_view close = std::string_view(triple).substr(0, whole_lines ? 3 : 1);
+  for (i += close.size(); i < text.size(); ++i) {
+    if (quote == '"' && text[i] == '\\') {
+      ++i;
+    } else if (text.substr(i).starts_with(close)) {
+      i += close.size();
+      while (whole_lines && i < text.size() && text[i] == quote) ++i;  // """a"""" ends with a quote
+      return i;
+    } else if (text[i] == '\n' && !whole_lines) {
+      return i;
+    }
+  }
+  return text.size();
+}
+
+// toml++ makes and frees a table for each part of a dotted key by recursion, so the number of parts
+// is bounded before it sees the text.
+void bound_depth(std::string_view text, const std::string& name) {
+  constexpr int kMostDots = 15;
+  int dots = 0;
+  for (size_t i = 0; i < text.size();) {
+    const char c = text[i];
+    if (c == '"' || c == '\'') {
+      i = end_of_string(text, i);
+      continue;
+    }
+    if (c == '#') {
+      i = std::min(text.find('\n', i), text.size());
+      continue;
+    }
+    const bool of_key = std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-' ||
+                        c == '.' || c == ' ' || c == '\t';
+    dots = of_key ? dots + (c == '.' ? 1 : 0) : 0;
+    if (dots > kMostDots) {
+      const auto line =
+          1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(i), '\n');
+      fail(ErrorCode::kBadFile, fmt::format("{}:{}", name, line), "a key has more than {} parts",
+           kMostDots + 1);
+    }
+    ++i;
+  }
 }
 
 class Flattener {
@@ -107,6 +159,7 @@ std::string quoted_toml(std::string_view text) {
 
 std::vector<TomlValue> parse_toml(std::string_view text, const std::string& name) {
   std::vector<TomlValue> values;
+  bound_depth(text, name);
   try {
     Flattener(name, values).table(toml::parse(text, name), "");
   } catch (const toml::parse_error& error) {
@@ -121,6 +174,7 @@ TomlValue parse_setting(const std::string& setting) {
   if (equals == 0 || equals == std::string::npos) fail(where, "expected key=value");
   const std::string key = setting.substr(0, equals), value = setting.substr(equals + 1);
   TomlValue result{key, TomlKind::string, value, where};
+  bound_depth(value, where);
   try {
     const toml::table parsed = toml::parse("value = " + value + "\n");
     std::vector<TomlValue> values;

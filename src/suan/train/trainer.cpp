@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -47,24 +48,9 @@ data::Loader make_eval_loader(const Recipe& recipe, const Task& task,
 
 }  // namespace
 
-formats::JsonFields to_json(const TrainSummary& s) {
-  formats::JsonFields fields;
-  if (s.accuracy) fields.emplace_back("accuracy", *s.accuracy);
-  fields.insert(fields.end(), {{"loss", s.loss},
-                               {"seconds", s.seconds},
-                               {"samples_per_second", s.samples_per_second},
-                               {"gflops", s.gflops},
-                               {"percent_of_peak", s.percent_of_peak},
-                               {"steps", s.steps},
-                               {"stopped_early", s.stopped_early},
-                               {"run", s.run}});
-  return fields;
-}
-
 struct Trainer::Impl {
-  Impl(RunFolder run, Recipe r, Task t, TrainOptions o, Clock::time_point begin)
-      : folder(std::move(run)),
-        recipe(std::move(r)),
+  Impl(Recipe r, Task t, TrainOptions o, Clock::time_point begin)
+      : recipe(std::move(r)),
         task(std::move(t)),
         options(std::move(o)),
         learner(recipe, task),
@@ -105,6 +91,7 @@ struct Trainer::Impl {
   }
 
   void save(const std::string& path) {
+    check_weights();
     if (plateau) progress.plateau = optim::to_text(*plateau);
     progress.metric_lines = metrics ? metrics->lines() : progress.metric_lines;
     save_checkpoint(path, learner.states(), {progress, task.class_names, task.vocabulary});
@@ -116,10 +103,13 @@ struct Trainer::Impl {
   }
 
   void start();
+  [[noreturn]] void diverged(const std::string& what, int64_t step) const;
+  void check_weights() const;
   void train_on(const data::Batch& batch);
   void account(const StepResult& result);
   void show(const StepResult& result);
   void evaluate();
+  std::string text_of(const Evaluation& evaluation, double train_loss, double train_accuracy) const;
   bool take_evaluation(const Evaluation& evaluation);
   void stop_if_asked();
   TrainSummary finish();
@@ -165,6 +155,21 @@ void Trainer::Impl::start() {
   if (progress.batches == 0) save(folder.last());
 }
 
+void Trainer::Impl::diverged(const std::string& what, int64_t step) const {
+  fail(ErrorCode::kNumeric, "train",
+       "{} at step {} (epoch {}); the last good checkpoint is {}, of step {}", what, step,
+       (step - 1) / loader.batches() + 1, folder.last(),
+       read_checkpoint(folder.last()).progress.batches);
+}
+
+// A step may have had a good loss and still have spoilt the weights. Those are never saved.
+void Trainer::Impl::check_weights() const {
+  const std::string name = learner.spoilt_state();
+  if (!name.empty()) {
+    diverged(fmt::format("'{}' is not finite any more", name), progress.batches);
+  }
+}
+
 void Trainer::Impl::account(const StepResult& result) {
   progress.loss_sum += result.loss;
   ++progress.loss_count;
@@ -178,10 +183,8 @@ void Trainer::Impl::train_on(const data::Batch& batch) {
   const StepResult result = learner.step(batch, rate);
   if (!std::isfinite(result.loss)) {
     bar.print("");
-    fail(ErrorCode::kNumeric, "train",
-         "the loss is {} at step {} (epoch {}); the last good checkpoint is {}, of step {}",
-         result.loss, progress.batches + 1, epoch() + 1, folder.last(),
-         read_checkpoint(folder.last()).progress.batches);
+    diverged(fmt::format("the loss is {}", std::isnan(result.loss) ? "nan" : "inf"),
+             progress.batches + 1);
   }
   ++progress.batches;
   ++batches;
@@ -238,48 +241,51 @@ bool Trainer::Impl::take_evaluation(const Evaluation& evaluation) {
   return better;
 }
 
-void Trainer::Impl::evaluate() {
-  const double rate = lr();
-  const Evaluation evaluation = learner.evaluate(eval_loader);
-  const bool better = take_evaluation(evaluation);
-  const double train_loss = progress.loss_sum / static_cast<double>(progress.loss_count);
-  const double share = percent_of_peak(train_seconds, batches);
-  const double speed = units_per_second(train_seconds, batches);
-  formats::JsonFields line{{"step", progress.batches},
-                           {"epoch", epochs_done()},
-                           {"train_loss", train_loss},
-                           {"eval_loss", evaluation.loss}};
+// The line that stays on the terminal.
+std::string Trainer::Impl::text_of(const Evaluation& evaluation, double train_loss,
+                                   double train_accuracy) const {
   std::string text = recipe.train.steps > 0
                          ? fmt::format("step {}/{}", progress.batches, total)
                          : fmt::format("epoch {:.4g}/{}", epochs_done(), recipe.train.epochs);
   text += fmt::format("  train loss {:.4f}", train_loss);
-  if (progress.classified > 0) {
-    const double accuracy =
-        static_cast<double>(progress.correct) / static_cast<double>(progress.classified);
-    line.emplace_back("train_accuracy", accuracy);
-    text += fmt::format(" accuracy {:.2f} %", 100 * accuracy);
-  }
+  if (progress.classified > 0) text += fmt::format(" accuracy {:.2f} %", 100 * train_accuracy);
   text += fmt::format("  {} loss {:.4f}", task.valid ? "valid" : "test", evaluation.loss);
   if (task.classifies) {
-    line.emplace_back("eval_accuracy", evaluation.accuracy);
     text += fmt::format(" accuracy {:.2f} %", 100 * evaluation.accuracy);
-    events->scalar("eval/accuracy", progress.batches, evaluation.accuracy);
+  } else {
+    text += fmt::format(" perplexity {:.2f}", evaluation.perplexity);
+  }
+  return text + fmt::format("  {:.0f} {}/s  {:.1f} % of peak  {:.1f} s",
+                            units_per_second(train_seconds, batches), task.unit,
+                            percent_of_peak(train_seconds, batches), since(start_time));
+}
+
+void Trainer::Impl::evaluate() {
+  check_weights();
+  const double rate = lr();
+  const Evaluation evaluation = learner.evaluate(eval_loader);
+  const bool better = take_evaluation(evaluation);
+  const double train_loss = progress.loss_sum / static_cast<double>(progress.loss_count);
+  const double train_accuracy =
+      static_cast<double>(progress.correct) / static_cast<double>(progress.classified);
+  const double share = percent_of_peak(train_seconds, batches);
+  formats::JsonFields line{
+      {"step", progress.batches}, {"epoch", epochs_done()}, {"train_loss", train_loss}};
+  if (progress.classified > 0) line.emplace_back("train_accuracy", train_accuracy);
+  for (const auto& [name, value] : named_metrics(evaluation)) {
+    line.emplace_back("eval_" + name, value);
+    events->scalar("eval/" + name, progress.batches, value);
   }
   line.insert(line.end(), {{"lr", rate},
                            {"seconds", since(start_time)},
-                           {"samples_per_second", speed},
+                           {"samples_per_second", units_per_second(train_seconds, batches)},
                            {"percent_of_peak", share}});
-  text += fmt::format("  {:.0f} {}/s  {:.1f} % of peak  {:.1f} s", speed, task.unit, share,
-                      since(start_time));
-  bar.print(text);
+  bar.print(text_of(evaluation, train_loss, train_accuracy));
   metrics->add(line);
-  events->scalar("eval/loss", progress.batches, evaluation.loss);
   events->scalar("train/percent_of_peak", progress.batches, share);
   events->flush();
   history.push_back(
-      {epochs_done(), train_loss, true, evaluation.loss,
-       static_cast<double>(progress.correct) / static_cast<double>(progress.classified),
-       evaluation.accuracy});
+      {epochs_done(), train_loss, true, evaluation.loss, train_accuracy, evaluation.accuracy});
   progress.loss_sum = 0;
   progress.loss_count = progress.correct = progress.classified = 0;
   last_evaluation = evaluation;
@@ -314,6 +320,7 @@ TrainSummary Trainer::Impl::finish() {
   const Evaluation evaluation = test(nullptr);
   TrainSummary summary;
   summary.run = folder.path();
+  summary.metrics = named_metrics(evaluation);
   if (task.classifies) summary.accuracy = evaluation.accuracy;
   summary.loss = evaluation.loss;
   summary.steps = progress.batches;
@@ -326,35 +333,25 @@ TrainSummary Trainer::Impl::finish() {
   return summary;
 }
 
-namespace {
-
-Task checked_task(Recipe& recipe) {
-  Task task = make_task(recipe);
-  if (task.train->size() == 0 || task.test->size() == 0) {
-    fail("data", "the training set has {} samples and the test set {}, expected at least one each",
-         task.train->size(), task.test->size());
-  }
-  return task;
-}
-
-}  // namespace
-
 Trainer::Trainer(Recipe recipe, TrainOptions options) {
   const auto begin = Clock::now();
-  Task task = checked_task(recipe);
-  make_model(recipe.model);  // mistakes in it leave no folder behind
-  RunFolder folder = RunFolder::create(options.runs, recipe);
-  impl_ = std::make_unique<Impl>(std::move(folder), std::move(recipe), std::move(task),
-                                 std::move(options), begin);
+  const std::string runs = options.runs;
+  Task task = make_task(recipe);
+  impl_ = std::make_unique<Impl>(std::move(recipe), std::move(task), std::move(options), begin);
+  // Compiled before there is a folder: what does not fit leaves none behind.
+  impl_->batch_flops = impl_->learner.step_flops(*impl_->loader.begin());
+  impl_->folder = RunFolder::create(runs, impl_->recipe);
 }
 
 Trainer::Trainer(const RunFolder& folder, TrainOptions options,
                  const std::vector<std::string>& settings) {
   const auto begin = Clock::now();
   Recipe recipe = folder.recipe(settings);
-  Task task = checked_task(recipe);
-  impl_ = std::make_unique<Impl>(folder, recipe, std::move(task), std::move(options), begin);
+  Task task = make_task(recipe);
+  impl_ = std::make_unique<Impl>(recipe, std::move(task), std::move(options), begin);
+  impl_->folder = folder;
   impl_->load(folder.last());
+  folder.remove_parts();
   if (!settings.empty()) folder.write_recipe(recipe);
 }
 

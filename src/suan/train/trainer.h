@@ -25,12 +25,15 @@ struct TrainSummary {
   std::string run;                 // the folder
   std::optional<double> accuracy;  // on the test set; none for language models
   double loss = 0;
+  // These two and the others that apply to the task; see named_metrics.
+  std::vector<std::pair<std::string, double>> metrics;
   int64_t steps = 0;              // batches done
   double seconds = 0;             // of this call
   double samples_per_second = 0;  // of training alone
   double gflops = 0, percent_of_peak = 0;
   bool stopped_early = false;
 };
+
 // A logged step, or an evaluation.
 struct HistoryPoint {
   double epoch = 0;

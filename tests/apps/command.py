@@ -1,0 +1,57 @@
+"""What the tests of the command share: running it, and files for it to read."""
+# SPDX-License-Identifier: Apache-2.0
+import json
+import os
+import pathlib
+import struct
+import subprocess
+import tempfile
+import unittest
+import zlib
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+SUAN = pathlib.Path(os.environ.get("SUAN", ROOT / "build/release/bin/suan"))
+# A training of 10 batches an epoch that takes milliseconds.
+SMALL = ["digits-lenet", "--set", "model.name=mlp", "--set", "model.sizes=[784, 16, 10]", "--set",
+         "data.train_samples=200", "--set", "data.test_samples=100", "--set", "train.batch=20", "--threads", "1"]
+
+
+def png(width, height, pixels=None):
+    """A grey image, black unless its compressed rows are given: then it may lie about its size."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    rows = zlib.compress(bytes(1 + width) * height) if pixels is None else pixels
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+class Command(unittest.TestCase):
+    """A folder to work in, and the command run there."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def suan(self, *arguments, status=0, **options):
+        done = subprocess.run([SUAN, *arguments], cwd=self.folder, text=True, capture_output=True, check=False,
+                              **options)
+        self.assertEqual(done.returncode, status, done.stderr + done.stdout)
+        return done
+
+    def json(self, *arguments):
+        return json.loads(self.suan(*arguments, "--json").stdout.splitlines()[-1])
+
+    def path(self, name):
+        return pathlib.Path(self.folder, name)
+
+    def write(self, name, contents):
+        path = self.path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(contents if isinstance(contents, bytes) else contents.encode())
+
+    def refused(self, arguments, message, **options):
+        """The command ends with exit code 2 and this one line."""
+        done = self.suan(*arguments, status=2, **options)
+        self.assertEqual(done.stderr, f"suan: {message}\n")
+        self.assertEqual(done.stdout, "")
