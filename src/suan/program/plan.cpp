@@ -38,8 +38,11 @@ class Scheduler {
  public:
   explicit Scheduler(const Graph& graph) {
     const std::vector<NodePtr> nodes = graph.nodes();
+    // A result would wait for ever, and a state's new value may want to take the old one's place.
+    std::unordered_set<const Node*> results;
+    for (const Tensor& t : graph.roots()) results.insert(&t.node());
     for (const NodePtr& node : nodes) {
-      const int depth = depth_of(*node);
+      const int depth = results.contains(node.get()) ? kDeepest + 1 : depth_of(*node);
       if (depth <= kDeepest) waiting_[node.get()] = depth;
     }
     for (const NodePtr& node : nodes) {
