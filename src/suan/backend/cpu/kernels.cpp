@@ -3,6 +3,7 @@
 #include "suan/backend/cpu/attention.h"
 #include "suan/backend/cpu/batch_norm.h"
 #include "suan/backend/cpu/conv.h"
+#include "suan/backend/cpu/csr_matmul.h"
 #include "suan/backend/cpu/dnnl.h"
 #include "suan/backend/cpu/fill.h"
 #include "suan/backend/cpu/fused.h"
@@ -13,6 +14,8 @@
 #include "suan/backend/cpu/norm.h"
 #include "suan/backend/cpu/pool.h"
 #include "suan/backend/cpu/reduce.h"
+#include "suan/backend/cpu/resize.h"
+#include "suan/backend/cpu/rotary.h"
 #include "suan/backend/cpu/rows.h"
 #include "suan/backend/kernel.h"
 #include "suan/ops/op.h"
@@ -45,6 +48,8 @@ constexpr Kernel kTable[] = {
     {Op::max, "cpu_max", cpu::reduce_why_not, cpu::make_max_call},
     {Op::matmul, "dnnl_sgemm", cpu::sgemm_why_not, cpu::make_sgemm_call},
     {Op::matmul, "dnnl_matmul", cpu::dnnl_matmul_why_not, cpu::make_dnnl_matmul_call},
+    {Op::csr_matmul, "cpu_csr", cpu::csr_why_not, cpu::make_csr_matmul_call},
+    {Op::csr_dot, "cpu_csr", cpu::csr_why_not, cpu::make_csr_dot_call},
 // clang-format off
 #define CONVOLUTION(op)                                                                      \
     {Op::op, "dnnl_winograd", cpu::winograd_why_not, cpu::make_winograd_call, false, false}, \
@@ -56,6 +61,10 @@ constexpr Kernel kTable[] = {
     // clang-format on
     {Op::max_pool, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool>},
     {Op::max_pool_gradient, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool_gradient>},
+    {Op::avg_pool, "cpu_avg_pool", cpu::avg_pool_why_not, plain<cpu::avg_pool>},
+    {Op::avg_pool_gradient, "cpu_avg_pool", cpu::avg_pool_why_not,
+     cpu::make_avg_pool_gradient_call},
+    {Op::resize, "cpu_resize", cpu::resize_why_not, cpu::make_resize_call},
     {Op::batch_norm, "dnnl_batch_norm", cpu::batch_norm_why_not, cpu::make_batch_norm_call, false,
      true, true},
     {Op::batch_norm_gradient, "dnnl_batch_norm", cpu::batch_norm_why_not,
@@ -68,11 +77,13 @@ constexpr Kernel kTable[] = {
     {Op::rms_norm, "cpu_norm", cpu::norm_why_not, cpu::make_norm_call},
     {Op::layer_norm_gradient, "cpu_norm", cpu::norm_why_not, cpu::make_norm_gradient_call},
     {Op::rms_norm_gradient, "cpu_norm", cpu::norm_why_not, cpu::make_norm_gradient_call},
+    {Op::rotary, "cpu_rotary", cpu::rotary_why_not, cpu::make_rotary_call, true},
     {Op::attention, "cpu_attention", cpu::attention_why_not, cpu::make_attention_call},
     {Op::attention_gradient, "cpu_attention", cpu::attention_gradient_why_not,
      cpu::make_attention_gradient_call},
     {Op::gather, "cpu_gather", cpu::plain_why_not, cpu::make_gather_call},
     {Op::scatter, "cpu_scatter", cpu::scatter_why_not, cpu::make_scatter_call},
+    {Op::segment_max, "cpu_segment", cpu::scatter_why_not, cpu::make_segment_max_call},
     {Op::full, "cpu_fill", cpu::full_why_not, plain<cpu::full>},
     {Op::random_uniform, "cpu_philox", cpu::plain_why_not, plain<cpu::random_uniform>},
     {Op::transpose, "cpu_move", cpu::plain_why_not, cpu::make_transpose_call},
