@@ -11,9 +11,10 @@ namespace suan::app {
 
 // What every command accepts.
 struct CommonOptions {
-  bool json = false;   // print one JSON object as the last line
-  int threads = 0;     // 0: all cores
-  bool exact = false;  // only kernels with the error bound of direct summation
+  bool json = false;          // print one JSON object as the last line
+  int threads = 0;            // 0: all cores
+  bool reproducible = false;  // no measuring
+  bool exact = false;         // only kernels with the error bound of direct summation
 };
 
 struct DevicesOptions : CommonOptions {

@@ -49,8 +49,10 @@ class StepOf {
                             const std::vector<std::string>& settings) {
     const bool run = std::filesystem::exists(what + "/config.toml") ||
                      std::filesystem::exists(runs + "/" + what + "/config.toml");
-    return run ? train::RunFolder::open(what, runs).recipe(settings)
-               : train::load_recipe(what, settings);
+    if (!run) return train::load_recipe(what, settings);
+    const auto folder = train::RunFolder::open(what, runs);
+    folder.use_kernels();
+    return folder.recipe(settings);
   }
   train::Recipe recipe_;
   train::Task task_;

@@ -11,6 +11,7 @@
 #include "suan/backend/kernel.h"
 #include "suan/base/error.h"
 #include "suan/base/threads.h"
+#include "suan/program/choice.h"
 
 namespace {
 
@@ -22,6 +23,8 @@ void add_common(CLI::App& command, CommonOptions& options) {
       ->check(CLI::Range(1, 1024));
   command.add_flag("--exact", options.exact,
                    "Use only kernels with the error bound of direct summation");
+  command.add_flag("--reproducible", options.reproducible,
+                   "Choose kernels by their order, not by measuring");
 }
 
 template <class Options>
@@ -30,6 +33,7 @@ void add_command(CLI::App& command, Options& options, int (*run)(const Options&)
   command.callback([&options, run, &exit_code] {
     if (options.threads) suan::set_num_threads(options.threads);
     suan::set_exact_mode(options.exact);
+    suan::set_reproducible_mode(options.reproducible);
     exit_code = run(options);
   });
 }

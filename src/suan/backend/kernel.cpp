@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/backend/kernel.h"
 
+#include <algorithm>
+
 #include "suan/base/error.h"
 
 namespace suan {
@@ -27,19 +29,18 @@ void RunErrors::throw_if_any() {
   throw error;
 }
 
-const Kernel* find_own_kernel(const Backend& backend, const Node& node) {
+std::vector<const Kernel*> own_kernels(const Backend& backend, const Node& node) {
+  std::vector<const Kernel*> out;
   for (const Kernel& kernel : backend.kernels) {
     if (kernel.op != node.op->code || (exact_mode() && !kernel.exact)) continue;
-    if (!kernel.why_not(node)) return &kernel;
+    if (!kernel.why_not(node)) out.push_back(&kernel);
   }
-  return nullptr;
+  std::stable_partition(out.begin(), out.end(), [&](const Kernel* kernel) {
+    return !kernel->likely_slower || !kernel->likely_slower(node);
+  });
+  return out;
 }
 
-const Kernel* find_kernel(const Backend& backend, const Node& node) {
-  for (const Backend* b = &backend; b; b = b->fallback) {
-    if (const Kernel* kernel = find_own_kernel(*b, node)) return kernel;
-  }
-  return nullptr;
-}
+bool takes(const Backend& backend, const Node& node) { return !own_kernels(backend, node).empty(); }
 
 }  // namespace suan

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "suan/graph/op_def.h"
 #include "suan/target/target.h"
@@ -49,7 +50,14 @@ class Call {
   virtual ~Call() = default;
   virtual void run(const KernelArgs& args) const = 0;
   virtual size_t scratch_bytes() const { return 0; }
+
+  // A call without scratch memory may consist of parts that run in any order: steps that follow one
+  // another and do not depend on each other then share one parallel loop.
+  virtual int64_t parts() const { return 0; }      // 0: it has none
+  virtual int64_t part_cost() const { return 0; }  // of one, in element-operations
+  virtual void run_parts(const KernelArgs& /*args*/, int64_t /*begin*/, int64_t /*end*/) const {}
 };
+constexpr int64_t kThreadWork = 1 << 14;  // element-operations worth a thread
 
 struct Kernel {
   Op op;
@@ -64,6 +72,9 @@ struct Kernel {
   bool exact = true;
   // Whether it writes every output: then those that nobody reads have memory during the step too.
   bool writes_all = false;
+  // A reason why kernels further down are mostly faster for this node, or null: it then comes after
+  // them, until measuring (program/choice.h) says otherwise. Null: it never does.
+  const char* (*likely_slower)(const Node&) = nullptr;
 };
 
 // Exact mode: only kernels with the error bound of direct summation are chosen. For the whole
@@ -90,9 +101,9 @@ struct Backend {
   const Target* target;
 };
 
-// The first kernel that takes the node, in the backend or its fallbacks; null: none.
-const Kernel* find_kernel(const Backend& backend, const Node& node);
-const Kernel* find_own_kernel(const Backend& backend, const Node& node);
+// The kernels of the backend's own table that take the node, best first.
+std::vector<const Kernel*> own_kernels(const Backend& backend, const Node& node);
+bool takes(const Backend& backend, const Node& node);  // whether there is one
 
 const Backend& reference_backend();
 const Backend& cpu_backend();

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 
 #include "suan/base/error.h"
@@ -138,6 +139,16 @@ void AtomicFile::commit() {
   // The new name itself is on disk only after its folder is.
   const Descriptor folder{::open(folder_of(target_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (folder.fd >= 0) ::fsync(folder.fd);
+}
+
+std::string cache_folder() {
+  const char* xdg = std::getenv("XDG_CACHE_HOME");
+  const char* home = std::getenv("HOME");
+  if (!xdg && !home) return {};
+  const std::string path = (xdg ? std::string(xdg) : std::string(home) + "/.cache") + "/suan";
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  return error ? std::string() : path;
 }
 
 void write_file_atomically(const std::string& path, std::string_view contents) {

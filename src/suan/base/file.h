@@ -46,6 +46,10 @@ class AtomicFile {
   int fd_ = -1;
 };
 
+// Where what can be found again is kept: $XDG_CACHE_HOME/suan or ~/.cache/suan, made if need be;
+// empty where there is no such place.
+std::string cache_folder();
+
 void write_file_atomically(const std::string& path, std::string_view contents);
 
 }  // namespace suan

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "suan/graph/state.h"
+#include "suan/program/choice.h"
 
 namespace suan {
 namespace {
@@ -23,15 +24,24 @@ std::string describe(const Node& node) {
   return out;
 }
 
-// The kernels above the chosen one, and what they said.
+std::string milliseconds(double seconds) { return fmt::format("{:.3f} ms", 1e3 * seconds); }
+
+// The kernels above the chosen one and what they said, and those that were measured to be slower.
 std::vector<std::string> refusals(const Backend& backend, const PlannedStep& step) {
   std::vector<std::string> out;
+  const std::vector<KernelTime> times = measured_times(backend, *step.node);
+  for (size_t i = 1; i < times.size(); ++i) {
+    out.push_back(fmt::format("{}: {} against {} measured", times[i].kernel,
+                              milliseconds(times[i].seconds), milliseconds(times[0].seconds)));
+  }
   for (const Backend* b = &backend; b; b = b->fallback) {
     for (const Kernel& kernel : b->kernels) {
       if (&kernel == step.kernel) return out;
       if (kernel.op != step.node->op->code) continue;
       const char* reason = kernel.why_not(*step.node);
-      out.push_back(fmt::format("{}: {}", kernel.name, reason ? reason : "not an exact kernel"));
+      if (!reason && exact_mode() && !kernel.exact) reason = "not an exact kernel";
+      if (!reason && times.empty()) reason = "slower, by the record";
+      if (reason) out.push_back(fmt::format("{}: {}", kernel.name, reason));
     }
   }
   return out;

@@ -9,6 +9,7 @@
 #include "suan/base/error.h"
 #include "suan/graph/state.h"
 #include "suan/ops/op.h"
+#include "suan/program/choice.h"
 
 namespace suan {
 namespace {
@@ -89,6 +90,7 @@ class Planner {
     lifetimes();
     update_states_in_place();
     reuse_inputs_in_place();
+    group_steps();
     offsets();
   }
   Plan take() { return std::move(plan_); }
@@ -151,7 +153,7 @@ class Planner {
       }
       PlannedStep step;
       step.node = node;
-      step.kernel = find_kernel(backend_, *node);
+      step.kernel = choose_kernel(backend_, *node);
       if (!step.kernel) no_kernel(backend_, *node);
       step.call = step.kernel->make(*node);
       step.scratch_bytes = step.call->scratch_bytes();
@@ -270,6 +272,47 @@ class Planner {
           break;
         }
       }
+    }
+  }
+
+  static bool has(const std::vector<int>& storages, int s) {
+    return std::find(storages.begin(), storages.end(), s) != storages.end();
+  }
+  // Whether two steps may run at the same time: neither writes what the other reads or writes.
+  static bool independent(const PlannedStep& a, const PlannedStep& b) {
+    const auto clashes = [](const PlannedStep& writer, const PlannedStep& other) {
+      return std::any_of(writer.out.begin(), writer.out.end(),
+                         [&](int s) { return has(other.in, s) || has(other.out, s); });
+    };
+    return !clashes(a, b) && !clashes(b, a);
+  }
+  static bool has_parts(const PlannedStep& step) {
+    return step.call && step.scratch_bytes == 0 && step.call->parts() > 0;
+  }
+
+  // Steps in a row that can share one parallel loop, such as the updates of all parameters.
+  void group_steps() {
+    for (size_t first = 0, n = 1; first < plan_.steps.size(); first += n) {
+      n = 1;
+      if (!has_parts(plan_.steps[first])) continue;
+      for (; first + n < plan_.steps.size(); ++n) {
+        const PlannedStep& next = plan_.steps[first + n];
+        const auto begin = plan_.steps.begin() + static_cast<std::ptrdiff_t>(first);
+        const bool joins = has_parts(next) &&
+                           std::all_of(begin, begin + static_cast<std::ptrdiff_t>(n),
+                                       [&](const PlannedStep& s) { return independent(s, next); });
+        if (!joins) break;
+      }
+      plan_.steps[first].together = n;
+      spread_lifetimes(static_cast<int>(first), static_cast<int>(first + n - 1));
+    }
+  }
+  // What lives in a part of a group lives in all of it.
+  void spread_lifetimes(int first, int last) {
+    if (first == last) return;
+    for (Storage& s : plan_.storages) {
+      if (s.first > first && s.first <= last) s.first = first;
+      if (s.last >= first && s.last < last) s.last = last;
     }
   }
 

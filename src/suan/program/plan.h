@@ -32,6 +32,7 @@ struct PlannedStep {
   std::vector<int> in, out;  // storage of each operand; -1 for an absent one
   size_t scratch_bytes = 0;
   size_t scratch_offset = 0;
+  size_t together = 1;  // this and the following together - 1 steps run as one parallel loop
 };
 
 // What becomes of a state: updates[k] is the storage of its new value, or -1 when it is only read.

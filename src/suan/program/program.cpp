@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/program/program.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 
 #include "suan/base/error.h"
+#include "suan/base/threads.h"
 #include "suan/graph/pending.h"
 #include "suan/graph/state.h"
 #include "suan/passes/pass.h"
@@ -90,17 +92,52 @@ void RunContext::run_steps() {
   const Plan& plan = program_->plan();
   if (profile) profile->resize(plan.steps.size());
   for (size_t i = 0; i < plan.steps.size(); ++i) {
-    const PlannedStep& step = plan.steps[i];
-    const std::span all(operands_.data() + first_operand_[i], step.in.size() + step.out.size());
-    const auto start = profile ? Clock::now() : Clock::time_point();
-    if (step.kernel) {
-      step.call->run({all.first(step.in.size()), all.last(step.out.size()),
-                      arena_->as<char>() + step.scratch_offset, errors_});
-    } else {
-      std::memcpy(all[1].data, all[0].data, all[0].type.bytes());
+    if (!profile && plan.steps[i].together > 1) {
+      run_together(i, plan.steps[i].together);
+      i += plan.steps[i].together - 1;
+      continue;
     }
+    const auto start = profile ? Clock::now() : Clock::time_point();
+    run_step(i);
     if (profile) (*profile)[i] += std::chrono::duration<double>(Clock::now() - start).count();
   }
+}
+
+KernelArgs RunContext::arguments(size_t i) {
+  const PlannedStep& step = program_->plan().steps[i];
+  const std::span<const Operand> all(operands_.data() + first_operand_[i],
+                                     step.in.size() + step.out.size());
+  return {all.first(step.in.size()), all.last(step.out.size()),
+          arena_->as<char>() + step.scratch_offset, errors_};
+}
+
+void RunContext::run_step(size_t i) {
+  const PlannedStep& step = program_->plan().steps[i];
+  const KernelArgs args = arguments(i);
+  if (step.kernel) {
+    step.call->run(args);
+  } else {
+    std::memcpy(args.out[0].data, args.in[0].data, args.in[0].type.bytes());
+  }
+}
+
+// One loop over the parts of all these steps; each thread takes an even share of their cost.
+void RunContext::run_together(size_t first, size_t count) {
+  const std::span steps(program_->plan().steps.data() + first, count);
+  int64_t total = 0;
+  for (const PlannedStep& s : steps) total += s.call->parts() * s.call->part_cost();
+  const int64_t pieces = std::clamp<int64_t>(total / kThreadWork, 1, num_threads());
+  parallel_for(pieces, 1, [&](int64_t begin, int64_t end) {
+    const int64_t from = total * begin / pieces, to = total * end / pieces;
+    int64_t start = 0;  // the cost of the steps before
+    for (size_t i = 0; i < count; ++i) {
+      const int64_t parts = steps[i].call->parts(), cost = steps[i].call->part_cost();
+      const int64_t low = std::clamp<int64_t>((from - start + cost - 1) / cost, 0, parts);
+      const int64_t high = std::clamp<int64_t>((to - start + cost - 1) / cost, 0, parts);
+      if (low < high) steps[i].call->run_parts(arguments(first + i), low, high);
+      start += parts * cost;
+    }
+  });
 }
 
 void RunContext::finish_states() {

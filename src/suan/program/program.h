@@ -55,6 +55,9 @@ class RunContext {
   };
   void bind(std::span<const BufferPtr> inputs);
   void run_steps();
+  KernelArgs arguments(size_t step);
+  void run_step(size_t step);
+  void run_together(size_t first, size_t count);
   void finish_states();
 
   ProgramPtr program_;

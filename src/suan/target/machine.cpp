@@ -9,13 +9,12 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <vector>
 
 #include "suan/base/buffer.h"
+#include "suan/base/file.h"
 #include "suan/base/threads.h"
 
 namespace suan {
@@ -33,17 +32,18 @@ double seconds_since(Clock::time_point start) {
 constexpr int kChains = 12;
 
 // Each loop returns operations done; `sink` keeps the compiler from dropping the work.
-#define SUAN_PEAK_LOOP(NAME, TARGET, VECTOR, START, STEP, PER_STEP, FIRST)                      \
-  __attribute__((target(TARGET))) double NAME(int64_t rounds, volatile float* sink) {           \
-    VECTOR a0 = START, a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0, a8 = a0,  \
-           a9 = a0, a10 = a0, a11 = a0;                                                         \
-    for (int64_t r = 0; r < rounds; ++r) {                                                      \
-      SUAN_CHAINS(STEP)                                                                         \
-      asm volatile("" : "+v"(a0), "+v"(a1), "+v"(a2), "+v"(a3), "+v"(a4), "+v"(a5), "+v"(a6),   \
-                        "+v"(a7), "+v"(a8), "+v"(a9), "+v"(a10), "+v"(a11));                    \
-    }                                                                                           \
-    SUAN_CHAINS(FIRST)                                                                          \
-    return static_cast<double>(rounds) * kChains * (PER_STEP);                                  \
+#define SUAN_PEAK_LOOP(NAME, TARGET, VECTOR, START, STEP, PER_STEP, FIRST)                     \
+  __attribute__((target(TARGET))) double NAME(int64_t rounds, volatile float* sink) {          \
+    VECTOR a0 = START, a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0, a8 = a0, \
+           a9 = a0, a10 = a0, a11 = a0;                                                        \
+    for (int64_t r = 0; r < rounds; ++r) {                                                     \
+      SUAN_CHAINS(STEP)                                                                        \
+      asm volatile(""                                                                          \
+                   : "+v"(a0), "+v"(a1), "+v"(a2), "+v"(a3), "+v"(a4), "+v"(a5), "+v"(a6),     \
+                     "+v"(a7), "+v"(a8), "+v"(a9), "+v"(a10), "+v"(a11));                      \
+    }                                                                                          \
+    SUAN_CHAINS(FIRST)                                                                         \
+    return static_cast<double>(rounds) * kChains * (PER_STEP);                                 \
   }
 
 #define SUAN_FIRST_512(a) *sink = *sink + _mm512_cvtss_f32(a);
@@ -53,12 +53,10 @@ SUAN_PEAK_LOOP(fma_512, "avx512f", __m512, _mm512_set1_ps(1.0f), SUAN_FMA_512, 3
 #define SUAN_FMA_256(a) a = _mm256_fmadd_ps(a, _mm256_set1_ps(0.999f), _mm256_set1_ps(0.001f));
 SUAN_PEAK_LOOP(fma_256, "avx2,fma", __m256, _mm256_set1_ps(1.0f), SUAN_FMA_256, 16, SUAN_FIRST_256)
 #define SUAN_FIRST_128(a) *sink = *sink + _mm_cvtss_f32(a);
-#define SUAN_MUL_ADD_128(a) \
-  a = _mm_add_ps(_mm_mul_ps(a, _mm_set1_ps(0.999f)), _mm_set1_ps(0.001f));
+#define SUAN_MUL_ADD_128(a) a = _mm_add_ps(_mm_mul_ps(a, _mm_set1_ps(0.999f)), _mm_set1_ps(0.001f));
 SUAN_PEAK_LOOP(mul_add_128, "sse2", __m128, _mm_set1_ps(1.0f), SUAN_MUL_ADD_128, 8, SUAN_FIRST_128)
-#define SUAN_DOT_BF16(a)                                          \
-  a = _mm512_dpbf16_ps(a, (__m512bh)_mm512_set1_epi16(0x3f80),    \
-                       (__m512bh)_mm512_set1_epi16(0x3a80));
+#define SUAN_DOT_BF16(a) \
+  a = _mm512_dpbf16_ps(a, (__m512bh)_mm512_set1_epi16(0x3f80), (__m512bh)_mm512_set1_epi16(0x3a80));
 SUAN_PEAK_LOOP(dot_bf16, "avx512f,avx512bf16", __m512, _mm512_set1_ps(1.0f), SUAN_DOT_BF16, 64,
                SUAN_FIRST_512)
 #define SUAN_FIRST_INT(a) *sink = *sink + static_cast<float>(_mm512_cvtsi512_si32(a));
@@ -79,12 +77,9 @@ PeakLoop loop_for(DType dtype) {
 }
 
 std::string cache_key() { return cpu_model() + " x" + std::to_string(num_threads()); }
-std::filesystem::path cache_file() {
-  const char* xdg = std::getenv("XDG_CACHE_HOME");
-  const char* home = std::getenv("HOME");
-  if (!xdg && !home) return {};
-  return (xdg ? std::filesystem::path(xdg) : std::filesystem::path(home) / ".cache") / "suan" /
-         "machine.txt";
+std::string cache_file() {
+  const std::string folder = cache_folder();
+  return folder.empty() ? folder : folder + "/machine.txt";
 }
 
 // One line a machine: key, tab, four numbers.
@@ -101,9 +96,7 @@ bool load_cached(MachinePeak& peak) {
   return false;
 }
 void save_cached(const MachinePeak& peak) {
-  const auto path = cache_file();
-  std::error_code ignored;  // the cache only saves time
-  std::filesystem::create_directories(path.parent_path(), ignored);
+  const std::string path = cache_file();  // failing to write it only costs time
   std::string others;
   std::ifstream in(path);
   for (std::string line; std::getline(in, line);) {

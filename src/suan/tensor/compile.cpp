@@ -9,6 +9,7 @@
 #include "suan/base/error.h"
 #include "suan/base/threads.h"
 #include "suan/graph/trace.h"
+#include "suan/program/choice.h"
 #include "suan/program/program.h"
 
 namespace suan {
@@ -42,12 +43,13 @@ struct CompiledFunction::Impl {
     std::vector<std::string> specialisations;
     const Backend* backend;
     int threads;
-    bool exact;
+    bool exact, reproducible;
     std::unique_ptr<RunContext> context;
 
     bool fits(const std::vector<Tensor>& args) const {
       if (args.size() != types.size() || backend != &current_backend() ||
-          threads != num_threads() || exact != exact_mode()) {
+          threads != num_threads() || exact != exact_mode() ||
+          reproducible != reproducible_mode()) {
         return false;
       }
       for (size_t i = 0; i < args.size(); ++i) {
@@ -88,6 +90,7 @@ struct CompiledFunction::Impl {
     e.backend = &current_backend();
     e.threads = num_threads();
     e.exact = exact_mode();
+    e.reproducible = reproducible_mode();
     e.context = std::make_unique<RunContext>(
         Program::build(graph, *e.backend, {.precision = options.precision}));
     entries.push_back(std::move(e));

@@ -10,6 +10,7 @@
 #include "suan/base/threads.h"
 #include "suan/graph/pending.h"
 #include "suan/graph/trace.h"
+#include "suan/program/choice.h"
 #include "suan/program/program.h"
 #include "suan/tensor/compile.h"
 
@@ -69,8 +70,9 @@ class ProgramCache {
  public:
   RunContext& find(const Graph& graph) {
     const Backend& backend = current_backend();
-    std::string key =
-        fmt::format("{} {} {} ", backend.name, num_threads(), exact_mode()) + structure_key(graph);
+    std::string key = fmt::format("{} {} {} {} ", backend.name, num_threads(), exact_mode(),
+                                  reproducible_mode()) +
+                      structure_key(graph);
     const auto it = index_.find(key);
     if (it != index_.end()) {
       order_.splice(order_.begin(), order_, it->second);

@@ -92,6 +92,7 @@ Shape image_shape(const Recipe& recipe) {
 LoadedRun::LoadedRun(const RunFolder& folder, const std::string& checkpoint,
                      const std::vector<std::string>& settings)
     : recipe_(folder.recipe(settings)) {
+  folder.use_kernels();
   const std::string file = choose_checkpoint(folder, checkpoint, recipe_);
   const Checkpoint saved = read_checkpoint(file);
   task_ = make_input_task(recipe_);

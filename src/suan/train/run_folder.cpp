@@ -10,6 +10,7 @@
 
 #include "suan/base/error.h"
 #include "suan/base/file.h"
+#include "suan/program/choice.h"
 
 namespace suan::train {
 namespace {
@@ -65,6 +66,17 @@ void RunFolder::remove_parts() const {
     if (name.find(".safetensors.part-") == std::string::npos) continue;
     std::filesystem::remove(entry.path(), ignored);
   }
+}
+
+void RunFolder::save_kernels() const {
+  const std::string path = path_ + "/kernels.txt", record = kernel_record();
+  if (std::filesystem::exists(path) ? read_file(path) == record : record.empty()) return;
+  write_file_atomically(path, record);
+}
+
+void RunFolder::use_kernels() const {
+  const std::string path = path_ + "/kernels.txt";
+  if (std::filesystem::exists(path)) load_kernel_record(read_file(path), path);
 }
 
 MetricsFile::MetricsFile(std::string path, int64_t lines) : path_(std::move(path)), lines_(lines) {

@@ -1,4 +1,5 @@
-// The folder of one training: config.toml, metrics.jsonl, TensorBoard events, checkpoints/.
+// The folder of one training: config.toml, metrics.jsonl, kernels.txt, TensorBoard events,
+// checkpoints/.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <cstdio>
@@ -24,6 +25,10 @@ class RunFolder {
   std::string metrics() const { return path_ + "/metrics.jsonl"; }
   Recipe recipe(const std::vector<std::string>& settings = {}) const;
   void write_recipe(const Recipe& recipe) const;
+  // kernels.txt, the record of kernel choices: written where it has changed; the choices in it, if
+  // any, are made from now on in this process.
+  void save_kernels() const;
+  void use_kernels() const;
   // Removes what writes that were killed have left beside the checkpoints.
   void remove_parts() const;
 

@@ -95,6 +95,7 @@ struct Trainer::Impl {
     if (plateau) progress.plateau = optim::to_text(*plateau);
     progress.metric_lines = metrics ? metrics->lines() : progress.metric_lines;
     save_checkpoint(path, learner.states(), {progress, task.class_names, task.vocabulary});
+    folder.save_kernels();
   }
   void load(const std::string& path) {
     progress = load_checkpoint(path, learner.states()).progress;
@@ -350,6 +351,7 @@ Trainer::Trainer(const RunFolder& folder, TrainOptions options,
   Task task = make_task(recipe);
   impl_ = std::make_unique<Impl>(recipe, std::move(task), std::move(options), begin);
   impl_->folder = folder;
+  folder.use_kernels();
   impl_->load(folder.last());
   folder.remove_parts();
   if (!settings.empty()) folder.write_recipe(recipe);

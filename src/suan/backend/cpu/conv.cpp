@@ -18,6 +18,13 @@ struct Problem {
   ConvAttrs attrs;
   Type x, w, y;
   Layout x_layout, y_layout;
+  bool widens = false;  // bf16 outside, computed in f32
+
+  DType computed(const Type& type) const { return widens ? DType::f32 : type.dtype; }
+  Desc x_desc() const { return dnnl_desc(x.shape, computed(x), x_layout); }
+  Desc y_desc() const { return dnnl_desc(y.shape, computed(y), y_layout); }
+  Desc stored_x() const { return dnnl_desc(x.shape, x.dtype, x_layout); }
+  Desc stored_y() const { return dnnl_desc(y.shape, y.dtype, y_layout); }
 };
 
 Problem problem_of(const Node& node) {
@@ -37,13 +44,26 @@ Problem problem_of(const Node& node) {
   return p;
 }
 
-Desc weights_desc(const Problem& p) {
+Desc weights_desc(const Problem& p, DType dtype) {
   Shape shape = p.w.shape;
   if (p.attrs.groups > 1) {
     shape[0] /= p.attrs.groups;
     shape.insert(0, p.attrs.groups);
   }
-  return dnnl_desc(shape, p.w.dtype, Layout::plain);
+  return dnnl_desc(shape, dtype, Layout::plain);
+}
+Desc stored_weights(const Problem& p) { return weights_desc(p, p.w.dtype); }
+
+// The weights as a primitive wants them. Winograd's form is made of plain f32 only.
+Slot packed_weights(DnnlCall& call, const Problem& p, const Desc& wanted) {
+  Desc from = stored_weights(p);
+  Slot slot{Slot::in, 1};
+  if (p.widens) {
+    const Desc wide = weights_desc(p, DType::f32);
+    slot = call.reordered(slot, from, wide);
+    from = wide;
+  }
+  return call.reordered(slot, from, wanted);
 }
 
 struct Geometry {
@@ -58,9 +78,7 @@ Geometry geometry(const ConvAttrs& a) {
 dnnl::convolution_forward::primitive_desc forward_pd(const Problem& p, algorithm how,
                                                      const Desc* bias) {
   const Geometry g = geometry(p.attrs);
-  const Desc x = dnnl_desc(p.x.shape, p.x.dtype, p.x_layout);
-  const Desc y = dnnl_desc(p.y.shape, p.y.dtype, p.y_layout);
-  const Desc w = dnnl_any(weights_desc(p));
+  const Desc x = p.x_desc(), y = p.y_desc(), w = dnnl_any(weights_desc(p, p.computed(p.w)));
   const auto kind = dnnl::prop_kind::forward_training;
   const auto desc = bias ? dnnl::convolution_forward::desc(kind, how, x, w, *bias, y, g.stride,
                                                            g.dilation, g.pad_begin, g.pad_end)
@@ -71,15 +89,23 @@ dnnl::convolution_forward::primitive_desc forward_pd(const Problem& p, algorithm
 
 std::unique_ptr<Call> make_forward(const Node& node, const Problem& p, algorithm how) {
   const bool biased = node.inputs.size() > 2 && node.inputs[2];
-  const Desc bias = biased ? dnnl_desc(node.inputs[2]) : Desc();
+  const Desc stored_bias = biased ? dnnl_desc(node.inputs[2]) : Desc();
+  const Desc bias =
+      biased ? dnnl_desc(node.inputs[2].shape(), p.computed(node.inputs[2].type()), Layout::plain)
+             : Desc();
   const auto pd = forward_pd(p, how, biased ? &bias : nullptr);
   auto call = std::make_unique<DnnlCall>();
-  const Slot w = call->reordered({Slot::in, 1}, weights_desc(p), pd.weights_desc());
-  std::vector<DnnlCall::Argument> arguments{{DNNL_ARG_SRC, pd.src_desc(), {Slot::in, 0}},
+  const Slot w = packed_weights(*call, p, pd.weights_desc());
+  const Slot x = call->reordered({Slot::in, 0}, p.stored_x(), pd.src_desc());
+  const Slot y = call->target({Slot::out, 0}, p.stored_y(), pd.dst_desc());
+  std::vector<DnnlCall::Argument> arguments{{DNNL_ARG_SRC, pd.src_desc(), x},
                                             {DNNL_ARG_WEIGHTS, pd.weights_desc(), w},
-                                            {DNNL_ARG_DST, pd.dst_desc(), {Slot::out, 0}}};
-  if (biased) arguments.push_back({DNNL_ARG_BIAS, bias, {Slot::in, 2}});
+                                            {DNNL_ARG_DST, pd.dst_desc(), y}};
+  if (biased) {
+    arguments.push_back({DNNL_ARG_BIAS, bias, call->reordered({Slot::in, 2}, stored_bias, bias)});
+  }
   call->add(dnnl::convolution_forward(pd), std::move(arguments), pd.scratchpad_desc());
+  call->finish(y, pd.dst_desc(), {Slot::out, 0}, p.stored_y());
   return call;
 }
 
@@ -87,17 +113,20 @@ std::unique_ptr<Call> make_backward_data(const Problem& p, algorithm how) {
   const Geometry g = geometry(p.attrs);
   const auto hint = forward_pd(p, how, nullptr);
   const dnnl::convolution_backward_data::desc desc(
-      how, dnnl_desc(p.x.shape, p.x.dtype, p.x_layout), dnnl_any(weights_desc(p)),
-      dnnl_desc(p.y.shape, p.y.dtype, p.y_layout), g.stride, g.dilation, g.pad_begin, g.pad_end);
+      how, p.x_desc(), dnnl_any(weights_desc(p, p.computed(p.w))), p.y_desc(), g.stride, g.dilation,
+      g.pad_begin, g.pad_end);
   const dnnl::convolution_backward_data::primitive_desc pd(desc, user_scratchpad(), dnnl_engine(),
                                                            hint);
   auto call = std::make_unique<DnnlCall>();
-  const Slot w = call->reordered({Slot::in, 1}, weights_desc(p), pd.weights_desc());
+  const Slot w = packed_weights(*call, p, pd.weights_desc());
+  const Slot y = call->reordered({Slot::in, 0}, p.stored_y(), pd.diff_dst_desc());
+  const Slot x = call->target({Slot::out, 0}, p.stored_x(), pd.diff_src_desc());
   call->add(dnnl::convolution_backward_data(pd),
-            {{DNNL_ARG_DIFF_DST, pd.diff_dst_desc(), {Slot::in, 0}},
+            {{DNNL_ARG_DIFF_DST, pd.diff_dst_desc(), y},
              {DNNL_ARG_WEIGHTS, pd.weights_desc(), w},
-             {DNNL_ARG_DIFF_SRC, pd.diff_src_desc(), {Slot::out, 0}}},
+             {DNNL_ARG_DIFF_SRC, pd.diff_src_desc(), x}},
             pd.scratchpad_desc());
+  call->finish(x, pd.diff_src_desc(), {Slot::out, 0}, p.stored_x());
   return call;
 }
 
@@ -105,24 +134,29 @@ std::unique_ptr<Call> make_backward_weights(const Problem& p, algorithm how) {
   const Geometry g = geometry(p.attrs);
   const auto hint = forward_pd(p, how, nullptr);
   const dnnl::convolution_backward_weights::desc desc(
-      how, dnnl_desc(p.x.shape, p.x.dtype, p.x_layout), dnnl_any(weights_desc(p)),
-      dnnl_desc(p.y.shape, p.y.dtype, p.y_layout), g.stride, g.dilation, g.pad_begin, g.pad_end);
+      how, p.x_desc(), dnnl_any(weights_desc(p, p.computed(p.w))), p.y_desc(), g.stride, g.dilation,
+      g.pad_begin, g.pad_end);
   const dnnl::convolution_backward_weights::primitive_desc pd(desc, user_scratchpad(),
                                                               dnnl_engine(), hint);
   auto call = std::make_unique<DnnlCall>();
-  const Desc plain = weights_desc(p);
-  const Slot w = call->target({Slot::out, 0}, plain, pd.diff_weights_desc());
+  const Desc plain = weights_desc(p, p.computed(p.w));
+  const Slot wide = call->target({Slot::out, 0}, stored_weights(p), plain);
+  const Slot w = call->target(wide, plain, pd.diff_weights_desc());
+  const Slot x = call->reordered({Slot::in, 0}, p.stored_x(), pd.src_desc());
+  const Slot y = call->reordered({Slot::in, 1}, p.stored_y(), pd.diff_dst_desc());
   call->add(dnnl::convolution_backward_weights(pd),
-            {{DNNL_ARG_SRC, pd.src_desc(), {Slot::in, 0}},
-             {DNNL_ARG_DIFF_DST, pd.diff_dst_desc(), {Slot::in, 1}},
+            {{DNNL_ARG_SRC, pd.src_desc(), x},
+             {DNNL_ARG_DIFF_DST, pd.diff_dst_desc(), y},
              {DNNL_ARG_DIFF_WEIGHTS, pd.diff_weights_desc(), w}},
             pd.scratchpad_desc());
-  call->finish(w, pd.diff_weights_desc(), {Slot::out, 0}, plain);
+  call->finish(w, pd.diff_weights_desc(), wide, plain);
+  call->finish(wide, plain, {Slot::out, 0}, stored_weights(p));
   return call;
 }
 
-std::unique_ptr<Call> make(const Node& node, algorithm how) {
-  const Problem p = problem_of(node);
+std::unique_ptr<Call> make(const Node& node, algorithm how, bool widens = false) {
+  Problem p = problem_of(node);
+  p.widens = widens;
   if (is(node, Op::conv)) return make_forward(node, p, how);
   if (is(node, Op::conv_transpose)) return make_backward_data(p, how);
   return make_backward_weights(p, how);
@@ -144,12 +178,11 @@ std::unique_ptr<Call> make_direct_call(const Node& node) {
   return make(node, algorithm::convolution_direct);
 }
 
-const char* winograd_why_not(const Node& node) {
-  if (const char* reason = direct_why_not(node)) return reason;
-  const Problem p = problem_of(node);
+namespace {
+
+const char* tiles_why_not(const Problem& p) {
   const ConvAttrs& a = p.attrs;
   if (!has_avx512()) return "it needs AVX-512";
-  if (p.x.dtype != DType::f32) return "the dtype is not f32";
   if (p.x_layout != Layout::blocked16 || p.y_layout != Layout::blocked16) {
     return "its data is not in blocked layout";
   }
@@ -160,11 +193,33 @@ const char* winograd_why_not(const Node& node) {
     if (a.stride[i] != 1 || a.dilation[i] != 1) return "stride or dilation is not 1";
     if (a.pad_begin[i] > 1 || a.pad_end[i] > 1) return "the padding is above 1";
   }
-  if (p.x.shape[1] < 32 || p.y.shape[1] < 32) return "direct is faster below 32 channels";
   return nullptr;
+}
+
+}  // namespace
+
+const char* winograd_likely_slower(const Node& node) {
+  const Problem p = problem_of(node);
+  const bool few = p.x.shape[1] < 32 || p.y.shape[1] < 32;
+  return few ? "direct is mostly faster below 32 channels" : nullptr;
+}
+
+const char* winograd_why_not(const Node& node) {
+  if (const char* reason = direct_why_not(node)) return reason;
+  const Problem p = problem_of(node);
+  return p.x.dtype == DType::f32 ? tiles_why_not(p) : "the dtype is not f32";
 }
 std::unique_ptr<Call> make_winograd_call(const Node& node) {
   return make(node, algorithm::convolution_winograd);
+}
+
+const char* wide_winograd_why_not(const Node& node) {
+  if (const char* reason = direct_why_not(node)) return reason;
+  const Problem p = problem_of(node);
+  return p.x.dtype == DType::bf16 ? tiles_why_not(p) : "the dtype is not bf16";
+}
+std::unique_ptr<Call> make_wide_winograd_call(const Node& node) {
+  return make(node, algorithm::convolution_winograd, true);
 }
 
 }  // namespace suan::cpu

@@ -9,6 +9,11 @@ namespace suan::cpu {
 // Gray, "Fast algorithms for convolutional neural networks", 2015.
 const char* winograd_why_not(const Node& node);
 std::unique_ptr<Call> make_winograd_call(const Node& node);
+const char* winograd_likely_slower(const Node& node);
+// The same in f32 for operands in bf16: nothing is lost but the last rounding, which direct has
+// too.
+const char* wide_winograd_why_not(const Node& node);
+std::unique_ptr<Call> make_wide_winograd_call(const Node& node);
 const char* direct_why_not(const Node& node);
 std::unique_ptr<Call> make_direct_call(const Node& node);
 

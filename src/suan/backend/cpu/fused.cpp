@@ -27,7 +27,6 @@ constexpr size_t kStreamBytes = size_t{24} << 20;  // larger outputs do not stay
 constexpr int kMaxValues = 256;
 constexpr int kMaxOutputs = 64;
 constexpr int kMaxLinks = 3 * kMaxValues;
-constexpr int64_t kGrain = 1 << 14;  // element-instructions worth a thread
 
 struct alignas(64) Tile {
   float values[kTile];
@@ -104,14 +103,16 @@ class FusedCall final : public Call {
   }
 
   void run(const KernelArgs& args) const override {
-    const int64_t total = space_.numel();
-    const int64_t cost = static_cast<int64_t>(instructions_.size()) + 2;
-    // Ranges are whole tiles, so that every thread starts where patterns start.
-    const int64_t tiles = (total + tile_ - 1) / tile_;
-    parallel_for(tiles, std::max<int64_t>(1, kGrain / (cost * tile_)),
-                 [&](int64_t begin, int64_t end) {
-                   run_range(args, begin * tile_, std::min(end * tile_, total));
-                 });
+    parallel_for(parts(), std::max<int64_t>(1, kThreadWork / part_cost()),
+                 [&](int64_t begin, int64_t end) { run_parts(args, begin, end); });
+  }
+  // Parts are whole tiles, so that every thread starts where patterns start.
+  int64_t parts() const override { return (space_.numel() + tile_ - 1) / tile_; }
+  int64_t part_cost() const override {
+    return (static_cast<int64_t>(instructions_.size()) + 2) * std::min(tile_, space_.numel());
+  }
+  void run_parts(const KernelArgs& args, int64_t begin, int64_t end) const override {
+    run_range(args, begin * tile_, std::min(end * tile_, space_.numel()));
   }
 
  private:

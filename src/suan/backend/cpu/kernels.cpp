@@ -46,14 +46,21 @@ constexpr Kernel kTable[] = {
 #undef TILES
         {Op::sum, "cpu_sum", cpu::reduce_why_not, cpu::make_sum_call},
     {Op::max, "cpu_max", cpu::reduce_why_not, cpu::make_max_call},
-    {Op::matmul, "dnnl_sgemm", cpu::sgemm_why_not, cpu::make_sgemm_call},
+    {.op = Op::matmul,
+     .name = "dnnl_sgemm",
+     .why_not = cpu::sgemm_why_not,
+     .make = cpu::make_sgemm_call,
+     .likely_slower = cpu::sgemm_likely_slower},
     {Op::matmul, "dnnl_matmul", cpu::dnnl_matmul_why_not, cpu::make_dnnl_matmul_call},
     {Op::csr_matmul, "cpu_csr", cpu::csr_why_not, cpu::make_csr_matmul_call},
     {Op::csr_dot, "cpu_csr", cpu::csr_why_not, cpu::make_csr_dot_call},
 // clang-format off
-#define CONVOLUTION(op)                                                                      \
-    {Op::op, "dnnl_winograd", cpu::winograd_why_not, cpu::make_winograd_call, false, false}, \
-    {Op::op, "dnnl_direct", cpu::direct_why_not, cpu::make_direct_call},
+#define CONVOLUTION(code)                                                                   \
+    {.op = Op::code, .name = "dnnl_winograd", .why_not = cpu::winograd_why_not,             \
+     .make = cpu::make_winograd_call, .exact = false,                                       \
+     .likely_slower = cpu::winograd_likely_slower},                                         \
+    {Op::code, "dnnl_direct", cpu::direct_why_not, cpu::make_direct_call},                  \
+    {Op::code, "dnnl_winograd_f32", cpu::wide_winograd_why_not, cpu::make_wide_winograd_call},
     CONVOLUTION(conv)
     CONVOLUTION(conv_transpose)
     CONVOLUTION(conv_weight_gradient)
@@ -95,8 +102,8 @@ constexpr Kernel kTable[] = {
 };
 
 const char* target_why_not(const Node& node) {
-  if (find_own_kernel(cpu_backend(), node)) return nullptr;
-  if (!node.op->decompose && find_own_kernel(reference_backend(), node)) return nullptr;
+  if (takes(cpu_backend(), node)) return nullptr;
+  if (!node.op->decompose && takes(reference_backend(), node)) return nullptr;
   return "no cpu kernel takes it";
 }
 constexpr Target kTarget{.name = "cpu",

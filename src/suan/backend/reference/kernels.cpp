@@ -18,7 +18,7 @@ constexpr Kernel kTable[] = {
 };
 
 const char* target_why_not(const Node& node) {
-  return find_own_kernel(reference_backend(), node) ? nullptr : "no reference kernel takes it";
+  return takes(reference_backend(), node) ? nullptr : "no reference kernel takes it";
 }
 constexpr Target kTarget{.name = "reference", .why_not = target_why_not};
 

@@ -1,0 +1,291 @@
+// Measuring kernels, and the places where choices are remembered.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/program/choice.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <sstream>
+
+#include "suan/base/buffer.h"
+#include "suan/base/error.h"
+#include "suan/base/file.h"
+#include "suan/base/threads.h"
+#include "suan/target/machine.h"
+
+namespace suan {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Candidates = std::vector<const Kernel*>;
+
+constexpr double kWorthMeasuring = 2e6;  // FLOPs; below, the table's order is good enough
+constexpr double kBetter = 0.97;  // a later kernel must take less than this share of the time
+constexpr int kRuns = 5;          // at most, after one that warms up
+constexpr double kSeconds = 0.1;  // at most, for one kernel
+
+std::atomic<bool> reproducible_setting{false};
+
+// Everything that the time of a node's kernel depends on.
+std::string key_of(const Backend& backend, const Node& node) {
+  std::string key =
+      fmt::format("{} {}{} {}", backend.name, node.op->name, node.attrs.text(), num_threads());
+  if (exact_mode()) key += " exact";
+  const auto add = [&](const Type& type, Layout layout) {
+    key += ' ' + to_string(type);
+    if (layout != Layout::plain) key += fmt::format(" {}", name(layout));
+  };
+  for (const Tensor& t : node.inputs) {
+    if (t) {
+      add(t.type(), layout_of(t));
+    } else {
+      key += " _";
+    }
+  }
+  key += " ->";
+  for (size_t i = 0; i < node.types.size(); ++i) {
+    add(node.types[i], node.layout(static_cast<int>(i)));
+  }
+  return key;
+}
+
+// Numbers of ordinary size in every float dtype, and indices that are in range everywhere.
+BufferPtr made_up(const Type& type) {
+  BufferPtr buffer = Buffer::allocate(type.bytes());
+  if (!is_float(type.dtype)) {
+    std::fill_n(buffer->as<char>(), type.bytes(), char{0});
+    return buffer;
+  }
+  visit(type.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    uint32_t state = 1;
+    T* data = buffer->as<T>();
+    for (int64_t i = 0; i < type.shape.numel(); ++i) {
+      state = state * 1664525u + 1013904223u;  // Knuth's generator: no need for more
+      data[i] = static_cast<T>(static_cast<float>(static_cast<int32_t>(state)) * 0x1p-32f);
+    }
+  });
+  return buffer;
+}
+
+// Operands of a node on made-up data.
+class Rehearsal {
+ public:
+  explicit Rehearsal(const Node& node) : inputs_(node.inputs.size()) {
+    const auto add = [&](const Type& type, Layout layout, bool given) {
+      blocks_.push_back(given ? made_up(type) : Buffer::allocate(type.bytes()));
+      operands_.push_back({blocks_.back()->data(), type, layout});
+    };
+    for (const Tensor& t : node.inputs) {
+      if (t) {
+        add(t.type(), layout_of(t), true);
+      } else {
+        operands_.emplace_back();
+      }
+    }
+    for (size_t i = 0; i < node.types.size(); ++i) {
+      add(node.types[i], node.layout(static_cast<int>(i)), false);
+    }
+  }
+
+  double seconds(const Kernel& kernel, const Node& node) {
+    const auto call = kernel.make(node);
+    const BufferPtr scratch = Buffer::allocate(call->scratch_bytes());
+    const std::span<const Operand> all(operands_);
+    const KernelArgs args{all.first(inputs_), all.subspan(inputs_), scratch->data(), errors_};
+    call->run(args);
+    double best = 1e30, total = 0;
+    for (int i = 0; i < kRuns && total < kSeconds; ++i) {
+      const auto start = Clock::now();
+      call->run(args);
+      const double took = std::chrono::duration<double>(Clock::now() - start).count();
+      best = std::min(best, took);
+      total += took;
+    }
+    return best;
+  }
+
+ private:
+  size_t inputs_;
+  std::vector<BufferPtr> blocks_;
+  std::vector<Operand> operands_;
+  RunErrors errors_;
+};
+
+struct Choice {
+  std::string kernel;
+  std::vector<KernelTime> times;
+};
+
+// The cache file: a line that names the program and the machine, then one line a choice: the key, a
+// tab, the kernels and their times in milliseconds, the chosen one first.
+class TimingCache {
+ public:
+  std::map<std::string, Choice> load() {
+    const std::string folder = cache_folder();
+    if (folder.empty()) return {};
+    path_ = folder + "/kernels.txt";
+    head_ = fmt::format("suan {} {}", SUAN_VERSION, cpu_model());
+    std::map<std::string, Choice> choices;
+    std::ifstream in(path_);
+    std::string line;
+    if (!std::getline(in, line) || line != head_) return choices;
+    fresh_ = false;
+    while (std::getline(in, line)) read_line(line, choices);
+    return choices;
+  }
+
+  // Failing only means measuring again next time.
+  void add(const std::string& key, const Choice& choice) {
+    if (path_.empty()) return;
+    std::string text = key + '\t';
+    for (const KernelTime& t : choice.times) {
+      text += fmt::format("{} {:.4g} ", t.kernel, t.seconds * 1e3);
+    }
+    text += '\n';
+    if (fresh_) text.insert(0, head_ + '\n');
+    std::FILE* file = std::fopen(path_.c_str(), fresh_ ? "we" : "ae");
+    if (!file) return;
+    fresh_ = false;
+    std::fwrite(text.data(), 1, text.size(), file);  // one write: lines of two processes stay whole
+    std::fclose(file);
+  }
+
+ private:
+  static void read_line(const std::string& line, std::map<std::string, Choice>& choices) {
+    const size_t tab = line.find('\t');
+    if (tab == std::string::npos) return;
+    std::istringstream fields(line.substr(tab + 1));
+    Choice choice;
+    KernelTime time;
+    while (fields >> time.kernel >> time.seconds) {
+      time.seconds /= 1e3;
+      choice.times.push_back(time);
+    }
+    if (choice.times.empty()) return;
+    choice.kernel = choice.times[0].kernel;
+    choices[line.substr(0, tab)] = std::move(choice);
+  }
+
+  std::string path_, head_;
+  bool fresh_ = true;
+};
+
+class Choices {
+ public:
+  const Kernel* choose(const Backend& backend, const Node& node, const Candidates& candidates) {
+    const std::string key = key_of(backend, node);
+    const std::lock_guard lock(mutex_);
+    if (const Kernel* kernel = find(made_, key, candidates)) return kernel;
+    if (reproducible_mode()) return remember(key, {candidates[0]->name, {}}, candidates[0]);
+    if (!cached_) cached_ = cache_.load();
+    if (const Kernel* kernel = find(*cached_, key, candidates)) {
+      return remember(key, cached_->at(key), kernel);
+    }
+    const Choice choice = measure(node, candidates);
+    cache_.add(key, choice);
+    return remember(key, choice, find_named(candidates, choice.kernel));
+  }
+
+  std::vector<KernelTime> times(const std::string& key) {
+    const std::lock_guard lock(mutex_);
+    const auto it = made_.find(key);
+    return it == made_.end() ? std::vector<KernelTime>() : it->second.times;
+  }
+
+  std::string record() {
+    const std::lock_guard lock(mutex_);
+    std::string text;
+    for (const auto& [key, choice] : made_) text += key + '\t' + choice.kernel + '\n';
+    return text;
+  }
+
+  void load(std::string_view text, const std::string& where) {
+    std::map<std::string, Choice> read;
+    std::istringstream lines{std::string(text)};
+    int number = 0;
+    for (std::string line; std::getline(lines, line);) {
+      ++number;
+      const size_t tab = line.find('\t');
+      if (tab == std::string::npos || tab == 0 || tab + 1 == line.size()) {
+        fail(ErrorCode::kBadFile, fmt::format("{}:{}", where, number),
+             "got '{}', expected a node, a tab and a kernel", line.substr(0, 60));
+      }
+      read[line.substr(0, tab)].kernel = line.substr(tab + 1);
+    }
+    const std::lock_guard lock(mutex_);
+    for (auto& [key, choice] : read) made_[key] = std::move(choice);
+  }
+
+ private:
+  static const Kernel* find_named(const Candidates& candidates, std::string_view name) {
+    const auto it = std::find_if(candidates.begin(), candidates.end(),
+                                 [&](const Kernel* k) { return name == k->name; });
+    return it == candidates.end() ? nullptr : *it;
+  }
+  static const Kernel* find(const std::map<std::string, Choice>& choices, const std::string& key,
+                            const Candidates& candidates) {
+    const auto it = choices.find(key);
+    return it == choices.end() ? nullptr : find_named(candidates, it->second.kernel);
+  }
+  const Kernel* remember(const std::string& key, const Choice& choice, const Kernel* kernel) {
+    made_[key] = choice;
+    return kernel;
+  }
+
+  static Choice measure(const Node& node, const Candidates& candidates) {
+    Rehearsal rehearsal(node);
+    Choice choice;
+    size_t best = 0;
+    for (const Kernel* kernel : candidates) {
+      choice.times.push_back({kernel->name, rehearsal.seconds(*kernel, node)});
+      if (choice.times.back().seconds < kBetter * choice.times[best].seconds) {
+        best = choice.times.size() - 1;
+      }
+    }
+    std::swap(choice.times[0], choice.times[best]);
+    choice.kernel = choice.times[0].kernel;
+    return choice;
+  }
+
+  std::mutex mutex_;
+  std::map<std::string, Choice> made_;
+  std::optional<std::map<std::string, Choice>> cached_;
+  TimingCache cache_;
+};
+
+Choices& choices() {
+  static Choices all;
+  return all;
+}
+
+}  // namespace
+
+bool reproducible_mode() { return reproducible_setting; }
+void set_reproducible_mode(bool reproducible) { reproducible_setting = reproducible; }
+
+const Kernel* choose_kernel(const Backend& backend, const Node& node) {
+  const Candidates candidates = own_kernels(backend, node);
+  if (candidates.empty())
+    return backend.fallback ? choose_kernel(*backend.fallback, node) : nullptr;
+  if (candidates.size() == 1 || cost_of(node).flops < kWorthMeasuring) return candidates[0];
+  return choices().choose(backend, node, candidates);
+}
+
+std::vector<KernelTime> measured_times(const Backend& backend, const Node& node) {
+  return choices().times(key_of(backend, node));
+}
+
+std::string kernel_record() { return choices().record(); }
+void load_kernel_record(std::string_view text, const std::string& where) {
+  choices().load(text, where);
+}
+
+}  // namespace suan

@@ -1,0 +1,34 @@
+// Kernel choice: of the kernels that take a node, the fastest one, measured once on made-up data
+// and then remembered: in this process, in the timing cache, and in the record that a run keeps so
+// that it goes on with the same bits. SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "suan/backend/kernel.h"
+
+namespace suan {
+
+// Reproducible mode: where there is no record, the first kernel that takes a node, as the table
+// orders them; nothing is measured. For the whole process.
+bool reproducible_mode();
+void set_reproducible_mode(bool reproducible);
+
+// The kernel for a node; null: none takes it.
+const Kernel* choose_kernel(const Backend& backend, const Node& node);
+
+// What was measured when this node's kernel was chosen; empty: there was nothing to choose.
+struct KernelTime {
+  std::string kernel;
+  double seconds;
+};
+std::vector<KernelTime> measured_times(const Backend& backend, const Node& node);
+
+// All choices of this process: one line for each kind of node, its key, a tab, the kernel's name.
+std::string kernel_record();
+// Choices to make without measuring. Throws Error(kBadFile) naming `where` and the line that is
+// none. A kernel that does not take its node here is chosen anew.
+void load_kernel_record(std::string_view text, const std::string& where);
+
+}  // namespace suan
