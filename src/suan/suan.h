@@ -13,6 +13,7 @@
 #include "suan/ops/elementwise.h"
 #include "suan/ops/gather.h"
 #include "suan/ops/leaf.h"
+#include "suan/ops/losses.h"
 #include "suan/ops/matmul.h"
 #include "suan/ops/pool.h"
 #include "suan/ops/random.h"

@@ -1,6 +1,6 @@
 // What each op is tried on: inputs, calls and mistakes. The generic suite (op_suite_test.cpp)
 // checks every op in ops/op_list.inc on its cases; an op without a `cases_<op>` function does not
-// link. SPDX-License-Identifier: Apache-2.0
+// link. Functions made of ops stand in function_list.inc. SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <functional>
 #include <optional>
@@ -90,13 +90,18 @@ struct OpCases {
 };
 
 struct NamedCases {
-  const OpDef* op;
+  std::string name;
+  const OpDef* op;  // null: a function made of ops
   const OpCases* cases;
 };
-const std::vector<NamedCases>& all_cases();  // in the order of ops/op_list.inc
+// In the order of ops/op_list.inc, then that of function_list.inc.
+const std::vector<NamedCases>& all_cases();
 
 #define OP(name) const OpCases& cases_##name();
 #include "suan/ops/op_list.inc"
 #undef OP
+#define FUNCTION(name) const OpCases& cases_##name();
+#include "tests/ops/function_list.inc"
+#undef FUNCTION
 
 }  // namespace suan

@@ -100,8 +100,8 @@ class Ops : public testing::TestWithParam<NamedCases> {
 };
 
 TEST_P(Ops, HaveCasesThatUseThemAndVaryEveryAttribute) {
+  if (!GetParam().op || !GetParam().cases->covered_by.empty()) return;
   const OpDef& op = *GetParam().op;
-  if (!GetParam().cases->covered_by.empty()) return;
   bool used = false;
   std::map<std::string, std::set<std::string>> values;  // of each attribute
   for_each_case([&](const OpCase& c) {
@@ -178,8 +178,8 @@ TEST_P(Ops, GiveTheTypesTheyInferAndTheExpectedValues) {
 }
 
 TEST_P(Ops, DecomposeIntoTheSameValues) {
+  if (!GetParam().op || !GetParam().op->decompose) return;
   const OpDef& op = *GetParam().op;
-  if (!op.decompose) return;
   for_each_case([&](const OpCase& c) {
     const CaseGraphs g = build_case(c, DType::f64, Order::forward);
     const Graph simpler = rewrite(g.forward, [&](const NodePtr& node, const Tensors& inputs) {
@@ -270,7 +270,7 @@ TEST_P(Ops, GiveTheSameWholeNumbersInIntegerDtypesOnEveryBackend) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Ops, testing::ValuesIn(all_cases()),
-                         [](const auto& info) { return std::string(info.param.op->name); });
+                         [](const auto& info) { return info.param.name; });
 
 }  // namespace
 }  // namespace suan
