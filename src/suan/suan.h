@@ -7,6 +7,7 @@
 #include "suan/graph/graph.h"
 #include "suan/graph/state.h"
 #include "suan/nn/nn.h"
+#include "suan/ops/activation.h"
 #include "suan/ops/concat.h"
 #include "suan/ops/conv.h"
 #include "suan/ops/cross_entropy.h"

@@ -16,9 +16,9 @@ Dropout::Dropout(double p) : p_(p) {
 
 Tensor Dropout::operator()(const Tensor& x) const {
   if (!drops()) return x;
-  const Tensor draw = random_uniform(key->read(), x.shape());
+  const Tensor y = dropout(x, key->read(), p_);
   key->assign(key->read() + Tensor::of<int64_t>({0, 1}, {2}));
-  return select(draw >= p_, x * (1 / (1 - p_)), 0.0);
+  return y;
 }
 
 }  // namespace suan::nn

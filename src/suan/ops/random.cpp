@@ -68,4 +68,9 @@ Tensor random_normal(const Tensor& key, const Shape& shape) {
   return make(random_normal_op, {key}, ShapeAttrs{shape});
 }
 
+Tensor dropout(const Tensor& x, const Tensor& key, double p) {
+  if (!(p >= 0 && p < 1)) fail("dropout", "got probability {}, expected 0 <= p < 1", p);
+  return select(random_uniform(key, x.shape()) >= p, x * (1 / (1 - p)), 0.0);
+}
+
 }  // namespace suan

@@ -13,5 +13,8 @@ Tensor random_uniform(const Tensor& key, const Shape& shape);
 // Numbers of N(0, 1): elements 2 i and 2 i + 1 are the cosine and sine of Box and Muller's pair for
 // the uniform numbers 2 i and 2 i + 1 of this key.
 Tensor random_normal(const Tensor& key, const Shape& shape);
+// y = x / (1 - p) where a uniform number of this key is at least p, else 0: each element is dropped
+// with probability p. Throws Error unless 0 <= p < 1. Srivastava et al., JMLR 2014.
+Tensor dropout(const Tensor& x, const Tensor& key, double p);
 
 }  // namespace suan

@@ -50,4 +50,8 @@ Sorted sort(const Tensor& x, int64_t axis, bool descending) {
   return top_k(x, size, axis, descending);
 }
 
+Tensor argsort(const Tensor& x, int64_t axis, bool descending) {
+  return sort(x, axis, descending).indices;
+}
+
 }  // namespace suan

@@ -27,5 +27,7 @@ struct Sorted {
 Sorted top_k(const Tensor& x, int64_t k, int64_t axis = -1, bool largest = true);
 // All elements in ascending (or descending) order; stable.
 Sorted sort(const Tensor& x, int64_t axis = -1, bool descending = false);
+// The i64 indices that sort x.
+Tensor argsort(const Tensor& x, int64_t axis = -1, bool descending = false);
 
 }  // namespace suan

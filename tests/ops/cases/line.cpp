@@ -140,4 +140,22 @@ const OpCases& cases_top_k() {
   return cases;
 }
 
+const OpCases& cases_argsort() {
+  const auto call = [](int64_t axis, bool descending) -> Build {
+    return [=](const Tensors& x) { return argsort(x[0], axis, descending); };
+  };
+  static const OpCases cases{
+      .cases = {{"ascending",
+                 {given({4}, {2, 1, 3, 1})},
+                 call(0, false),
+                 {.gradient = false, .expected = {1, 3, 0, 2}}},
+                {"descending columns",
+                 {given({2, 2}, {2, 1, 3, 1})},
+                 call(0, true),
+                 {.gradient = false, .integers = true, .expected = {1, 0, 0, 1}}}},
+      .bad = {{[] { argsort(zeros({}), 0); }, "sort: axis 0 is out of range for rank 0"}},
+  };
+  return cases;
+}
+
 }  // namespace suan

@@ -65,4 +65,23 @@ const OpCases& cases_random_normal() {
   return cases;
 }
 
+const OpCases& cases_dropout() {
+  const auto call = [](double p) -> Build {
+    return [=](const Tensors& x) { return dropout(x[0], x[1], p); };
+  };
+  static const OpCases cases = [&] {
+    std::vector<double> kept = uniforms(3, 1, 6);
+    for (double& v : kept) v = v >= 0.5 ? 4 : 0;
+    return OpCases{
+        .cases =
+            {{"none", {real({3, 4}), key(3, 1)}, call(0)},
+             {"a quarter", {real({3, 4}), key(3, 1)}, call(0.25)},
+             {"known", {given({6}, {2, 2, 2, 2, 2, 2}), key(3, 1)}, call(0.5), {.expected = kept}}},
+        .bad = {{[] { dropout(zeros({2}), zeros({2}, DType::i64), 1); },
+                 "dropout: got probability 1, expected 0 <= p < 1"}},
+    };
+  }();
+  return cases;
+}
+
 }  // namespace suan
