@@ -4,7 +4,6 @@
 
 #include "suan/base/error.h"
 #include "suan/ops/pool.h"
-#include "suan/ops/reduce.h"
 
 namespace suan::nn {
 
@@ -15,13 +14,20 @@ Tensor MaxPool2d::operator()(const Tensor& x) const {
   return max_pool2d(x, kernel_, options_.stride, options_.padding);
 }
 
-Tensor GlobalAvgPool::operator()(const Tensor& x) const {
-  if (x.rank() < 3) {
-    fail("GlobalAvgPool", "got shape {}, expected at least 3 axes", to_string(x.shape()));
-  }
-  std::vector<int64_t> axes;
-  for (int i = 2; i < x.rank(); ++i) axes.push_back(i);
-  return mean(x, axes);
+AvgPool2d::AvgPool2d(int64_t kernel, PoolOptions options) : kernel_(kernel), options_(options) {
+  if (kernel < 1) fail("AvgPool2d", "got kernel {}, expected 1 or more", kernel);
 }
+Tensor AvgPool2d::operator()(const Tensor& x) const {
+  return avg_pool2d(x, kernel_, options_.stride, options_.padding);
+}
+
+AdaptiveAvgPool2d::AdaptiveAvgPool2d(int64_t size) : size_(size) {
+  if (size < 1) fail("AdaptiveAvgPool2d", "got size {}, expected 1 or more", size);
+}
+Tensor AdaptiveAvgPool2d::operator()(const Tensor& x) const {
+  return adaptive_avg_pool(x, {size_, size_});
+}
+
+Tensor GlobalAvgPool::operator()(const Tensor& x) const { return global_avg_pool(x); }
 
 }  // namespace suan::nn

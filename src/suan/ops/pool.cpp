@@ -1,13 +1,15 @@
-// Rules of max pooling.
+// Rules of the poolings.
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/ops/pool.h"
 
 #include "suan/base/error.h"
 #include "suan/ops/op.h"
+#include "suan/ops/reduce.h"
+#include "suan/ops/resize.h"
 
 namespace suan {
 
-extern const OpDef max_pool_op, max_pool_gradient_op;
+extern const OpDef max_pool_op, max_pool_gradient_op, avg_pool_op, avg_pool_gradient_op;
 
 namespace {
 
@@ -53,7 +55,7 @@ Shape pooled_shape(const Shape& x, const PoolAttrs& a, std::string_view op) {
   for (int i = 2; i < x.rank(); ++i) {
     const auto s = static_cast<size_t>(i - 2);
     const int64_t room = x[i] + a.pad_begin[s] + a.pad_end[s] - a.kernel[s];
-    if (room < 0) fail(op, "kernel {} does not fit into {}", a.kernel[s], to_string(x));
+    if (room < 0 || x[i] < 1) fail(op, "kernel {} does not fit into {}", a.kernel[s], to_string(x));
     out.push_back(room / a.stride[s] + 1);
   }
   return out;
@@ -99,5 +101,108 @@ const OpDef max_pool_gradient_op{
     .keeps_zero = true,
     .flops = [](const Node& n) { return pool_flops(n, 1); },
 };
+
+namespace {
+
+void check_float(const InferContext& c) {
+  if (!is_float(c.dtype(0))) fail(c.name(), "got {}, expected a float", name(c.dtype(0)));
+}
+
+}  // namespace
+
+const OpDef avg_pool_op{
+    .code = Op::avg_pool,
+    .name = "avg_pool",
+    .doc = "Mean of each window: y[n, c, p] = sum_k x[n, c, p stride + k - pad] / count.",
+    .inputs = {"x"},
+    .attrs = &kAttrsType<PoolAttrs>,
+    .infer = [](const InferContext& c) -> std::vector<Type> {
+      check_float(c);
+      return {Type(c.dtype(0), pooled_shape(c.shape(0), c.attr<PoolAttrs>(), c.name()))};
+    },
+    .gradient = [](const GradContext& c) -> std::vector<Tensor> {
+      PoolAttrs a = c.attr<PoolAttrs>();
+      const Shape& x = c.in(0).shape();
+      a.size.assign(x.begin() + 2, x.end());
+      return {avg_pool_gradient(c.grad(), std::move(a))};
+    },
+    .keeps_zero = true,
+    .flops = [](const Node& n) { return pool_flops(n, -1); },
+};
+Tensor avg_pool(const Tensor& x, PoolAttrs attrs) {
+  if (!attrs.size.empty()) fail("avg_pool", "size is given, but follows from the input");
+  return make(avg_pool_op, {x}, complete(std::move(attrs), x.rank() - 2, "avg_pool"));
+}
+Tensor avg_pool2d(const Tensor& x, int64_t kernel, int64_t stride, int64_t padding) {
+  PoolAttrs attrs{.kernel = {kernel, kernel}, .pad_begin = {padding, padding}};
+  if (stride) attrs.stride = {stride, stride};
+  return avg_pool(x, attrs);
+}
+
+const OpDef avg_pool_gradient_op{
+    .code = Op::avg_pool_gradient,
+    .name = "avg_pool_gradient",
+    .doc = "The gradient of avg_pool in x: each window's g / count goes to all its elements.",
+    .inputs = {"g"},
+    .attrs = &kAttrsType<PoolAttrs>,
+    .infer = [](const InferContext& c) -> std::vector<Type> {
+      check_float(c);
+      const Shape& g = c.shape(0);
+      PoolAttrs a = c.attr<PoolAttrs>();
+      if (g.rank() < 3 || static_cast<int>(a.size.size()) != g.rank() - 2) {
+        fail(c.name(), "got gradient {} and {} sizes, expected one for each spatial axis",
+             to_string(g), a.size.size());
+      }
+      Shape x{g[0], g[1]};
+      for (int64_t size : a.size) {
+        constexpr int64_t kMost = int64_t{1} << 40;
+        if (size < 1 || size > kMost) fail(c.name(), "size has {}, expected 1 to {}", size, kMost);
+        x.push_back(size);
+      }
+      const Shape y = pooled_shape(x, a, c.name());
+      if (!(g == y)) {
+        fail(c.name(), "gradient is {}, expected {}", to_string(g), to_string(y));
+      }
+      return {Type(c.dtype(0), x)};
+    },
+    .gradient = [](const GradContext& c) -> std::vector<Tensor> {
+      PoolAttrs a = c.attr<PoolAttrs>();
+      a.size.clear();
+      return {avg_pool(c.grad(), std::move(a))};
+    },
+    .keeps_zero = true,
+    .flops = [](const Node& n) { return pool_flops(n, 0); },
+};
+Tensor avg_pool_gradient(const Tensor& g, PoolAttrs attrs) {
+  return make(avg_pool_gradient_op, {g},
+              complete(std::move(attrs), g.rank() - 2, "avg_pool_gradient"));
+}
+
+Tensor adaptive_avg_pool(const Tensor& x, std::vector<int64_t> sizes) {
+  constexpr std::string_view kName = "adaptive_avg_pool";
+  const auto axes = static_cast<size_t>(std::max(0, x.rank() - 2));
+  if (x.rank() < 3) fail(kName, "got shape {}, expected at least 3 axes", to_string(x.shape()));
+  if (sizes.size() == 1) sizes.assign(axes, sizes[0]);
+  if (sizes.size() != axes) fail(kName, "got {} sizes, expected {}", sizes.size(), axes);
+  PoolAttrs attrs;
+  bool even = x.rank() <= 5;
+  for (size_t i = 0; i < axes; ++i) {
+    const int64_t size = x.shape()[static_cast<int>(i) + 2];
+    if (sizes[i] < 1) fail(kName, "got size {}, expected 1 or more", sizes[i]);
+    even = even && size >= sizes[i] && size % sizes[i] == 0;
+    attrs.kernel.push_back(size / sizes[i]);
+  }
+  if (even) return avg_pool(x, std::move(attrs));
+  return resize(x, std::move(sizes), {.mode = ResizeMode::area});
+}
+
+Tensor global_avg_pool(const Tensor& x) {
+  if (x.rank() < 3) {
+    fail("global_avg_pool", "got shape {}, expected at least 3 axes", to_string(x.shape()));
+  }
+  std::vector<int64_t> axes;
+  for (int i = 2; i < x.rank(); ++i) axes.push_back(i);
+  return mean(x, axes);
+}
 
 }  // namespace suan

@@ -13,6 +13,7 @@
 #include "suan/backend/cpu/norm.h"
 #include "suan/backend/cpu/pool.h"
 #include "suan/backend/cpu/reduce.h"
+#include "suan/backend/cpu/resize.h"
 #include "suan/backend/cpu/rows.h"
 #include "suan/backend/kernel.h"
 #include "suan/ops/op.h"
@@ -56,6 +57,10 @@ constexpr Kernel kTable[] = {
     // clang-format on
     {Op::max_pool, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool>},
     {Op::max_pool_gradient, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool_gradient>},
+    {Op::avg_pool, "cpu_avg_pool", cpu::avg_pool_why_not, plain<cpu::avg_pool>},
+    {Op::avg_pool_gradient, "cpu_avg_pool", cpu::avg_pool_why_not,
+     cpu::make_avg_pool_gradient_call},
+    {Op::resize, "cpu_resize", cpu::resize_why_not, cpu::make_resize_call},
     {Op::batch_norm, "dnnl_batch_norm", cpu::batch_norm_why_not, cpu::make_batch_norm_call, false,
      true, true},
     {Op::batch_norm_gradient, "dnnl_batch_norm", cpu::batch_norm_why_not,

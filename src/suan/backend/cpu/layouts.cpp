@@ -69,6 +69,10 @@ void choose_layouts(const Node& node, NodeLayouts& layouts) {
     if (!float_data) return;
     data({0}, true);
     if (is(node, Op::batch_norm_gradient)) data({1}, false);
+  } else if (is(node, Op::avg_pool) || is(node, Op::avg_pool_gradient)) {
+    // As fast in either layout, so not worth a reorder.
+    const bool blocked_now = layouts.current[0] == Layout::blocked16;
+    if (float_data && blocked_now && node.inputs[0].rank() <= 4) data({0}, true);
   } else if (is(node, Op::sum) || is(node, Op::max)) {
     if (layouts.current[0] != Layout::plain && reduces_all_space(node)) {
       layouts.inputs[0] = layouts.current[0];

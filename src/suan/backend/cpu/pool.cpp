@@ -6,56 +6,16 @@
 #include <algorithm>
 #include <cstring>
 
-#include "suan/base/threads.h"
 #include "suan/ops/op.h"
 #include "suan/ops/pool.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "suan/backend/cpu/pool.cpp"
 #include "hwy/foreach_target.h"
-#include "hwy/highway.h"
-
-#ifndef SUAN_POOL_PLANE
-#define SUAN_POOL_PLANE
-namespace suan::cpu {
-// One image plane: `lanes` channels side by side.
-struct Plane {
-  int64_t h, w, oh, ow, kh, kw, sh, sw, ph, pw;
-};
-}  // namespace suan::cpu
-#endif
+#include "suan/backend/cpu/pool-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace suan::cpu::HWY_NAMESPACE {
-
-namespace hn = hwy::HWY_NAMESPACE;
-
-template <class D>
-HWY_INLINE hn::Vec<D> load(D d, const float* p) {
-  return hn::LoadU(d, p);
-}
-template <class D>
-HWY_INLINE hn::Vec<D> load(D d, const bfloat16* p) {
-  const hn::Rebind<uint16_t, D> half;
-  const hn::Rebind<uint32_t, D> whole;
-  const auto bits = hn::LoadU(half, reinterpret_cast<const uint16_t*>(p));
-  return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(whole, bits)));
-}
-template <class D>
-HWY_INLINE void store(hn::Vec<D> v, D d, float* p) {
-  hn::StoreU(v, d, p);
-}
-// Rounds to nearest even.
-template <class D>
-HWY_INLINE void store(hn::Vec<D> v, D, bfloat16* p) {
-  const hn::Rebind<uint16_t, D> half;
-  const hn::Rebind<uint32_t, D> whole;
-  const auto bits = hn::BitCast(whole, v);
-  const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(whole, 1));
-  const auto up = hn::Add(hn::Add(bits, odd), hn::Set(whole, 0x7fff));
-  const auto top = hn::BitCast(hn::Rebind<int32_t, D>(), hn::ShiftRight<16>(up));
-  hn::StoreU(hn::DemoteTo(half, top), half, reinterpret_cast<uint16_t*>(p));
-}
 
 // b where it is larger than a or the first NaN, as a mask.
 template <class V>
@@ -63,20 +23,6 @@ HWY_INLINE auto beats(V a, V b) {
   const hn::DFromV<V> d;
   const auto nan = hn::And(hn::VecFromMask(d, hn::Ne(b, b)), hn::VecFromMask(d, hn::Eq(a, a)));
   return hn::MaskFromVec(hn::Or(hn::VecFromMask(d, hn::Gt(b, a)), nan));
-}
-
-// Calls f(output position, rows and columns of the window inside the image) for every window.
-template <class F>
-HWY_INLINE void for_each_window(const Plane& p, const F& f) {
-  for (int64_t oy = 0; oy < p.oh; ++oy) {
-    const int64_t y0 = std::max<int64_t>(oy * p.sh - p.ph, 0);
-    const int64_t y1 = std::min(oy * p.sh - p.ph + p.kh, p.h);
-    for (int64_t ox = 0; ox < p.ow; ++ox) {
-      const int64_t x0 = std::max<int64_t>(ox * p.sw - p.pw, 0);
-      const int64_t x1 = std::min(ox * p.sw - p.pw + p.kw, p.w);
-      f(static_cast<size_t>(oy * p.ow + ox), y0, y1, x0, x1);
-    }
-  }
 }
 
 template <class T, class D>
@@ -138,9 +84,6 @@ void gradient_plane(D d, size_t all_lanes, const void* data, const void* gradien
   });
 }
 
-using Blocked = hn::CappedTag<float, 16>;
-using Plain = hn::CappedTag<float, 1>;
-
 void pool_run(bool blocked, bool low, const void* x, void* y, const Plane& p) {
   if (blocked && low) return pool_plane<bfloat16>(Blocked(), 16, x, y, p);
   if (blocked) return pool_plane<float>(Blocked(), 16, x, y, p);
@@ -164,11 +107,6 @@ namespace {
 HWY_EXPORT(pool_run);
 HWY_EXPORT(gradient_run);
 
-Plane plane_of(const PoolAttrs& a, const Shape& x, const Shape& y) {
-  return {x[2],        x[3],        y[2],        y[3],           a.kernel[0],
-          a.kernel[1], a.stride[0], a.stride[1], a.pad_begin[0], a.pad_begin[1]};
-}
-
 }  // namespace
 
 const char* max_pool_why_not(const Node& node) {
@@ -181,16 +119,6 @@ const char* max_pool_why_not(const Node& node) {
     return "input and gradient differ in layout";
   }
   return nullptr;
-}
-
-// Runs f(byte offset in x, byte offset in y) for each plane: 16 channels of an image, or one.
-template <class F>
-void for_each_plane(const Operand& x, const Plane& p, const F& f) {
-  const int64_t lanes = x.layout == Layout::blocked16 ? 16 : 1;
-  const int64_t size = lanes * static_cast<int64_t>(size_of(x.type.dtype));
-  parallel_for(x.type.shape[0] * x.type.shape[1] / lanes, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) f(i * p.h * p.w * size, i * p.oh * p.ow * size);
-  });
 }
 
 void max_pool(const Node& node, const KernelArgs& args) {

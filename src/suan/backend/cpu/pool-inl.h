@@ -1,0 +1,69 @@
+// What the pooling kernels share: planes, windows, and vectors of f32 and bf16 elements. Included
+// once per instruction set by Highway's foreach_target. SPDX-License-Identifier: Apache-2.0
+#ifndef SUAN_POOL_PLANE
+#define SUAN_POOL_PLANE
+#include <algorithm>
+#include <cstdint>
+
+#include "suan/backend/kernel.h"
+#include "suan/base/threads.h"
+#include "suan/ops/pool.h"
+namespace suan::cpu {
+
+// One image plane: `lanes` channels side by side. A line is a plane of one row.
+struct Plane {
+  int64_t h, w, oh, ow, kh, kw, sh, sw, ph, pw;
+};
+
+inline Plane plane_of(const PoolAttrs& a, const Shape& x, const Shape& y) {
+  if (x.rank() == 3) return {1, x[2], 1, y[2], 1, a.kernel[0], 1, a.stride[0], 0, a.pad_begin[0]};
+  return {x[2],        x[3],        y[2],        y[3],           a.kernel[0],
+          a.kernel[1], a.stride[0], a.stride[1], a.pad_begin[0], a.pad_begin[1]};
+}
+
+// Runs f(byte offset in x, byte offset in y) for each plane: 16 channels of an image, or one.
+template <class F>
+void for_each_plane(const Operand& x, const Plane& p, const F& f) {
+  const int64_t lanes = x.layout == Layout::blocked16 ? 16 : 1;
+  const int64_t size = lanes * static_cast<int64_t>(size_of(x.type.dtype));
+  parallel_for(x.type.shape[0] * x.type.shape[1] / lanes, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) f(i * p.h * p.w * size, i * p.oh * p.ow * size);
+  });
+}
+
+}  // namespace suan::cpu
+#endif
+
+#if defined(SUAN_POOL_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef SUAN_POOL_INL_H_
+#undef SUAN_POOL_INL_H_
+#else
+#define SUAN_POOL_INL_H_
+#endif
+
+#include "suan/backend/cpu/element-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace suan::cpu::HWY_NAMESPACE {
+
+// Calls f(output position, rows and columns of the window inside the image) for every window.
+template <class F>
+HWY_INLINE void for_each_window(const Plane& p, const F& f) {
+  for (int64_t oy = 0; oy < p.oh; ++oy) {
+    const int64_t y0 = std::max<int64_t>(oy * p.sh - p.ph, 0);
+    const int64_t y1 = std::min(oy * p.sh - p.ph + p.kh, p.h);
+    for (int64_t ox = 0; ox < p.ow; ++ox) {
+      const int64_t x0 = std::max<int64_t>(ox * p.sw - p.pw, 0);
+      const int64_t x1 = std::min(ox * p.sw - p.pw + p.kw, p.w);
+      f(static_cast<size_t>(oy * p.ow + ox), y0, y1, x0, x1);
+    }
+  }
+}
+
+using Blocked = hn::CappedTag<float, 16>;
+using Plain = hn::CappedTag<float, 1>;
+
+}  // namespace suan::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,11 @@
+// Resizing along one axis on the CPU.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "suan/backend/kernel.h"
+
+namespace suan::cpu {
+
+const char* resize_why_not(const Node& node);
+std::unique_ptr<Call> make_resize_call(const Node& node);
+
+}  // namespace suan::cpu
