@@ -11,6 +11,7 @@
 #include "suan/ops/concat.h"
 #include "suan/ops/conv.h"
 #include "suan/ops/cross_entropy.h"
+#include "suan/ops/csr_matmul.h"
 #include "suan/ops/elementwise.h"
 #include "suan/ops/gather.h"
 #include "suan/ops/leaf.h"

@@ -7,12 +7,8 @@
 
 #include "suan/base/error.h"
 #include "suan/nn/init.h"
-#include "suan/ops/cumsum.h"
+#include "suan/ops/csr_matmul.h"
 #include "suan/ops/elementwise.h"
-#include "suan/ops/gather.h"
-#include "suan/ops/leaf.h"
-#include "suan/ops/shape_ops.h"
-#include "suan/ops/slice.h"
 
 namespace suan::models {
 namespace {
@@ -21,14 +17,6 @@ nn::Linear dense(int64_t in, int64_t out) {
   nn::Linear layer(in, out, {.bias = false});
   nn::init::xavier_uniform(layer.weight);
   return layer;
-}
-
-// The row of each stored value: how many of the rows' ends are at or before its position.
-Tensor row_indices(const Tensor& offsets, int64_t count) {
-  const int64_t rows = offsets.size(0) - 1;
-  const Tensor ends = narrow(offsets, 0, 1, rows + 1);
-  const Tensor marks = scatter(zeros({count + 1}, DType::i64), ends, ones({rows}, DType::i64));
-  return narrow(cumsum(marks), 0, 0, count);
 }
 
 }  // namespace
@@ -49,10 +37,8 @@ Tensor Gcn::operator()(const Tensor& x, const Tensor& offsets, const Tensor& col
     fail("gcn", "got offsets {} and values {} for {} nodes and {} columns",
          to_string(offsets.shape()), to_string(values.shape()), nodes, count);
   }
-  const Tensor rows = row_indices(offsets, count);
   const auto spread = [&](const Tensor& y) {  // A y
-    const Tensor messages = gather(y, columns) * reshape(values, {count, 1});
-    return scatter(zeros(y.shape(), y.dtype()), rows, messages);
+    return csr_matmul(offsets, columns, values, y, {.symmetric = true});
   };
   const Tensor hidden = relu(spread(conv1(dropout1(x))) + bias1->read());
   return spread(conv2(dropout2(hidden))) + bias2->read();

@@ -20,8 +20,9 @@ struct GcnOptions {
   }
 };
 
-// logits = A relu(A x W1 + b1) W2 + b2, where A is the normalised adjacency matrix in CSR form:
-// row i holds values[offsets[i] .. offsets[i + 1]) in the columns of the same positions.
+// logits = A relu(A x W1 + b1) W2 + b2, where A is the normalised adjacency matrix, symmetric and
+// in CSR form: row i holds values[offsets[i] .. offsets[i + 1]) in the columns of the same
+// positions.
 struct Gcn : nn::Module {
   explicit Gcn(GcnOptions options = {});
   // x [n, features], offsets i64 [n + 1], columns i64 [edges], values f32 [edges]; gives

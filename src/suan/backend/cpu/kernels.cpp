@@ -3,6 +3,7 @@
 #include "suan/backend/cpu/attention.h"
 #include "suan/backend/cpu/batch_norm.h"
 #include "suan/backend/cpu/conv.h"
+#include "suan/backend/cpu/csr_matmul.h"
 #include "suan/backend/cpu/dnnl.h"
 #include "suan/backend/cpu/fill.h"
 #include "suan/backend/cpu/fused.h"
@@ -46,6 +47,8 @@ constexpr Kernel kTable[] = {
     {Op::max, "cpu_max", cpu::reduce_why_not, cpu::make_max_call},
     {Op::matmul, "dnnl_sgemm", cpu::sgemm_why_not, cpu::make_sgemm_call},
     {Op::matmul, "dnnl_matmul", cpu::dnnl_matmul_why_not, cpu::make_dnnl_matmul_call},
+    {Op::csr_matmul, "cpu_csr", cpu::csr_why_not, cpu::make_csr_matmul_call},
+    {Op::csr_dot, "cpu_csr", cpu::csr_why_not, cpu::make_csr_dot_call},
 // clang-format off
 #define CONVOLUTION(op)                                                                      \
     {Op::op, "dnnl_winograd", cpu::winograd_why_not, cpu::make_winograd_call, false, false}, \

@@ -1,0 +1,12 @@
+// Products with a sparse matrix on the CPU.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "suan/backend/kernel.h"
+
+namespace suan::cpu {
+
+const char* csr_why_not(const Node& node);
+std::unique_ptr<Call> make_csr_matmul_call(const Node& node);
+std::unique_ptr<Call> make_csr_dot_call(const Node& node);
+
+}  // namespace suan::cpu
