@@ -12,6 +12,7 @@
 #include "suan/backend/cpu/move.h"
 #include "suan/base/threads.h"
 #include "suan/ops/gather.h"
+#include "suan/ops/segment.h"
 
 namespace suan::cpu {
 namespace {
@@ -50,6 +51,11 @@ class IndexedCall : public Call {
     }
     return at;
   }
+
+  // The part of the result that columns [c0, c1) and positions [p0, p1) make.
+  struct Part {
+    int64_t c0, c1, p0, p1;
+  };
 
   const Node& node_;
   size_t element_;
@@ -115,11 +121,6 @@ class ScatterCall final : public IndexedCall {
   }
 
  private:
-  // The part of the result that columns [c0, c1) and positions [p0, p1) make.
-  struct Part {
-    int64_t c0, c1, p0, p1;
-  };
-
   template <class T>
   void run_as(const KernelArgs& args, const int64_t* at) const {
     const int64_t bytes = outer_ * (size_ + count_) * inner_ * static_cast<int64_t>(sizeof(T));
@@ -173,8 +174,71 @@ class ScatterCall final : public IndexedCall {
   bool add_;
 };
 
+// Each thread owns some columns or, where rows are short, some segments, as with scatter.
+class SegmentMaxCall final : public IndexedCall {
+ public:
+  explicit SegmentMaxCall(const Node& node) : IndexedCall(node, 0) {
+    size_ = node.attr<SegmentAttrs>().count;
+  }
+  size_t scratch_bytes() const override {
+    const int64_t flags = kMostPieces * size_;
+    return IndexedCall::scratch_bytes() + static_cast<size_t>(flags);
+  }
+  void run(const KernelArgs& args) const override {
+    const int64_t* at = positions(args);
+    if (!at) return;
+    visit(args.out[0].type.dtype, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      const int64_t bytes = (size_ + count_) * inner_ * static_cast<int64_t>(sizeof(T));
+      const int64_t most = std::min(
+          {kMostPieces, static_cast<int64_t>(num_threads()), std::max<int64_t>(1, bytes / kGrain)});
+      const bool by_columns = inner_ * static_cast<int64_t>(sizeof(T)) >= 64 * most;
+      const int64_t pieces = by_columns ? most : std::min(most, size_);
+      parallel_for(pieces, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t p = begin; p < end; ++p) {
+          Part part{0, inner_, size_ * p / pieces, size_ * (p + 1) / pieces};
+          if (by_columns) part = {inner_ * p / pieces, inner_ * (p + 1) / pieces, 0, size_};
+          fill_part<T>(args, at, part, p);
+        }
+      });
+    });
+  }
+
+ private:
+  static constexpr int64_t kMostPieces = 64;
+
+  template <class T>
+  void fill_part(const KernelArgs& args, const int64_t* at, const Part& part, int64_t piece) const {
+    const T* x = args.in[0].as<T>();
+    T* y = args.out[0].as<T>();
+    auto* filled = reinterpret_cast<bool*>(static_cast<int64_t*>(args.scratch) + count_);
+    filled += piece * size_;
+    std::fill_n(filled, size_, false);
+    for (int64_t p = part.p0; p < part.p1; ++p) {
+      std::fill(y + p * inner_ + part.c0, y + p * inner_ + part.c1, T{});
+    }
+    for (int64_t j = 0; j < count_; ++j) {
+      if (at[j] < part.p0 || at[j] >= part.p1) continue;
+      T* to = y + at[j] * inner_;
+      const T* from = x + j * inner_;
+      if (!filled[at[j]]) {
+        std::copy(from + part.c0, from + part.c1, to + part.c0);
+        filled[at[j]] = true;
+        continue;
+      }
+      for (int64_t c = part.c0; c < part.c1; ++c) {
+        const bool better = from[c] > to[c] || (from[c] != from[c] && to[c] == to[c]);
+        to[c] = better ? from[c] : to[c];
+      }
+    }
+  }
+};
+
 }  // namespace
 
+std::unique_ptr<Call> make_segment_max_call(const Node& node) {
+  return std::make_unique<SegmentMaxCall>(node);
+}
 std::unique_ptr<Call> make_gather_call(const Node& node) {
   return std::make_unique<GatherCall>(node);
 }

@@ -81,6 +81,7 @@ constexpr Kernel kTable[] = {
      cpu::make_attention_gradient_call},
     {Op::gather, "cpu_gather", cpu::plain_why_not, cpu::make_gather_call},
     {Op::scatter, "cpu_scatter", cpu::scatter_why_not, cpu::make_scatter_call},
+    {Op::segment_max, "cpu_segment", cpu::scatter_why_not, cpu::make_segment_max_call},
     {Op::full, "cpu_fill", cpu::full_why_not, plain<cpu::full>},
     {Op::random_uniform, "cpu_philox", cpu::plain_why_not, plain<cpu::random_uniform>},
     {Op::transpose, "cpu_move", cpu::plain_why_not, cpu::make_transpose_call},

@@ -2,9 +2,12 @@
 // kernel stops. SPDX-License-Identifier: Apache-2.0
 #include <fmt/core.h>
 
+#include <vector>
+
 #include "suan/backend/reference/element.h"
 #include "suan/backend/reference/kernels.h"
 #include "suan/ops/gather.h"
+#include "suan/ops/segment.h"
 
 namespace suan::reference {
 namespace {
@@ -98,6 +101,28 @@ void put_along_axis(const Node& node, const KernelArgs& args) {
   for_each_along(node, args, axis, [&, add = add](int64_t to, int64_t from) {
     put(args.out[0], to, args.in[2], from, add);
   });
+}
+
+void segment_max(const Node& node, const KernelArgs& args) {
+  const Operand &x = args.in[0], &y = args.out[0];
+  const int64_t count = node.attr<SegmentAttrs>().count, rows = args.in[1].numel();
+  const int64_t inner = rows == 0 ? 0 : x.numel() / rows;
+  std::vector<bool> filled(static_cast<size_t>(count), false);
+  for (int64_t i = 0; i < y.numel(); ++i) store(y, i, int64_t{0});
+  for (int64_t r = 0; r < rows; ++r) {
+    const int64_t at = position_of(node, args, r, count);
+    if (at < 0) return;
+    for (int64_t i = 0; i < inner; ++i) {
+      const int64_t from = r * inner + i, to = at * inner + i;
+      const bool better = visit_compute(x.type.dtype, [&](auto tag) {
+        using C = typename decltype(tag)::type;
+        const auto value = load<C>(x, from), top = load<C>(y, to);
+        return value > top || (value != value && top == top);
+      });
+      if (better || !filled[static_cast<size_t>(at)]) copy_element(x, from, y, to);
+    }
+    filled[static_cast<size_t>(at)] = true;
+  }
 }
 
 }  // namespace suan::reference
