@@ -21,6 +21,7 @@
 #include "suan/ops/random.h"
 #include "suan/ops/reduce.h"
 #include "suan/ops/resize.h"
+#include "suan/ops/rotary.h"
 #include "suan/ops/segment.h"
 #include "suan/ops/shape_ops.h"
 #include "suan/ops/slice.h"

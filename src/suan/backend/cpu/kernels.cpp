@@ -15,6 +15,7 @@
 #include "suan/backend/cpu/pool.h"
 #include "suan/backend/cpu/reduce.h"
 #include "suan/backend/cpu/resize.h"
+#include "suan/backend/cpu/rotary.h"
 #include "suan/backend/cpu/rows.h"
 #include "suan/backend/kernel.h"
 #include "suan/ops/op.h"
@@ -76,6 +77,7 @@ constexpr Kernel kTable[] = {
     {Op::rms_norm, "cpu_norm", cpu::norm_why_not, cpu::make_norm_call},
     {Op::layer_norm_gradient, "cpu_norm", cpu::norm_why_not, cpu::make_norm_gradient_call},
     {Op::rms_norm_gradient, "cpu_norm", cpu::norm_why_not, cpu::make_norm_gradient_call},
+    {Op::rotary, "cpu_rotary", cpu::rotary_why_not, cpu::make_rotary_call, true},
     {Op::attention, "cpu_attention", cpu::attention_why_not, cpu::make_attention_call},
     {Op::attention_gradient, "cpu_attention", cpu::attention_gradient_why_not,
      cpu::make_attention_gradient_call},
