@@ -127,6 +127,27 @@ TEST(Conv, TransposedConvolutionHasPyTorchsSize) {
   nn::ConvTranspose2d up(3, 6, {.kernel = 3, .stride = 2, .padding = 1, .output_padding = 1});
   EXPECT_EQ(up.weight->type().shape, (Shape{3, 6, 3, 3}));
   EXPECT_EQ(up(zeros({2, 3, 5, 7})).shape(), (Shape{2, 6, 10, 14}));
+  nn::ConvTranspose1d line(4, 6, {.kernel = 3, .stride = 2, .dilation = 2, .groups = 2});
+  EXPECT_EQ(line.weight->type().shape, (Shape{4, 3, 3}));
+  EXPECT_EQ(line(zeros({2, 4, 5})).shape(), (Shape{2, 6, 13}));
+  nn::ConvTranspose3d volume(2, 3, {.kernel = {1, 2, 3}, .bias = false});
+  EXPECT_EQ(volume(zeros({1, 2, 4, 4, 4})).shape(), (Shape{1, 3, 4, 5, 6}));
+  EXPECT_ERROR(up(zeros({3, 5, 7})), kInvalidArgument,
+               "ConvTranspose2d: got shape [3, 5, 7], expected 4 axes");
+}
+
+TEST(Pool, AverageLayersHavePyTorchsSizesAndValues) {
+  const Tensor x = Tensor::of<float>({1, 2, 3, 4, 5, 6, 7, 8, 9}, {1, 1, 3, 3});
+  const Array y = nn::AvgPool2d(2, {.stride = 1})(x).array();
+  EXPECT_EQ(std::vector<float>(y.as<float>(), y.as<float>() + 4), (std::vector<float>{3, 4, 6, 7}));
+  EXPECT_EQ(nn::AvgPool2d(3, {.padding = 1})(x).shape(), (Shape{1, 1, 1, 1}));
+  EXPECT_EQ(nn::AdaptiveAvgPool2d(2)(x).shape(), (Shape{1, 1, 2, 2}));
+  EXPECT_NEAR(nn::GlobalAvgPool()(x).item(), 5, 1e-6);
+  EXPECT_ERROR(nn::AvgPool2d(0), kInvalidArgument, "AvgPool2d: got kernel 0, expected 1 or more");
+  EXPECT_ERROR(nn::AdaptiveAvgPool2d(0), kInvalidArgument,
+               "AdaptiveAvgPool2d: got size 0, expected 1 or more");
+  EXPECT_ERROR(nn::GlobalAvgPool()(zeros({2, 3})), kInvalidArgument,
+               "global_avg_pool: got shape [2, 3], expected at least 3 axes");
 }
 
 TEST(Dropout, KeepsTheMeanAndChangesEachStep) {

@@ -50,28 +50,44 @@ template struct Conv<1>;
 template struct Conv<2>;
 template struct Conv<3>;
 
-ConvTranspose2d::ConvTranspose2d(int64_t in, int64_t out, ConvTranspose2dOptions options)
+namespace {
+constexpr std::string_view kTransposedNames[] = {"ConvTranspose1d", "ConvTranspose2d",
+                                                 "ConvTranspose3d"};
+}  // namespace
+
+template <int kAxes>
+ConvTranspose<kAxes>::ConvTranspose(int64_t in, int64_t out, ConvTransposeOptions<kAxes> options)
     : options_(options) {
-  check_channels("ConvTranspose2d", in, out, options.groups);
+  check_channels(kTransposedNames[kAxes - 1], in, out, options.groups);
   weight = parameter("weight", weight_shape(in, out / options.groups, options.kernel));
   if (options.bias) bias = parameter("bias", {out});
   init::linear_default(weight, bias);
 }
 
-Tensor ConvTranspose2d::operator()(const Tensor& x) const {
-  if (x.rank() != 4) fail("ConvTranspose2d", "got shape {}, expected 4 axes", to_string(x.shape()));
+template <int kAxes>
+Tensor ConvTranspose<kAxes>::operator()(const Tensor& x) const {
+  if (x.rank() != kAxes + 2) {
+    fail(kTransposedNames[kAxes - 1], "got shape {}, expected {} axes", to_string(x.shape()),
+         kAxes + 2);
+  }
   ConvAttrs attrs{.stride = options_.stride.list(),
                   .pad_begin = options_.padding.list(),
                   .pad_end = options_.padding.list(),
                   .dilation = options_.dilation.list(),
                   .groups = options_.groups};
-  for (int i = 0; i < 2; ++i) {
+  Shape channels{1, -1};
+  for (int i = 0; i < kAxes; ++i) {
     attrs.size.push_back((x.size(2 + i) - 1) * options_.stride[i] - 2 * options_.padding[i] +
                          options_.dilation[i] * (options_.kernel[i] - 1) + 1 +
                          options_.output_padding[i]);
+    channels.push_back(1);
   }
   const Tensor y = conv_transpose(x, weight->read(), attrs);
-  return bias ? y + reshape(bias->read(), {1, -1, 1, 1}) : y;
+  return bias ? y + reshape(bias->read(), channels) : y;
 }
+
+template struct ConvTranspose<1>;
+template struct ConvTranspose<2>;
+template struct ConvTranspose<3>;
 
 }  // namespace suan::nn

@@ -1,4 +1,4 @@
-// Convolution layers over 1, 2 or 3 spatial axes, and the transposed one.
+// Convolution layers over 1, 2 or 3 spatial axes, and the transposed ones.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include "suan/nn/module.h"
@@ -35,20 +35,22 @@ using Conv1d = Conv<1>;
 using Conv2d = Conv<2>;
 using Conv3d = Conv<3>;
 
-struct ConvTranspose2dOptions {
-  Sizes<2> kernel = 1;
-  Sizes<2> stride = 1;
-  Sizes<2> padding = 0;         // takes this much off both sides of the output
-  Sizes<2> output_padding = 0;  // and adds this much at the end
-  Sizes<2> dilation = 1;
+template <int kAxes>
+struct ConvTransposeOptions {
+  Sizes<kAxes> kernel = 1;
+  Sizes<kAxes> stride = 1;
+  Sizes<kAxes> padding = 0;         // takes this much off both sides of the output
+  Sizes<kAxes> output_padding = 0;  // and adds this much at the end
+  Sizes<kAxes> dilation = 1;
   int64_t groups = 1;
   bool bias = true;
 };
 
-// The adjoint of Conv2d: [n, in, h, w] to [n, out, h', w'] with h' = (h - 1) stride - 2 padding +
-// dilation (kernel - 1) + 1 + output_padding. Weight [in, out / groups, kernel, kernel].
-struct ConvTranspose2d : Module {
-  ConvTranspose2d(int64_t in, int64_t out, ConvTranspose2dOptions options = {});
+// The adjoint of Conv: [n, in, spatial...] to [n, out, spatial'...] with size' = (size - 1) stride
+// - 2 padding + dilation (kernel - 1) + 1 + output_padding. Weight [in, out / groups, kernel...].
+template <int kAxes>
+struct ConvTranspose : Module {
+  ConvTranspose(int64_t in, int64_t out, ConvTransposeOptions<kAxes> options = {});
   Tensor operator()(const Tensor& x) const;
 
   StatePtr weight;
@@ -56,7 +58,10 @@ struct ConvTranspose2d : Module {
   SUAN_MEMBERS(weight, bias)
 
  private:
-  ConvTranspose2dOptions options_;
+  ConvTransposeOptions<kAxes> options_;
 };
+using ConvTranspose1d = ConvTranspose<1>;
+using ConvTranspose2d = ConvTranspose<2>;
+using ConvTranspose3d = ConvTranspose<3>;
 
 }  // namespace suan::nn
