@@ -52,6 +52,21 @@ TEST(PackIntervals, ReusesTheMemoryOfDeadBlocks) {
   EXPECT_EQ(pack_intervals(none), 0u);
 }
 
+TEST(Plan, LetsWhatIsMadeOfStatesAloneWaitForItsFirstUser) {
+  const PauseTracking pause;
+  Graph g;
+  std::vector<Tensor> made;
+  for (int i = 0; i < 8; ++i) {
+    const Tensor w = Tensor::from(Array(DType::f32, {1024}));
+    made.push_back(cumsum(cumsum(w)));
+  }
+  g.inputs = {make_input(Type(DType::f32, {1024}), "x")};
+  Tensor y = g.inputs[0];
+  for (const Tensor& t : made) y = cumsum(y + t);
+  g.outputs = {y};
+  EXPECT_LE(Program::build(g, cpu_backend())->plan().arena_bytes, 4 * 4096u);
+}
+
 TEST(Plan, OfAChainNeedsTwoBlocks) {
   const PauseTracking pause;
   Graph g;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "suan/base/error.h"
 #include "suan/graph/state.h"
@@ -29,10 +30,58 @@ bool is_view(const Node& node) {
   return is(node, Op::reshape) && layout_of(node.inputs[0]) == Layout::plain;
 }
 
+// The nodes in the order of their ids, but those made of states and constants alone wait for their
+// first user: a rewrite leaves such nodes their old ids, far before everything it touched, and what
+// they hold (weights cast to 16 bits, random numbers) would lie in memory from the start.
+class Scheduler {
+ public:
+  explicit Scheduler(const Graph& graph) {
+    const std::vector<NodePtr> nodes = graph.nodes();
+    // A result would wait for ever, and a state's new value may want to take the old one's place.
+    std::unordered_set<const Node*> results;
+    for (const Tensor& t : graph.roots()) results.insert(&t.node());
+    for (const NodePtr& node : nodes) {
+      const int depth = results.contains(node.get()) ? kDeepest + 1 : depth_of(*node);
+      if (depth <= kDeepest) waiting_[node.get()] = depth;
+    }
+    for (const NodePtr& node : nodes) {
+      if (!waiting_.contains(node.get())) emit(node);
+    }
+    for (const NodePtr& node : nodes) emit(node);
+  }
+  std::vector<NodePtr> take() { return std::move(order_); }
+
+ private:
+  static constexpr int kDeepest = 8;  // ends the recursion
+
+  // How many nodes lie one on another above states and constants.
+  int depth_of(const Node& node) const {
+    if (is(node, Op::input)) return kDeepest + 1;
+    int depth = 0;
+    for (const Tensor& t : node.inputs) {
+      if (!t) continue;
+      const auto found = waiting_.find(&t.node());
+      depth = std::max(depth, found == waiting_.end() ? kDeepest + 1 : found->second + 1);
+    }
+    return depth;
+  }
+  void emit(const NodePtr& node) {
+    if (!done_.insert(node.get()).second) return;
+    for (const Tensor& t : node->inputs) {
+      if (t) emit(t.node_ptr());
+    }
+    order_.push_back(node);
+  }
+
+  std::unordered_map<const Node*, int> waiting_;
+  std::unordered_set<const Node*> done_;
+  std::vector<NodePtr> order_;
+};
+
 class Planner {
  public:
   Planner(const Graph& graph, const Backend& backend) : graph_(graph), backend_(backend) {
-    nodes_ = graph.nodes();
+    nodes_ = Scheduler(graph).take();
     leaves();
     steps();
     results();
