@@ -1,6 +1,7 @@
 // Everything a program that trains or runs networks needs.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include "suan/autodiff/checkpoint.h"
 #include "suan/base/array.h"
 #include "suan/base/error.h"
 #include "suan/base/random.h"

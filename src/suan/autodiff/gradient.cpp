@@ -1,13 +1,9 @@
-// The reverse walk. Node ids order the graph, so the walk is one loop from the largest id down.
+// The reverse walk and its ends.
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/autodiff/gradient.h"
 
-#include <unordered_map>
-#include <unordered_set>
-
+#include "suan/autodiff/internal/reverse_walk.h"
 #include "suan/base/error.h"
-#include "suan/graph/graph.h"
-#include "suan/graph/op_def.h"
 #include "suan/graph/pending.h"
 #include "suan/ops/elementwise.h"
 #include "suan/ops/leaf.h"
@@ -17,97 +13,85 @@ namespace {
 
 std::vector<Tensor> gradient_by_decomposition(const GradContext& c);
 
-class ReverseWalk {
- public:
-  ReverseWalk(std::vector<Tensor> roots, std::span<const Tensor> wrt) {
-    Graph graph;
-    graph.outputs = std::move(roots);
-    nodes_ = graph.nodes();
-    for (const Tensor& x : wrt) active_.insert(&x.node());
-    for (const NodePtr& node : nodes_) {
-      for (const Tensor& t : node->inputs) {
-        if (t && active_.contains(&t.node())) active_.insert(node.get());
-      }
-    }
-  }
+}  // namespace
 
-  void accumulate(const Tensor& at, const Tensor& g) {
-    auto& slots = grads_[&at.node()];
-    slots.resize(at.node().types.size());
-    Tensor& slot = slots[static_cast<size_t>(at.output())];
-    slot = slot ? slot + g : g;
-  }
-
-  void run() {
-    for (auto it = nodes_.rbegin(); it != nodes_.rend(); ++it) step(*it);
-  }
-
-  // The gradient that has arrived at x; undefined where there is none.
-  Tensor result(const Tensor& x) const {
-    const auto it = grads_.find(&x.node());
-    return it == grads_.end() ? Tensor() : it->second[static_cast<size_t>(x.output())];
-  }
-
- private:
-  void step(const NodePtr& node) {
-    const auto found = grads_.find(node.get());
-    if (found == grads_.end() || node->inputs.empty()) return;
-    std::vector<bool> needs;
-    bool any = false;
+ReverseWalk::ReverseWalk(std::vector<Tensor> roots, std::span<const Tensor> wrt) {
+  Graph graph;
+  graph.outputs = std::move(roots);
+  nodes_ = graph.nodes();
+  for (const Tensor& x : wrt) active_.insert(&x.node());
+  for (const NodePtr& node : nodes_) {
     for (const Tensor& t : node->inputs) {
-      needs.push_back(t && is_float(t.dtype()) && active_.contains(&t.node()));
-      any = any || needs.back();
-    }
-    if (!any) return;
-    if (!node->op->gradient && !node->op->decompose) {
-      fail(node->op->name, "has no gradient rule, and the loss depends on a parameter through it");
-    }
-    const std::vector<Tensor> grads = found->second;  // the map may grow below
-    const GradContext context{node, grads, needs};
-    const auto inputs =
-        node->op->gradient ? node->op->gradient(context) : gradient_by_decomposition(context);
-    for (size_t i = 0; i < inputs.size(); ++i) {
-      if (inputs[i] && needs[i]) accumulate(node->inputs[i], inputs[i]);
+      if (t && active_.contains(&t.node())) active_.insert(node.get());
     }
   }
+}
 
-  std::vector<NodePtr> nodes_;
-  std::unordered_set<const Node*> active_;  // nodes that depend on some x
-  std::unordered_map<const Node*, std::vector<Tensor>> grads_;
-};
+void ReverseWalk::accumulate(const Tensor& at, const Tensor& g) {
+  auto& slots = grads_[&at.node()];
+  slots.resize(at.node().types.size());
+  Tensor& slot = slots[static_cast<size_t>(at.output())];
+  slot = slot ? slot + g : g;
+}
 
-// Values as inputs of a graph of its own, so that a walk ends at them.
-class StandIns {
- public:
-  Tensor operator()(const Tensor& value) {
-    if (!value) return {};
-    values_.push_back(value);
-    graph_.inputs.push_back(make_input(value.type(), ""));
-    return graph_.inputs.back();
+void ReverseWalk::run() {
+  for (auto it = nodes_.rbegin(); it != nodes_.rend(); ++it) step(*it);
+}
+
+Tensor ReverseWalk::result(const Tensor& x) const {
+  const auto it = grads_.find(&x.node());
+  return it == grads_.end() ? Tensor() : it->second[static_cast<size_t>(x.output())];
+}
+
+void ReverseWalk::step(const NodePtr& node) {
+  const auto found = grads_.find(node.get());
+  if (found == grads_.end() || node->inputs.empty()) return;
+  std::vector<bool> needs;
+  bool any = false;
+  for (const Tensor& t : node->inputs) {
+    needs.push_back(t && is_float(t.dtype()) && active_.contains(&t.node()));
+    any = any || needs.back();
   }
-  // `results`, made from stand-ins, made from the values instead.
-  std::vector<Tensor> put_back(std::vector<Tensor> results) {
-    ValueMap map;
-    std::vector<size_t> defined;
-    for (size_t i = 0; i < results.size(); ++i) {
-      if (!results[i]) continue;
-      defined.push_back(i);
-      graph_.outputs.push_back(results[i]);
-    }
-    for (size_t i = 0; i < values_.size(); ++i) map.set(graph_.inputs[i], values_[i]);
-    const Graph graph =
-        rewrite(graph_, [&](const NodePtr& node, const auto&) -> std::vector<Tensor> {
-          const Tensor* value = map.find({node, 0});
-          return value ? std::vector<Tensor>{*value} : std::vector<Tensor>();
-        });
-    for (size_t k = 0; k < defined.size(); ++k) results[defined[k]] = graph.outputs[k];
-    return results;
+  if (!any) return;
+  const OpDef& op = *node->op;
+  if (!op.gradient && !op.decompose) {
+    fail(op.name, "has no gradient rule, and the loss depends on a parameter through it");
   }
+  const std::vector<Tensor> grads = found->second;  // the map may grow below
+  const GradContext context{node, grads, needs};
+  const auto rule = op.recompute ? gradient_by_recomputation
+                                 : (op.gradient ? op.gradient : gradient_by_decomposition);
+  const auto inputs = rule(context);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i] && needs[i]) accumulate(node->inputs[i], inputs[i]);
+  }
+}
 
- private:
-  Graph graph_;
-  std::vector<Tensor> values_;
-};
+Tensor StandIns::operator()(const Tensor& value) {
+  if (!value) return {};
+  values_.push_back(value);
+  graph_.inputs.push_back(make_input(value.type(), ""));
+  return graph_.inputs.back();
+}
+
+std::vector<Tensor> StandIns::put_back(std::vector<Tensor> results) {
+  ValueMap map;
+  std::vector<size_t> defined;
+  for (size_t i = 0; i < results.size(); ++i) {
+    if (!results[i]) continue;
+    defined.push_back(i);
+    graph_.outputs.push_back(results[i]);
+  }
+  for (size_t i = 0; i < values_.size(); ++i) map.set(graph_.inputs[i], values_[i]);
+  const Graph graph = rewrite(graph_, [&](const NodePtr& node, const auto&) -> std::vector<Tensor> {
+    const Tensor* value = map.find({node, 0});
+    return value ? std::vector<Tensor>{*value} : std::vector<Tensor>();
+  });
+  for (size_t k = 0; k < defined.size(); ++k) results[defined[k]] = graph.outputs[k];
+  return results;
+}
+
+namespace {
 
 // The gradient rule of an op that declares none: that of the simpler ops it is made of.
 std::vector<Tensor> gradient_by_decomposition(const GradContext& c) {

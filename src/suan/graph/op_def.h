@@ -87,6 +87,10 @@ struct OpDef {
   bool commutative = false;
   bool keeps_zero = false;  // f(0) = 0, so padding stays zero
   bool random = false;      // not to be merged with an equal node, nor folded
+  // Nothing to compute: output i is input i itself, in its memory, dtype and layout. Inputs beyond
+  // the outputs only have to come first.
+  bool forwards = false;
+  bool recompute = false;  // its gradient computes its outputs anew (autodiff/checkpoint)
   Precision precision = Precision::follow;
   double (*flops)(const Node&) = nullptr;  // null: one per output element
 };

@@ -37,6 +37,13 @@ NodeLayouts wanted(const Node& node, const std::vector<Tensor>& inputs, const Ta
   for (const Tensor& t : inputs) layouts.current.push_back(t ? layout_of(t) : Layout::plain);
   layouts.inputs.assign(inputs.size(), Layout::plain);
   layouts.outputs.assign(node.types.size(), Layout::plain);
+  if (node.op->forwards) {
+    layouts.inputs = layouts.current;
+    layouts.outputs.assign(
+        layouts.current.begin(),
+        layouts.current.begin() + static_cast<std::ptrdiff_t>(node.types.size()));
+    return layouts;
+  }
   target.choose_layouts(node, layouts);
   return layouts;
 }

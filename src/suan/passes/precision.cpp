@@ -34,7 +34,7 @@ class Lowering {
   }
 
   std::vector<Tensor> convert(const Node& node, std::vector<Tensor> inputs) {
-    if (is(node, Op::cast)) return inputs;
+    if (is(node, Op::cast) || node.op->forwards) return inputs;
     switch (node.op->precision) {
       case Precision::low:
         return low_where_accepted(node, inputs);

@@ -27,6 +27,7 @@ namespace {
 
 // A reshape of plain data is the same storage.
 bool is_view(const Node& node) {
+  if (node.op->forwards) return true;
   return is(node, Op::reshape) && layout_of(node.inputs[0]) == Layout::plain;
 }
 
@@ -143,7 +144,9 @@ class Planner {
     for (const NodePtr& node : nodes_) {
       if (!node->op->infer) continue;
       if (is_view(*node)) {
-        slot({node, 0}) = slot(node->inputs[0]);
+        for (int i = 0; i < static_cast<int>(node->types.size()); ++i) {
+          slot({node, i}) = slot(node->inputs[static_cast<size_t>(i)]);
+        }
         continue;
       }
       PlannedStep step;
