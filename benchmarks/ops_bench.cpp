@@ -15,10 +15,16 @@
 #include "suan/ops/attention.h"
 #include "suan/ops/concat.h"
 #include "suan/ops/cross_entropy.h"
+#include "suan/ops/csr_matmul.h"
+#include "suan/ops/elementwise.h"
 #include "suan/ops/gather.h"
 #include "suan/ops/layer_norm.h"
+#include "suan/ops/leaf.h"
 #include "suan/ops/op.h"
+#include "suan/ops/pool.h"
 #include "suan/ops/random.h"
+#include "suan/ops/resize.h"
+#include "suan/ops/rotary.h"
 #include "suan/ops/shape_ops.h"
 #include "suan/ops/slice.h"
 #include "suan/ops/softmax.h"
@@ -181,6 +187,28 @@ Case attention_case(const char* name, DType dtype, Shape shape, bool causal, boo
   return c;
 }
 
+// A sparse matrix of n rows with `each` elements times [n, width]: by csr_matmul, or by a gather of
+// rows, a product and a scatter. Bytes are those of one row read for each element.
+Case sparse_case(const char* name, int64_t n, int64_t each, int64_t width, bool csr) {
+  Array offsets(DType::i64, {n + 1}), rows(DType::i64, {n * each}), columns(DType::i64, {n * each});
+  Random random(3);
+  for (int64_t i = 0; i <= n; ++i) offsets.as<int64_t>()[i] = i * each;
+  for (int64_t e = 0; e < n * each; ++e) {
+    rows.as<int64_t>()[e] = e / each;
+    columns.as<int64_t>()[e] = random.randint(0, n);
+  }
+  const Build build = [=](const auto& x) -> std::vector<Tensor> {
+    const Tensor at = Tensor::from(columns);
+    if (csr) return {csr_matmul(Tensor::from(offsets), at, x[1], x[0])};
+    const Tensor messages = gather(x[0], at) * reshape(x[1], {n * each, 1});
+    return {scatter(zeros({n, width}), Tensor::from(rows), messages)};
+  };
+  return {name,
+          {Type(DType::f32, {n, width}), Type(DType::f32, {n * each})},
+          build,
+          4.0 * static_cast<double>(n * each * width)};
+}
+
 std::vector<Case> cases() {  // NOLINT(readability-function-size): a table
   const auto f32 = [](Shape s) { return Type(DType::f32, s); };
   const auto bf16 = [](Shape s) { return Type(DType::bf16, s); };
@@ -244,6 +272,21 @@ std::vector<Case> cases() {  // NOLINT(readability-function-size): a table
        {f32({64, 128}), i64({768}), f32({768, 128})},
        [](const auto& x) { return std::vector{scatter(x[0], x[1], x[2])}; },
        2.0 * 768 * 128 * 4},
+      sparse_case("csr_matmul 2708x5 of 16", 2708, 5, 16, true),
+      sparse_case("gather and scatter 2708x5 of 16", 2708, 5, 16, false),
+      sparse_case("csr_matmul 20000x20 of 128", 20000, 20, 128, true),
+      sparse_case("gather and scatter 20000x20 of 128", 20000, 20, 128, false),
+      {"avg_pool f32 64,64,32,32",
+       {f32({64, 64, 32, 32})},
+       [](const auto& x) { return std::vector{avg_pool2d(x[0], 2)}; }},
+      {"resize linear f32 8,3,224,224",
+       {f32({8, 3, 224, 224})},
+       [](const auto& x) {
+         return std::vector{resize(x[0], {448, 448}, {.mode = ResizeMode::linear})};
+       }},
+      {"rotary f32 4,8,256,64",
+       {f32({4, 8, 256, 64}), f32({256, 32}), f32({256, 32})},
+       [](const auto& x) { return std::vector{rotary(x[0], x[1], x[2])}; }},
       {"softmax f32 3072x64",
        {f32({3072, 64})},
        [](const auto& x) { return std::vector{softmax(x[0])}; }},
