@@ -39,7 +39,8 @@ struct Chain {
   std::vector<Tensor> operator()(const Tensor& x, const std::vector<Tensor>& w) const {
     Tensor y = x;
     for (int i = 0; i < kBlocks; ++i) {
-      const Tensor &w1 = w[static_cast<size_t>(2 * i)], &w2 = w[static_cast<size_t>(2 * i + 1)];
+      const size_t at = 2 * static_cast<size_t>(i);
+      const Tensor &w1 = w[at], &w2 = w[at + 1];
       const auto block = [&](const Tensor& in) {
         const Tensor key = Tensor::of<int64_t>({3, i}, {2});
         const Tensor kept = random_uniform(key, {kRows, 4 * kWidth}) >= 0.2;

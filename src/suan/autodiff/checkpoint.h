@@ -24,7 +24,7 @@ inline std::vector<Tensor> as_list(std::vector<Tensor> ts) { return ts; }
 template <class R>
 R from_list(std::vector<Tensor> ts) {
   if constexpr (std::is_same_v<R, Tensor>) {
-    return ts[0];
+    return std::move(ts[0]);
   } else {
     return ts;
   }

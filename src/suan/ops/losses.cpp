@@ -119,7 +119,8 @@ Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, double beta, Reduct
   return reduced(beta == 0 ? e : half_square_then_line(e, beta) * (1.0 / beta), reduction);
 }
 
-Tensor binary_cross_entropy(const Tensor& p, const Tensor& target, BinaryLossOptions options) {
+Tensor binary_cross_entropy(const Tensor& p, const Tensor& target,
+                            const BinaryLossOptions& options) {
   constexpr std::string_view kName = "binary_cross_entropy";
   check_pair(p, target, kName);
   check_weight(options.weight, p.shape(), "weight", kName);
@@ -131,7 +132,7 @@ Tensor binary_cross_entropy(const Tensor& p, const Tensor& target, BinaryLossOpt
 }
 
 Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target,
-                                        BinaryLossOptions options) {
+                                        const BinaryLossOptions& options) {
   constexpr std::string_view kName = "binary_cross_entropy_with_logits";
   check_pair(x, target, kName);
   check_weight(options.weight, x.shape(), "weight", kName);
@@ -153,7 +154,7 @@ Tensor kl_div(const Tensor& x, const Tensor& target, KlOptions options) {
   return reduced(own - t * x, options.reduction);
 }
 
-Tensor nll_loss(const Tensor& x, const Tensor& labels, ClassLossOptions options) {
+Tensor nll_loss(const Tensor& x, const Tensor& labels, const ClassLossOptions& options) {
   check_classes(x, labels, options.weight, "nll_loss");
   if (options.label_smoothing != 0) fail("nll_loss", "takes no label_smoothing");
   const ClassRows rows(x, labels, options, "nll_loss");
@@ -161,7 +162,8 @@ Tensor nll_loss(const Tensor& x, const Tensor& labels, ClassLossOptions options)
   return reduced(l, options.reduction, sum(rows.weight));
 }
 
-Tensor cross_entropy_loss(const Tensor& logits, const Tensor& labels, ClassLossOptions options) {
+Tensor cross_entropy_loss(const Tensor& logits, const Tensor& labels,
+                          const ClassLossOptions& options) {
   constexpr std::string_view kName = "cross_entropy_loss";
   check_classes(logits, labels, options.weight, kName);
   const double s = options.label_smoothing;

@@ -36,11 +36,12 @@ struct BinaryLossOptions {
 };
 // l = -weight (t log p + (1 - t) log(1 - p)) for probabilities p; logarithms stop at -100, where
 // they have no slope.
-Tensor binary_cross_entropy(const Tensor& p, const Tensor& target, BinaryLossOptions options = {});
+Tensor binary_cross_entropy(const Tensor& p, const Tensor& target,
+                            const BinaryLossOptions& options = {});
 // l = weight ((1 - t) x + (1 + (pos_weight - 1) t) softplus(-x)): binary cross-entropy of
 // sigmoid(x), without overflow.
 Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target,
-                                        BinaryLossOptions options = {});
+                                        const BinaryLossOptions& options = {});
 
 struct KlOptions {
   bool log_target = false;  // the target holds log-probabilities too
@@ -58,11 +59,11 @@ struct ClassLossOptions {
 };
 // l[r] = -weight[label] x[r, label] for log-probabilities x [rows..., classes] and labels [rows...]
 // of i64 or i32. A label outside [0, classes) makes the run throw Error(kOutOfRange).
-Tensor nll_loss(const Tensor& x, const Tensor& labels, ClassLossOptions options = {});
+Tensor nll_loss(const Tensor& x, const Tensor& labels, const ClassLossOptions& options = {});
 // nll_loss of log_softmax(logits) with label smoothing s: (1 - s) weight[label] (-log p[label]) + s
 // / classes sum_k weight[k] (-log p[k]). Without weights and reduced to the mean it is the op
 // cross_entropy, which is one pass over the logits.
 Tensor cross_entropy_loss(const Tensor& logits, const Tensor& labels,
-                          ClassLossOptions options = {});
+                          const ClassLossOptions& options = {});
 
 }  // namespace suan

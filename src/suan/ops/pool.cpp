@@ -154,7 +154,11 @@ const OpDef avg_pool_gradient_op{
              to_string(g), a.size.size());
       }
       Shape x{g[0], g[1]};
-      for (int64_t size : a.size) x.push_back(size);
+      for (int64_t size : a.size) {
+        constexpr int64_t kMost = int64_t{1} << 40;
+        if (size < 1 || size > kMost) fail(c.name(), "size has {}, expected 1 to {}", size, kMost);
+        x.push_back(size);
+      }
       const Shape y = pooled_shape(x, a, c.name());
       if (!(g == y)) {
         fail(c.name(), "gradient is {}, expected {}", to_string(g), to_string(y));

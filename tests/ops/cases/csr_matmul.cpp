@@ -60,6 +60,33 @@ std::vector<BadCase> places_mistakes() {
   };
 }
 
+std::vector<BadCase> shape_mistakes() {
+  return {{[] { csr_matmul(zeros({2}), list({0}), {}, zeros({1, 1})); },
+           "csr_matmul: offsets is f32[2], expected i64 of one axis"},
+          {[] { csr_matmul(list({0, 1}), zeros({1, 1}, DType::i64), {}, zeros({1, 1})); },
+           "csr_matmul: columns is i64[1, 1], expected i64 of one axis"},
+          {[] { csr_matmul(zeros({0}, DType::i64), list({0}), {}, zeros({1, 1})); },
+           "csr_matmul: offsets are empty, expected one more than rows"},
+          {[] { csr_matmul(list({0, 1}), list({0}), {}, zeros({3})); },
+           "csr_matmul: dense is f32[3], expected a float of two axes"},
+          {[] { csr_matmul(list({0, 1}), list({0}), zeros({2}), zeros({1, 1})); },
+           "csr_matmul: values are f32[2], expected f32[1]"},
+          {[] { csr_matmul(list({0, 1}), list({0}), {}, zeros({2, 1}), {.symmetric = true}); },
+           "csr_matmul: the dense operand is [2, 1], expected 1 rows"},
+          {[] {
+             csr_matmul(list({0, 1}), list({0}), {}, zeros({1, 1}),
+                        {.transpose = true, .columns = 1, .symmetric = true});
+           },
+           "csr_matmul: a symmetric matrix is its own transpose"},
+          {[] {
+             csr_matmul(list({0, 1}), list({0}), {}, zeros({1, 1}),
+                        {.transpose = true, .columns = -1});
+           },
+           "csr_matmul: columns is -1, expected 0 or more"},
+          {[] { csr_matmul(list({0, 1}), list({0}), {}, zeros({1, 1}), {.columns = 1}); },
+           "csr_matmul: columns is given, but follows from the dense operand"}};
+}
+
 }  // namespace
 
 const OpCases& cases_csr_matmul() {
@@ -93,32 +120,7 @@ const OpCases& cases_csr_matmul() {
               {many_offsets(701), indices({2100}, 40), real({701, 19}), real({2100})},
               product({.transpose = true, .columns = 40}),
               {.gradient = false}}},
-        .bad = {{[] { csr_matmul(zeros({2}), list({0}), {}, zeros({1, 1})); },
-                 "csr_matmul: offsets is f32[2], expected i64 of one axis"},
-                {[] { csr_matmul(list({0, 1}), zeros({1, 1}, DType::i64), {}, zeros({1, 1})); },
-                 "csr_matmul: columns is i64[1, 1], expected i64 of one axis"},
-                {[] { csr_matmul(zeros({0}, DType::i64), list({0}), {}, zeros({1, 1})); },
-                 "csr_matmul: offsets are empty, expected one more than rows"},
-                {[] { csr_matmul(list({0, 1}), list({0}), {}, zeros({3})); },
-                 "csr_matmul: dense is f32[3], expected a float of two axes"},
-                {[] { csr_matmul(list({0, 1}), list({0}), zeros({2}), zeros({1, 1})); },
-                 "csr_matmul: values are f32[2], expected f32[1]"},
-                {[] {
-                   csr_matmul(list({0, 1}), list({0}), {}, zeros({2, 1}), {.symmetric = true});
-                 },
-                 "csr_matmul: the dense operand is [2, 1], expected 1 rows"},
-                {[] {
-                   csr_matmul(list({0, 1}), list({0}), {}, zeros({1, 1}),
-                              {.transpose = true, .columns = 1, .symmetric = true});
-                 },
-                 "csr_matmul: a symmetric matrix is its own transpose"},
-                {[] {
-                   csr_matmul(list({0, 1}), list({0}), {}, zeros({1, 1}),
-                              {.transpose = true, .columns = -1});
-                 },
-                 "csr_matmul: columns is -1, expected 0 or more"},
-                {[] { csr_matmul(list({0, 1}), list({0}), {}, zeros({1, 1}), {.columns = 1}); },
-                 "csr_matmul: columns is given, but follows from the dense operand"}},
+        .bad = shape_mistakes(),
     };
     for (BadCase& bad : places_mistakes()) c.bad.push_back(std::move(bad));
     return c;

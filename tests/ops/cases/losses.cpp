@@ -190,7 +190,7 @@ const OpCases& cases_kl_div() {
 
 namespace {
 
-using ClassLoss = Tensor (*)(const Tensor&, const Tensor&, ClassLossOptions);
+using ClassLoss = Tensor (*)(const Tensor&, const Tensor&, const ClassLossOptions&);
 
 OpCases class_cases(ClassLoss f, const std::string& name) {
   OpCases c{

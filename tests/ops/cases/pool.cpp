@@ -11,7 +11,7 @@
 namespace suan {
 
 const OpCases& cases_max_pool() {
-  const auto call = [](PoolAttrs a) -> Build {
+  const auto call = [](const PoolAttrs& a) -> Build {
     return [=](const Tensors& x) { return max_pool(x[0], a); };
   };
   static const OpCases cases = [&] {
@@ -51,7 +51,7 @@ const OpCases& cases_max_pool() {
 }
 
 const OpCases& cases_max_pool_gradient() {
-  const auto call = [](PoolAttrs a) -> Build {
+  const auto call = [](const PoolAttrs& a) -> Build {
     return [=](const Tensors& x) {
       return make(op_def(Op::max_pool_gradient), {x[0], x[1]}, complete(a, x[0].rank() - 2, ""));
     };
@@ -127,7 +127,7 @@ const OpCases& cases_avg_pool() {
 }
 
 const OpCases& cases_avg_pool_gradient() {
-  const auto call = [](PoolAttrs a) -> Build {
+  const auto call = [](const PoolAttrs& a) -> Build {
     return [=](const Tensors& x) { return avg_pool_gradient(x[0], a); };
   };
   static const OpCases cases{
@@ -148,6 +148,8 @@ const OpCases& cases_avg_pool_gradient() {
                        .size = {5, 5}})}},
       .bad = {{[=] { call({.kernel = {2}, .size = {4}})({zeros({1, 1, 3})}); },
                "avg_pool_gradient: gradient is [1, 1, 3], expected [1, 1, 2]"},
+              {[=] { call({.kernel = {2}, .size = {0}})({zeros({1, 1, 3})}); },
+               "avg_pool_gradient: size has 0, expected 1 to 1099511627776"},
               {[=] { call({.kernel = {2}})({zeros({1, 1, 3})}); },
                "avg_pool_gradient: got gradient [1, 1, 3] and 0 sizes, expected one for each "
                "spatial axis"}},
@@ -156,7 +158,7 @@ const OpCases& cases_avg_pool_gradient() {
 }
 
 const OpCases& cases_adaptive_avg_pool() {
-  const auto call = [](std::vector<int64_t> sizes) -> Build {
+  const auto call = [](const std::vector<int64_t>& sizes) -> Build {
     return [=](const Tensors& x) { return adaptive_avg_pool(x[0], sizes); };
   };
   static const OpCases cases{

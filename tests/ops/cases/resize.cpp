@@ -9,10 +9,10 @@
 namespace suan {
 namespace {
 
-Build to(std::vector<int64_t> sizes, ResizeOptions o) {
+Build to(const std::vector<int64_t>& sizes, ResizeOptions o) {
   return [=](const Tensors& x) { return resize(x[0], sizes, o); };
 }
-Build by(std::vector<double> scales, ResizeOptions o) {
+Build by(const std::vector<double>& scales, ResizeOptions o) {
   return [=](const Tensors& x) { return resize_by(x[0], scales, o); };
 }
 In line(std::vector<double> values) {

@@ -211,8 +211,7 @@ class SegmentMaxCall final : public IndexedCall {
   void fill_part(const KernelArgs& args, const int64_t* at, const Part& part, int64_t piece) const {
     const T* x = args.in[0].as<T>();
     T* y = args.out[0].as<T>();
-    auto* filled =
-        static_cast<bool*>(static_cast<void*>(static_cast<int64_t*>(args.scratch) + count_));
+    auto* filled = reinterpret_cast<bool*>(static_cast<int64_t*>(args.scratch) + count_);
     filled += piece * size_;
     std::fill_n(filled, size_, false);
     for (int64_t p = part.p0; p < part.p1; ++p) {
