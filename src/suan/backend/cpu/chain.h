@@ -13,9 +13,9 @@ namespace suan::cpu {
 using LinkFunction = void (*)();
 
 struct Link {
-  LinkFunction run = nullptr;
-  const float* p = nullptr;  // first operand beside the chain's value, or where a store goes
-  const float* q = nullptr;  // second one
+  LinkFunction run;
+  const float* p;  // first operand beside the chain's value, or where a store goes
+  const float* q;  // second one
 };
 
 // What a link's operands are, beside the value that comes along the chain.

@@ -437,7 +437,7 @@ void FusedCall::prefetch(const KernelArgs& args, int64_t from, int64_t to) const
 void FusedCall::run_chains(const KernelArgs& args, const Frame& frame, int64_t start, int64_t n,
                            int64_t end) const {
   constexpr int64_t kPart = 256;
-  Link links[kMaxLinks];
+  Link links[kMaxLinks];  // not initialised: that takes longer than a tile
   for (size_t i = 0; i < links_.size(); ++i) {
     const PlannedLink& planned = links_[i];
     links[i].run = planned.run;
