@@ -98,15 +98,16 @@ Tensor Resnet::operator()(const Tensor& x) const {
 }
 
 CifarResnet::CifarResnet(CifarResnetOptions o)
-    : conv1(convolution(o.channels, 16, 3)), bn1(16), fc(64, o.classes) {
+    : conv1(convolution(o.channels, o.width, 3)), bn1(o.width), fc(4 * o.width, o.classes) {
   if (o.depth < 8 || o.depth % 6 != 2) {
     fail("resnet", "depth is {}, expected 6 n + 2 (20, 32, 44, 56, ...)", o.depth);
   }
+  if (o.width < 1) fail("resnet", "width is {}, expected 1 or more", o.width);
   const int64_t blocks = (o.depth - 2) / 6;
-  int64_t in = 16;
-  add_stage(layer1, in, blocks, 16, 1, false, o.shortcut);
-  add_stage(layer2, in, blocks, 32, 2, false, o.shortcut);
-  add_stage(layer3, in, blocks, 64, 2, false, o.shortcut);
+  int64_t in = o.width;
+  add_stage(layer1, in, blocks, o.width, 1, false, o.shortcut);
+  add_stage(layer2, in, blocks, 2 * o.width, 2, false, o.shortcut);
+  add_stage(layer3, in, blocks, 4 * o.width, 2, false, o.shortcut);
 }
 
 Tensor CifarResnet::operator()(const Tensor& x) const {

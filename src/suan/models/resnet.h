@@ -76,18 +76,21 @@ struct Resnet : nn::Module {
 
 struct CifarResnetOptions {
   int64_t depth = 20;  // 6 n + 2
+  int64_t width = 16;  // channels of the first stage
   Shortcut shortcut = Shortcut::a;
   int64_t channels = 3;
   int64_t classes = 10;
   static constexpr auto fields() {
     return std::tuple{Field{"depth", &CifarResnetOptions::depth},
+                      Field{"width", &CifarResnetOptions::width},
                       Field{"shortcut", &CifarResnetOptions::shortcut},
                       Field{"channels", &CifarResnetOptions::channels},
                       Field{"classes", &CifarResnetOptions::classes}};
   }
 };
 
-// The networks of the paper's section 4.2: three stages of 16, 32 and 64 channels.
+// The networks of the paper's section 4.2: three stages of 16, 32 and 64 channels (or multiples of
+// another width).
 struct CifarResnet : nn::Module {
   explicit CifarResnet(CifarResnetOptions options = {});
   Tensor operator()(const Tensor& x) const;
