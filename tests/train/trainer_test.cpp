@@ -20,7 +20,7 @@
 namespace suan::train {
 namespace {
 
-Recipe small_recipe(std::vector<std::string> settings = {}) {
+Recipe small_recipe(const std::vector<std::string>& settings = {}) {
   const std::string text = R"(
 name = "small"
 model = {name = "mlp", sizes = [784, 8, 10]}

@@ -13,7 +13,7 @@ struct Entry {
 };
 
 template <class S, class... Fields>
-Entry entry(std::string name, Fields... fields) {
+Entry entry(const std::string& name, Fields... fields) {
   return {name, [name, fields...](const Options& options) -> data::ImageStep {
             S step;
             read_options("augment " + name, options, step, std::tuple{fields...});
