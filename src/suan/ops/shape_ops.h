@@ -35,5 +35,7 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape);
 Tensor stop_gradient(const Tensor& x);
 // The same value in another storage layout. Made by the layout pass, not by users.
 Tensor reorder(const Tensor& x, Layout layout);
+// Whether the node's output is its input's memory: a reshape of plain data.
+bool is_view(const Node& node);
 
 }  // namespace suan

@@ -8,6 +8,7 @@
 #include "suan/base/error.h"
 #include "suan/graph/state.h"
 #include "suan/ops/op.h"
+#include "suan/ops/shape_ops.h"
 
 namespace suan {
 namespace {
@@ -22,11 +23,6 @@ namespace {
   }
   fail(ErrorCode::kUnsupported, node.op->name, "no {} kernel takes it ({})", backend.name,
        reasons.empty() ? "there is none for this op" : reasons);
-}
-
-// A reshape of plain data is the same storage.
-bool is_view(const Node& node) {
-  return is(node, Op::reshape) && layout_of(node.inputs[0]) == Layout::plain;
 }
 
 class Planner {

@@ -85,7 +85,8 @@ struct CompiledFunction::Impl {
     e.threads = num_threads();
     e.exact = exact_mode();
     e.context = std::make_unique<RunContext>(
-        Program::build(graph, *e.backend, {.precision = options.precision}));
+        Program::build(graph, *e.backend,
+                       {.precision = options.precision, .memory_budget = options.memory_budget}));
     entries.push_back(std::move(e));
     return entries.back();
   }
