@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "suan/graph/op_def.h"
+
 namespace suan {
 namespace {
 

@@ -14,6 +14,7 @@ namespace {
 constexpr size_t kMaxChain = 64;  // steps that one move runs again
 constexpr size_t kTried = 24;     // moves measured in a round, those that promise most
 constexpr size_t kMaxRounds = 4000;
+constexpr size_t kStages = 16;  // a stage lowers the peak by this part
 
 // How a value that a chain needs and that is dead by then comes back.
 struct Revival {
@@ -33,18 +34,35 @@ class Search {
   Search(const StepGraph& graph, size_t budget) : graph_(graph), budget_(budget) {}
 
   MemoryProfile run() {
-    now_ = profile_memory(graph_, graph_.initial_order());
-    MemoryProfile best = now_;
-    for (size_t round = 0; round < kMaxRounds && now_.peak > budget_; ++round) {
-      if (!improve()) break;
-      if (now_.peak < best.peak) best = now_;
+    const MemoryProfile start = profile_memory(graph_, graph_.initial_order());
+    descend_from(start);
+    if (now_.peak > budget_) {
+      // Too little: lower budgets in turn, as far as it goes, reach less than one at once.
+      const MemoryProfile direct = now_;
+      const size_t wanted = budget_;
+      now_ = start;
+      do {
+        budget_ = std::max(wanted, now_.peak - now_.peak / kStages);
+        descend_from(now_);
+      } while (now_.peak <= budget_ && budget_ > wanted);
+      budget_ = wanted;
+      if (direct.peak < now_.peak) now_ = direct;
     }
-    now_ = best;
     undo_needless();
     return now_;
   }
 
  private:
+  // Makes moves until the budget is reached or none helps; keeps the lowest order on the way.
+  void descend_from(const MemoryProfile& start) {
+    MemoryProfile best = now_ = start;
+    for (size_t round = 0; round < kMaxRounds && now_.peak > budget_; ++round) {
+      if (!improve()) break;
+      if (now_.peak < best.peak) best = now_;
+    }
+    now_ = best;
+  }
+
   // Memory above the budget, summed over the steps of the graph. A step counts once, with those
   // that run again before it, so that a longer order is not a worse one.
   int64_t excess(const MemoryProfile& profile) const {
@@ -215,7 +233,7 @@ class Search {
   }
 
   const StepGraph& graph_;
-  const size_t budget_;
+  size_t budget_;
   MemoryProfile now_;
   std::vector<int> next_use_;
   std::vector<std::vector<int>> runs_;
