@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kMaxChain = 64;  // steps that one move runs again
 constexpr size_t kTried = 24;     // moves measured in a round, those that promise most
 constexpr size_t kMaxRounds = 4000;
-constexpr size_t kStages = 16;  // a stage lowers the peak by this part
+constexpr int kBisections = 6;  // searches for the lowest budget that can be kept
 
 // How a value that a chain needs and that is dead by then comes back.
 struct Revival {
@@ -36,18 +36,18 @@ class Search {
   MemoryProfile run() {
     const MemoryProfile start = profile_memory(graph_, graph_.initial_order());
     descend_from(start);
-    if (now_.peak > budget_) {
-      // Too little: lower budgets in turn, as far as it goes, reach less than one at once.
-      const MemoryProfile direct = now_;
-      const size_t wanted = budget_;
-      now_ = start;
-      do {
-        budget_ = std::max(wanted, now_.peak - now_.peak / kStages);
-        descend_from(now_);
-      } while (now_.peak <= budget_ && budget_ > wanted);
-      budget_ = wanted;
-      if (direct.peak < now_.peak) now_ = direct;
+    const size_t wanted = budget_;
+    size_t too_low = budget_;
+    MemoryProfile best = now_;
+    // Where it is out of reach, a higher budget can lead lower: other moves look good.
+    for (int i = 0; i < kBisections && best.peak > wanted; ++i) {
+      budget_ = too_low + (best.peak - too_low) / 2;
+      descend_from(start);
+      if (now_.peak > budget_) too_low = budget_;
+      if (now_.peak < best.peak) best = now_;
     }
+    budget_ = wanted;
+    now_ = best;
     undo_needless();
     return now_;
   }
