@@ -79,7 +79,9 @@ void print_program(const Program& program, const InspectOptions& options) {
                                   {"bytes", size.bytes},
                                   {"arena_bytes", static_cast<int64_t>(size.arena_bytes)},
                                   {"state_bytes", static_cast<int64_t>(size.state_bytes)},
-                                  {"constant_bytes", static_cast<int64_t>(size.constant_bytes)}}));
+                                  {"constant_bytes", static_cast<int64_t>(size.constant_bytes)},
+                                  {"recomputed", size.recomputed},
+                                  {"recomputed_flops", size.recomputed_flops}}));
   }
 }
 

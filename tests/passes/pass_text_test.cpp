@@ -1,5 +1,6 @@
 // Runs the text files of this folder. Each holds parts `pass NAME`, a graph, `gives`, a graph: the
-// pass, for the target below, turns the first into exactly the second.
+// pass, for the target below, turns the first into exactly the second. `pass recompute BYTES` is
+// recomputation with that budget.
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
@@ -11,6 +12,7 @@
 #include "suan/base/error.h"
 #include "suan/graph/op_def.h"
 #include "suan/passes/pass.h"
+#include "suan/passes/recompute.h"
 #include "tests/source_dir.h"
 
 namespace suan {
@@ -26,20 +28,26 @@ std::string trimmed(const std::string& text) {
   return first == std::string::npos ? "" : text.substr(first, last - first + 1);
 }
 
+Graph run_pass(const std::string& name, const Graph& graph) {
+  constexpr std::string_view kRecompute = "recompute ";
+  if (name.starts_with(kRecompute)) {
+    return recompute(graph, {.budget = std::stoul(name.substr(kRecompute.size()))}).graph;
+  }
+  for (const Pass& pass : standard_passes()) {
+    if (name == pass.name) return pass.run(graph, kTarget);
+  }
+  fail("passes", "there is no pass '{}'", name);
+}
+
 void run_part(const std::string& part) {
   const size_t line = part.find('\n'), gives = part.find("\ngives\n");
   ASSERT_NE(gives, std::string::npos) << "no line `gives` after: " << part.substr(0, line);
   const std::string name = trimmed(part.substr(0, line));
   // The graph ends with a brace at the start of a line; a remark on the next part may follow.
   const std::string want = trimmed(part.substr(gives + 7, part.find("\n}", gives) - gives - 5));
-  for (const Pass& pass : standard_passes()) {
-    if (name != pass.name) continue;
-    const Graph out = pass.run(parse_graph(part.substr(line, gives - line)), kTarget);
-    verify(out);
-    EXPECT_EQ(trimmed(to_text(out)), want);
-    return;
-  }
-  ADD_FAILURE() << "there is no pass '" << name << "'";
+  const Graph out = run_pass(name, parse_graph(part.substr(line, gives - line)));
+  verify(out);
+  EXPECT_EQ(trimmed(to_text(out)), want);
 }
 
 class PassText : public testing::TestWithParam<std::string> {};

@@ -149,6 +149,11 @@ Tensor reorder(const Tensor& x, Layout layout) {
   return y;
 }
 
+bool is_view(const Node& node) {
+  if (node.op->forwards) return true;
+  return is(node, Op::reshape) && layout_of(node.inputs[0]) == Layout::plain;
+}
+
 const OpDef stop_gradient_op{
     .code = Op::stop_gradient,
     .name = "stop_gradient",

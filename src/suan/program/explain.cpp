@@ -82,6 +82,8 @@ ProgramSize measure_size(const Program& program) {
     size.flops += step.flops;
     size.bytes += step.bytes;
   }
+  size.recomputed = program.recomputed();
+  size.recomputed_flops = program.recomputed_flops();
   size.arena_bytes = plan.arena_bytes;
   for (const PlannedState& s : plan.states) size.state_bytes += s.state->type().bytes();
   for (const BufferPtr& constant : plan.constants) size.constant_bytes += constant->bytes();
@@ -113,6 +115,11 @@ std::string explain(const Program& program, bool why) {
       bytes_text(static_cast<double>(size.unshared_bytes)),
       bytes_text(static_cast<double>(size.state_bytes)),
       bytes_text(static_cast<double>(size.constant_bytes)));
+  if (size.recomputed > 0) {
+    out += fmt::format("to save memory {} nodes are computed again: {:.3f} GFLOP more ({:.1f} %)\n",
+                       size.recomputed, size.recomputed_flops / 1e9,
+                       100 * size.recomputed_flops / (size.flops - size.recomputed_flops));
+  }
   return out;
 }
 

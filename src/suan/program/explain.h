@@ -26,6 +26,8 @@ struct ProgramSize {
   size_t arena_bytes = 0;       // activations and scratch
   size_t state_bytes = 0, constant_bytes = 0;
   size_t unshared_bytes = 0;  // what the arena would take without sharing memory over time
+  int64_t recomputed = 0;     // nodes computed once more to save memory
+  double recomputed_flops = 0;
 };
 ProgramSize measure_size(const Program& program);
 

@@ -9,6 +9,7 @@
 #include "suan/base/error.h"
 #include "suan/graph/state.h"
 #include "suan/ops/op.h"
+#include "suan/ops/shape_ops.h"
 #include "suan/program/choice.h"
 
 namespace suan {
@@ -24,12 +25,6 @@ namespace {
   }
   fail(ErrorCode::kUnsupported, node.op->name, "no {} kernel takes it ({})", backend.name,
        reasons.empty() ? "there is none for this op" : reasons);
-}
-
-// A reshape of plain data is the same storage.
-bool is_view(const Node& node) {
-  if (node.op->forwards) return true;
-  return is(node, Op::reshape) && layout_of(node.inputs[0]) == Layout::plain;
 }
 
 // The nodes in the order of their ids, but those made of states and constants alone wait for their

@@ -12,6 +12,7 @@
 #include "suan/graph/state.h"
 #include "suan/passes/pass.h"
 #include "suan/passes/precision.h"
+#include "suan/program/budget.h"
 
 namespace suan {
 
@@ -20,10 +21,14 @@ ProgramPtr Program::build(const Graph& graph, const Backend& backend,
   const PauseTracking pause;
   auto program = std::shared_ptr<Program>(new Program());
   const bool mixed = options.precision != DType::f32;
-  program->graph_ =
+  const Graph optimised =
       optimise(mixed ? lower_precision(graph, options.precision) : graph, *backend.target);
+  BudgetedPlan planned = plan_within(optimised, backend, options.memory_budget);
   program->backend_ = &backend;
-  program->plan_ = make_plan(program->graph_, backend);
+  program->graph_ = std::move(planned.graph);
+  program->plan_ = std::move(planned.plan);
+  program->recomputed_ = planned.recomputed;
+  program->recomputed_flops_ = planned.recomputed_flops;
   for (const NodePtr& node : program->graph_.nodes()) program->flops_ += cost_of(*node).flops;
   return program;
 }

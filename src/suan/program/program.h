@@ -14,6 +14,9 @@ namespace suan {
 
 struct ProgramOptions {
   DType precision = DType::f32;  // bf16 or f16: mixed precision (passes/precision.h)
+  // Bytes of activations and scratch; 0: no limit. Where they do not suffice, values are computed
+  // again rather than kept (passes/recompute.h); the results stay the same to the bit.
+  size_t memory_budget = 0;
 };
 
 class Program {
@@ -26,6 +29,9 @@ class Program {
   const Plan& plan() const { return plan_; }
   const Backend& backend() const { return *backend_; }
   double flops() const { return flops_; }  // of one run, counted by the ops' own rules
+  // Nodes that run once more because of the memory budget, and what they add to flops().
+  int64_t recomputed() const { return recomputed_; }
+  double recomputed_flops() const { return recomputed_flops_; }
 
  private:
   Program() = default;
@@ -33,6 +39,8 @@ class Program {
   Plan plan_;
   const Backend* backend_ = nullptr;
   double flops_ = 0;
+  int64_t recomputed_ = 0;
+  double recomputed_flops_ = 0;
 };
 using ProgramPtr = std::shared_ptr<const Program>;
 

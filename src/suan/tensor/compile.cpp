@@ -92,7 +92,8 @@ struct CompiledFunction::Impl {
     e.exact = exact_mode();
     e.reproducible = reproducible_mode();
     e.context = std::make_unique<RunContext>(
-        Program::build(graph, *e.backend, {.precision = options.precision}));
+        Program::build(graph, *e.backend,
+                       {.precision = options.precision, .memory_budget = options.memory_budget}));
     entries.push_back(std::move(e));
     return entries.back();
   }

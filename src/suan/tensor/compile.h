@@ -24,6 +24,7 @@ const Backend& current_backend();
 
 struct CompileOptions {
   DType precision = DType::f32;  // bf16: mixed precision with f32 master values
+  size_t memory_budget = 0;      // bytes of activations and scratch; 0: no limit (program.h)
 };
 
 // The part of a compiled function that does not depend on its C++ signature.

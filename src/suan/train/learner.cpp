@@ -89,10 +89,13 @@ Learner::Learner(const Recipe& recipe, const Task& task) : recipe_(recipe), task
     for (const StatePtr& s : ema_->states()) states_.push_back({s->name(), s});
   }
 
-  const CompileOptions options{.precision = recipe.precision()};
+  constexpr size_t kMega = 1'000'000;
+  CompileOptions options{.precision = recipe.precision(),
+                         .memory_budget = static_cast<size_t>(recipe.train.memory_mb) * kMega};
   step_.emplace([this](const std::vector<Tensor>& a) { return trace_step(a, true); }, options);
   accumulate_.emplace([this](const std::vector<Tensor>& a) { return trace_step(a, false); },
                       options);
+  options.memory_budget = 0;  // an evaluation keeps nothing that could be computed again
   eval_.emplace([this](const std::vector<Tensor>& a) { return trace_eval(a); }, options);
 }
 

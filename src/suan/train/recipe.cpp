@@ -63,6 +63,7 @@ void visit_train(R& r, V& visit) {
   visit("train.precision", r.train.precision, kPrecisions);
   visit("train.seed", r.train.seed, Range{0, 9e15});
   visit("train.threads", r.train.threads, Range{0, 1024});
+  visit("train.memory_mb", r.train.memory_mb, Range{0, 1e9});
   visit("train.clip_norm", r.train.clip_norm, Range{0, kAny});
   visit("train.accumulate", r.train.accumulate, Range{1, 1 << 20});
   visit("train.ema", r.train.ema, Range{0, 0.9999999});

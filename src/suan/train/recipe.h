@@ -44,6 +44,9 @@ struct TrainRecipe {
   std::string precision = "f32";  // bf16: mixed precision
   int64_t seed = 0;
   int64_t threads = 0;  // 0: as many as the process may use
+  // MB (1e6 bytes) of activations and scratch in a step, which computes some values twice to keep
+  // to it; 0: no limit.
+  int64_t memory_mb = 0;
   double clip_norm = 0;
   int64_t accumulate = 1;  // batches in one optimizer step
   double ema = 0;          // decay of the average of weights that is evaluated; 0: none
