@@ -125,7 +125,8 @@ class Search {
       size_t saved = 0;
       int at = static_cast<int>(now_.order.size());
       for (int o = 0; o < step.outputs; ++o) {
-        const int next = next_use_[static_cast<size_t>(now_.first_result[q] + o)];
+        const int result = now_.first_result[q] + o;
+        const int next = next_use_[static_cast<size_t>(result)];
         if (next <= now_.peak_at) continue;  // read at the peak (or not after it)
         saved += graph_.value(step.first_out + o).bytes;
         at = std::min(at, next);
