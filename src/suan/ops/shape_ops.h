@@ -35,8 +35,8 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape);
 Tensor stop_gradient(const Tensor& x);
 // The same value in another storage layout. Made by the layout pass, not by users.
 Tensor reorder(const Tensor& x, Layout layout);
-// Whether the node's output is its first input's memory: a reshape of plain data, or an op that only
-// forwards.
+// Whether the node's output is its first input's memory: a reshape of plain data, or an op that
+// only forwards.
 bool is_view(const Node& node);
 
 }  // namespace suan

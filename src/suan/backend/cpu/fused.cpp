@@ -109,7 +109,8 @@ class FusedCall final : public Call {
   // Parts are whole tiles, so that every thread starts where patterns start.
   int64_t parts() const override { return (space_.numel() + tile_ - 1) / tile_; }
   int64_t part_cost() const override {
-    return (static_cast<int64_t>(instructions_.size()) + 2) * std::min(tile_, space_.numel());
+    return (static_cast<int64_t>(instructions_.size()) + 2) *
+           std::clamp<int64_t>(space_.numel(), 1, tile_);
   }
   void run_parts(const KernelArgs& args, int64_t begin, int64_t end) const override {
     run_range(args, begin * tile_, std::min(end * tile_, space_.numel()));
