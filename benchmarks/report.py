@@ -33,9 +33,19 @@ Winograd's algorithm, where it is chosen, goes above 100 %), a copy of the same 
 
 PARITY = """## Same losses as PyTorch
 
-Both engines start from the same weights and see the same batches, with plain SGD in f32 and no augmentation.
+Both engines start from the same weights and see the same batches, with plain SGD in f32 and no augmentation. Training amplifies
+rounding differences, so PyTorch is also compared with itself in another memory format.
 
     build/bench-venv/bin/python benchmarks/parity.py --json build/parity.json
+"""
+
+
+RECIPES = """## Recipes on real data
+
+What `suan train` reaches, and the time from process start to the end of the last evaluation: the mean of several seeds where the
+column says so (the time is that of all of them). `demo` is `suan demo` on generated digits.
+
+    SUAN_DATA=... python3 benchmarks/recipes.py --json build/recipes.json
 """
 
 
@@ -71,11 +81,23 @@ def kernel_table(results):
 
 
 def parity_table(results):
-    return table(("case", "steps", "largest difference in the first 20 losses", "difference of the means"),
-                 ((r["parity"], r["steps"], f"{r['first_20']:.1e}", f"{100 * r['mean']:.3f} %") for r in results))
+    return table(("case", "steps", "largest difference in the first 20 losses", "PyTorch in channels_last",
+                  "difference of the means"),
+                 ((r["parity"], r["steps"], f"{r['first_20']:.1e}", f"{r['control']:.1e}" if r["control"] else "",
+                   f"{100 * r['mean']:.3f} %") for r in results))
 
 
-SECTIONS = (("case", TRAIN, train_table), ("kernel", KERNELS, kernel_table), ("parity", PARITY, parity_table))
+def recipe_table(results):
+    def reached(r):
+        return f"{100 * r['goal']:.0f} % after {r['reached']:.1f} s" if r["reached"] else ""
+    return table(("recipe", "seeds", "result", "standard deviation", "seconds", "reached"),
+                 ((r["recipe"], r["seeds"],
+                   f"**{100 * r['accuracy']:.2f} %**" if "accuracy" in r else f"**loss {r['loss']:.3f}**",
+                   f"{100 * r['accuracy_std']:.2f} %" if "accuracy_std" in r else "", f"{r['seconds']:.1f}", reached(r))
+                  for r in results))
+
+
+SECTIONS = (("recipe", RECIPES, recipe_table), ("case", TRAIN, train_table), ("kernel", KERNELS, kernel_table), ("parity", PARITY, parity_table))
 
 
 def conditions(results):

@@ -9,6 +9,7 @@
 #include "suan/ops/cumsum.h"
 #include "suan/ops/elementwise.h"
 #include "suan/ops/reduce.h"
+#include "suan/ops/slice.h"
 #include "suan/program/program.h"
 #include "suan/tensor/compile.h"
 #include "tests/expect_error.h"
@@ -104,6 +105,43 @@ TEST(Plan, KeepsTheOldValueOfAStateThatIsReturned) {
     return {old};
   });
   EXPECT_NE(returned.current, returned.next);
+}
+
+// The updates of three states by one number, and the program that makes them.
+std::vector<StatePtr> three_states() {
+  std::vector<StatePtr> states;
+  for (const int64_t n : {5, 5000, 70000}) {
+    const std::vector<float> values(static_cast<size_t>(n), static_cast<float>(n));
+    states.push_back(State::create("s", Array::of<float>(values, {n})));
+  }
+  return states;
+}
+
+TEST(Plan, UpdatesOfAllStatesShareALoop) {
+  const auto states = three_states();
+  auto step = compile([&] {
+    for (const StatePtr& s : states) s->assign(s->read() * 0.5 + 1.0);
+  });
+  EXPECT_EQ(step.program()->plan().steps[0].together, 3u);
+  step();
+  step();
+  for (const StatePtr& s : states) {
+    const Array got = s->array();
+    const auto n = static_cast<float>(got.shape[0]);
+    for (const float v : got.span<float>()) ASSERT_EQ(v, n / 4 + 1.5f);
+  }
+}
+
+TEST(Plan, StepsThatReadWhatAnotherWritesDoNotShareALoop) {
+  const auto states = three_states();
+  auto step = compile([&] {
+    const Tensor a = states[0]->read() * 0.5;
+    states[1]->assign(states[1]->read() * sum(a));
+    states[0]->assign(a + take(states[1]->read(), 0, 0));
+  });
+  for (const PlannedStep& s : step.program()->plan().steps) EXPECT_EQ(s.together, 1u);
+  step();
+  EXPECT_EQ(states[0]->array().span<float>()[0], 2.5f + 5000 * 12.5f);
 }
 
 TEST(Program, RunsAnUpdateThatSwapsTwoStates) {

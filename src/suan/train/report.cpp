@@ -47,8 +47,11 @@ std::string facts(const Report& r) {
 std::string curves(const std::vector<HistoryPoint>& history) {
   Curve step_loss{"train", {}}, eval_loss{"test", {}};
   Curve train_accuracy{"train", {}}, eval_accuracy{"test", {}};
+  const bool steps = std::any_of(history.begin(), history.end(),
+                                 [](const HistoryPoint& p) { return !p.evaluated; });
   for (const HistoryPoint& p : history) {
-    step_loss.points.emplace_back(p.epoch, p.train_loss);
+    // At an evaluation it is the mean since the last one: no point of a curve of steps.
+    if (!p.evaluated || !steps) step_loss.points.emplace_back(p.epoch, p.train_loss);
     if (!p.evaluated) continue;
     eval_loss.points.emplace_back(p.epoch, p.eval_loss);
     train_accuracy.points.emplace_back(p.epoch, p.train_accuracy);
