@@ -49,6 +49,15 @@ column says so (the time is that of all of them). `demo` is `suan demo` on gener
 """
 
 
+MEMORY = """## Memory budgets
+
+A training step whose activations and scratch must fit into `train.memory_mb`: what does not is computed again for the gradient. The
+results are the same to the bit.
+
+    SUAN_DATA=... python3 benchmarks/memory.py --json build/memory.json
+"""
+
+
 def row(r):
     return (f"{r['case']:10} {r['precision']:4} {r['suan_ms']:10.3f} {r['peer_ms']:10.3f} {r['ratio']:6.2f} "
             f"{r['suan_peak_mb']:7.0f} {r['peer_peak_mb']:7.0f} {memory_ratio(r)} {r['percent_of_peak']:9.1f}  {r['peer']}")
@@ -97,7 +106,15 @@ def recipe_table(results):
                   for r in results))
 
 
-SECTIONS = (("recipe", RECIPES, recipe_table), ("case", TRAIN, train_table), ("kernel", KERNELS, kernel_table), ("parity", PARITY, parity_table))
+def memory_table(results):
+    whole = {r["memory"]: r["ms"] for r in reversed(results)}  # the first of each recipe has no limit
+    return table(("recipe", "budget MB", "taken MB", "steps run again", "more FLOPs", "time against no budget"),
+                 ((r["memory"], r["budget_mb"], f"{r['arena_mb']:.0f}", r["recomputed"], f"{100 * r['extra_flops']:.1f} %",
+                   f"**{r['ms'] / whole[r['memory']]:.2f}**") for r in results))
+
+
+SECTIONS = (("recipe", RECIPES, recipe_table), ("memory", MEMORY, memory_table),
+            ("case", TRAIN, train_table), ("kernel", KERNELS, kernel_table), ("parity", PARITY, parity_table))
 
 
 def conditions(results):

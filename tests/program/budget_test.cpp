@@ -31,7 +31,7 @@ Trained train(const Options& model_options, const Array& x, const Array& y, size
   optim::AdamW adamw(model.parameters(), {.lr = 1e-2});
   auto step = compile(
       [&](const Tensor& images, const Tensor& labels) {
-        const Tensor loss = cross_entropy(model(images), labels);
+        Tensor loss = cross_entropy(model(images), labels);
         adamw.step(grad(loss, adamw.parameters()));
         return loss;
       },
