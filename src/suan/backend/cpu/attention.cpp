@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "suan/backend/cpu/attention_bf16.h"
 #include "suan/base/threads.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -140,7 +141,8 @@ class AttentionCall final : public Call {
     const double work = 4.0 * static_cast<double>(z.b * z.h * z.t * z.s * z.d);
     pieces_ = std::clamp<int64_t>(static_cast<int64_t>(work / 2e5), 1,
                                   std::max<int64_t>(1, std::min<int64_t>(units_, num_threads())));
-    converts_ = plan_.k.load != nullptr;
+    pairs_ = bf16::usable(node, plan_, lanes_);
+    converts_ = plan_.k.load != nullptr && !pairs_;
     step_ = std::max(z.d, z.d_v);
     rows_ = tile_scratch_.add(lanes_ * step_);
     q_ = tile_scratch_.add(lanes_ * z.d);
@@ -150,6 +152,8 @@ class AttentionCall final : public Call {
     scores_ = scratch_.add(lanes_ * kKeyBlock);
     if (converts_) k_ = scratch_.add(z.s * z.d);
     if (converts_) v_ = scratch_.add(z.s * z.d_v);
+    if (pairs_) v_ = scratch_.add((z.s + 1) / 2 * z.d_v);
+    if (pairs_) weights_ = scratch_.add(kKeyBlock / 2 * lanes_);
   }
   size_t scratch_bytes() const override {
     return static_cast<size_t>(pieces_ * scratch_.size()) * sizeof(float);
@@ -180,29 +184,69 @@ class AttentionCall final : public Call {
       plan_.k.read(args.in[1], b, kv, 0, z.s, scratch + k_, z.d);
       plan_.v.read(args.in[2], b, kv, 0, z.s, scratch + v_, z.d_v);
     }
+    if (pairs_ && converted != b * z.h_kv + kv) {
+      converted = b * z.h_kv + kv;
+      bf16::pair_rows(plan_.v.halves(args.in[2], b, kv, 0), plan_.v.step(), z.s, z.d_v,
+                      bf16::pairs_in(scratch + v_), z.d_v);
+    }
     const int64_t first = group_at(u % groups_) * group_;
     const int64_t count = std::min(group_, tiles_ - first);
     AttentionTile tiles[kGroup];
     int64_t keys = 0;
     for (int64_t i = 0; i < count; ++i) {
       tiles[i] = make_tile(args, b, h, (first + i) * lanes_, scratch);
-      tiles[i].k = converts_ ? scratch + k_ : plan_.k.floats(args.in[1], b, kv, 0);
-      tiles[i].v = converts_ ? scratch + v_ : plan_.v.floats(args.in[2], b, kv, 0);
+      if (!pairs_) {
+        tiles[i].k = converts_ ? scratch + k_ : plan_.k.floats(args.in[1], b, kv, 0);
+        tiles[i].v = converts_ ? scratch + v_ : plan_.v.floats(args.in[2], b, kv, 0);
+      }
       float* own = scratch + tile_at_ + i * tile_scratch_.size();
       load_queries(args, b, h, (first + i) * lanes_, own, tiles[i]);
-      HWY_DYNAMIC_DISPATCH(start_tile)(tiles[i]);
+      start(tiles[i]);
       keys = std::max(keys, tiles[i].keys);
     }
     if (u + 1 < units_) prefetch_unit(args, u + 1, kv + b * z.h_kv);
     for (int64_t j = 0; j < keys; j += kKeyBlock) {
       for (int64_t i = 0; i < count; ++i) {
-        if (tiles[i].keys > j) HWY_DYNAMIC_DISPATCH(attend)(tiles[i], j, j + kKeyBlock);
+        if (tiles[i].keys <= j) continue;
+        if (pairs_) {
+          attend_pairs(tiles[i], plan_.k.halves(args.in[1], b, kv, j), j, scratch);
+        } else {
+          HWY_DYNAMIC_DISPATCH(attend)(tiles[i], j, j + kKeyBlock);
+        }
       }
     }
     for (int64_t i = 0; i < count; ++i) {
       HWY_DYNAMIC_DISPATCH(finish_tile)(tiles[i]);
       write_tile(args, b, h, (first + i) * lanes_, tiles[i]);
     }
+  }
+
+  void start(const AttentionTile& t) const {
+    if (!pairs_) return HWY_DYNAMIC_DISPATCH(start_tile)(t);
+    std::fill_n(t.y, t.d_v * lanes_, 0.0f);
+    std::fill_n(t.top, lanes_, -HUGE_VALF);
+    std::fill_n(t.total, lanes_, 0.0f);
+  }
+  void attend_pairs(const AttentionTile& t, const uint16_t* k, int64_t j, float* scratch) const {
+    bf16::attend({.scores = {.k = k,
+                             .k_step = plan_.k.step(),
+                             .d = t.d,
+                             .q = bf16::pairs_in(t.q),
+                             .scale = t.scale,
+                             .limits = t.limits,
+                             .first = j,
+                             .n = std::min(kKeyBlock, t.keys - j),
+                             .sure = t.sure,
+                             .queries = t.queries,
+                             .mask = t.mask},
+                  .v = bf16::pairs_in(scratch + v_) + j / 2 * t.d_v,
+                  .d_v = t.d_v,
+                  .starts = j == 0,
+                  .values = t.scores,
+                  .weights = bf16::pairs_in(scratch + weights_),
+                  .y = t.y,
+                  .top = t.top,
+                  .total = t.total});
   }
 
   // The queries of a unit, and its keys and values where they are few and of another head.
@@ -243,8 +287,13 @@ class AttentionCall final : public Call {
     t.limits = limits;
     t.top = limits + lanes_;
     t.total = limits + 2 * lanes_;
-    plan_.q.read(args.in[0], b, h, first, t.queries, t.rows, step_);
-    std::fill(t.rows + t.queries * step_, t.rows + lanes_ * step_, 0.0f);
+    if (pairs_) {
+      bf16::turn_rows(plan_.q.halves(args.in[0], b, h, first), plan_.q.step(), t.queries, t.d,
+                      bf16::pairs_in(t.q));
+    } else {
+      plan_.q.read(args.in[0], b, h, first, t.queries, t.rows, step_);
+      std::fill(t.rows + t.queries * step_, t.rows + lanes_ * step_, 0.0f);
+    }
     const int64_t length = plan_.length(args, b);
     for (int64_t i = 0; i < lanes_; ++i) {
       limits[i] = static_cast<float>(plan_.reach(length, first + std::min(i, t.queries - 1)));
@@ -265,9 +314,10 @@ class AttentionCall final : public Call {
   AttentionPlan plan_;
   ScratchPlan scratch_, tile_scratch_;  // of a piece, and inside it of each tile
   int64_t lanes_, tiles_ = 0, group_ = 1, groups_ = 0, units_ = 0, pieces_ = 1;
-  bool converts_ = false;
+  bool converts_ = false;  // keys and values to floats
+  bool pairs_ = false;     // works on bf16 as it is
   int64_t step_ = 0, rows_ = 0, q_ = 0, y_ = 0, small_ = 0, tile_at_ = 0, scores_ = 0, k_ = 0,
-          v_ = 0;
+          v_ = 0, weights_ = 0;
 };
 
 }  // namespace

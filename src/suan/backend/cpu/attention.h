@@ -29,6 +29,9 @@ struct HeadRows {
   const float* floats(const Operand& x, int64_t b, int64_t head, int64_t first) const {
     return x.as<float>() + offset(b, head) + first * step();
   }
+  const uint16_t* halves(const Operand& x, int64_t b, int64_t head, int64_t first) const {
+    return x.as<uint16_t>() + offset(b, head) + first * step();
+  }
   // `count` rows from row `first` on as floats, `to_step` apart.
   void read(const Operand& x, int64_t b, int64_t head, int64_t first, int64_t count, float* to,
             int64_t to_step) const;

@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "suan/backend/cpu/attention.h"
+#include "suan/backend/cpu/attention_bf16.h"
 #include "suan/base/threads.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -87,6 +88,16 @@ HWY_INLINE void weight_block(const AttentionGradientTile& t, size_t j0, size_t n
   }
 }
 
+void finish_gradient_tile(const AttentionGradientTile& t) {
+  const D d;
+  const size_t lanes = hn::Lanes(d);
+  const Vec scale = hn::Set(d, t.scale);
+  for (size_t c = 0; c < static_cast<size_t>(t.d); ++c) {
+    hn::Store(hn::Mul(scale, hn::Load(d, t.gq + c * lanes)), d, t.gq + c * lanes);
+  }
+  turn_columns(t.gq, static_cast<size_t>(t.d), t.gq_rows, static_cast<size_t>(t.d_padded));
+}
+
 void attention_gradient_tile(const AttentionGradientTile& t) {
   const D d;
   const size_t lanes = hn::Lanes(d);
@@ -107,12 +118,7 @@ void attention_gradient_tile(const AttentionGradientTile& t) {
     const auto step = static_cast<size_t>(t.k_step);
     add_channels(t.k + j0 * step, step, n, width, t.e, t.gq);
   }
-  if (!t.ends) return;
-  const Vec scale = hn::Set(d, t.scale);
-  for (size_t c = 0; c < width; ++c) {
-    hn::Store(hn::Mul(scale, hn::Load(d, t.gq + c * lanes)), d, t.gq + c * lanes);
-  }
-  turn_columns(t.gq, width, t.gq_rows, d_padded);
+  if (t.ends) finish_gradient_tile(t);
 }
 
 }  // namespace suan::cpu::HWY_NAMESPACE
@@ -125,6 +131,7 @@ namespace {
 HWY_EXPORT(attention_gradient_lanes);
 HWY_EXPORT(row_dot);
 HWY_EXPORT(attention_gradient_tile);
+HWY_EXPORT(finish_gradient_tile);
 
 enum Input { kQ, kK, kV, kY, kLogsumexp, kG, kGLogsumexp };
 
@@ -140,7 +147,8 @@ class AttentionGradientCall final : public Call {
     pieces_ = std::clamp<int64_t>(static_cast<int64_t>(work / 2e5), 1,
                                   std::min<int64_t>(units_, num_threads()));
     scale_ = static_cast<float>(attention_scale(plan_.attrs, z.d));
-    converts_ = plan_.k.load != nullptr;
+    pairs_ = bf16::usable(node, plan_, lanes_);
+    converts_ = plan_.k.load != nullptr && !pairs_;
     d_padded_ = (z.d + lanes_ - 1) / lanes_ * lanes_;
     v_padded_ = (z.d_v + lanes_ - 1) / lanes_ * lanes_;
     chunk_ = std::min(kGradientKeyChunk, (z.s + 7) / 8 * 8);
@@ -160,6 +168,11 @@ class AttentionGradientCall final : public Call {
     gv_ = scratch_.add(chunk_ * v_padded_);
     if (converts_) k_ = scratch_.add(chunk_ * z.d);
     if (converts_) v_ = scratch_.add(chunk_ * z.d_v);
+    if (!pairs_) return;
+    k_ = scratch_.add((chunk_ + 1) / 2 * z.d);
+    q_pairs_ = scratch_.add(lanes_ / 2 * d_padded_);
+    g_pairs_ = scratch_.add(lanes_ / 2 * v_padded_);
+    e_pairs_ = scratch_.add(kGradientKeyBlock / 2 * lanes_);
   }
   size_t scratch_bytes() const override {
     return static_cast<size_t>(pieces_ * scratch_.size()) * sizeof(float);
@@ -190,6 +203,10 @@ class AttentionGradientCall final : public Call {
       if (converts_) {
         plan_.k.read(args.in[kK], b, kv, key, n, scratch + k_, z.d);
         plan_.v.read(args.in[kV], b, kv, key, n, scratch + v_, z.d_v);
+      }
+      if (pairs_) {
+        bf16::pair_rows(plan_.k.halves(args.in[kK], b, kv, key), plan_.k.step(), n, z.d,
+                        bf16::pairs_in(scratch + k_), z.d);
       }
       float* gq = scratch + gq_;
       for (int64_t h = kv * group; h < (kv + 1) * group; ++h) {
@@ -263,45 +280,104 @@ class AttentionGradientCall final : public Call {
     const int64_t count = std::min(lanes_, z.t - first), kv = h / (z.h / z.h_kv);
     const int64_t length = plan_.length(args, b), keys = plan_.reach(length, first + count - 1);
     if (key > 0 && keys <= key) return;
-    read_rows(plan_.q, args.in[kQ], b, h, first, count, lanes_, scratch + q_rows_, d_padded_);
+    if (!pairs_) {
+      read_rows(plan_.q, args.in[kQ], b, h, first, count, lanes_, scratch + q_rows_, d_padded_);
+    }
     read_rows(plan_.y, args.in[kG], b, h, first, count, lanes_, scratch + g_rows_, v_padded_);
     read_rows(plan_.y, args.in[kY], b, h, first, count, lanes_, scratch + y_rows_, v_padded_);
     read_small(args, b, h, first, count, scratch);
     prefetch_next(args, place);
-    const AttentionGradientTile t{
-        .q_rows = scratch + q_rows_,
-        .g_rows = scratch + g_rows_,
-        .k = converts_ ? scratch + k_ : plan_.k.floats(args.in[kK], b, kv, key),
-        .v = converts_ ? scratch + v_ : plan_.v.floats(args.in[kV], b, kv, key),
-        .k_step = converts_ ? z.d : plan_.k.step(),
-        .v_step = converts_ ? z.d_v : plan_.v.step(),
-        .d = z.d,
-        .d_v = z.d_v,
-        .d_padded = d_padded_,
-        .v_padded = v_padded_,
-        .score_scale = plan_.scale,
-        .scale = scale_,
-        .limits = scratch + small_,
-        .first_key = key,
-        .keys = std::min(keys, key + chunk_),
-        .sure = plan_.reach(length, first),
-        .starts = key == 0,
-        .ends = keys <= key + chunk_,
-        .queries = count,
-        .mask = mask_tile(plan_, args, b, h, first),
-        .total = scratch + small_ + lanes_,
-        .delta = scratch + small_ + 2 * lanes_,
-        .q = scratch + q_,
-        .g = scratch + g_,
-        .p = scratch + p_,
-        .e = scratch + e_,
-        .gq = gq,
-        .gq_rows = scratch + gq_rows_,
-        .gk = scratch + gk_,
-        .gv = scratch + gv_};
-    HWY_DYNAMIC_DISPATCH(attention_gradient_tile)(t);
+    const AttentionGradientTile t{.q_rows = scratch + q_rows_,
+                                  .g_rows = scratch + g_rows_,
+                                  .k = pairs_      ? nullptr
+                                       : converts_ ? scratch + k_
+                                                   : plan_.k.floats(args.in[kK], b, kv, key),
+                                  .v = pairs_      ? nullptr
+                                       : converts_ ? scratch + v_
+                                                   : plan_.v.floats(args.in[kV], b, kv, key),
+                                  .k_step = converts_ ? z.d : plan_.k.step(),
+                                  .v_step = converts_ ? z.d_v : plan_.v.step(),
+                                  .d = z.d,
+                                  .d_v = z.d_v,
+                                  .d_padded = d_padded_,
+                                  .v_padded = v_padded_,
+                                  .score_scale = plan_.scale,
+                                  .scale = scale_,
+                                  .limits = scratch + small_,
+                                  .first_key = key,
+                                  .keys = std::min(keys, key + chunk_),
+                                  .sure = plan_.reach(length, first),
+                                  .starts = key == 0,
+                                  .ends = keys <= key + chunk_,
+                                  .queries = count,
+                                  .mask = mask_tile(plan_, args, b, h, first),
+                                  .total = scratch + small_ + lanes_,
+                                  .delta = scratch + small_ + 2 * lanes_,
+                                  .q = scratch + q_,
+                                  .g = scratch + g_,
+                                  .p = scratch + p_,
+                                  .e = scratch + e_,
+                                  .gq = gq,
+                                  .gq_rows = scratch + gq_rows_,
+                                  .gk = scratch + gk_,
+                                  .gv = scratch + gv_};
+    if (pairs_) {
+      add_pairs(args, place, t, scratch);
+      if (t.ends) HWY_DYNAMIC_DISPATCH(finish_gradient_tile)(t);
+    } else {
+      HWY_DYNAMIC_DISPATCH(attention_gradient_tile)(t);
+    }
     if (t.ends && args.out[0].data) {
       plan_.q.write(t.gq_rows, d_padded_, args.out[0], b, h, first, count);
+    }
+  }
+
+  // The same as attention_gradient_tile but for the end, on bf16 as it is.
+  void add_pairs(const KernelArgs& args, const Place& place, const AttentionGradientTile& t,
+                 float* scratch) const {
+    const AttentionSizes& z = plan_.z;
+    const int64_t kv = place.h / (z.h / z.h_kv);
+    const uint16_t* q = plan_.q.halves(args.in[kQ], place.b, place.h, place.first);
+    const uint16_t* g = plan_.y.halves(args.in[kG], place.b, place.h, place.first);
+    bf16::Pair *q_pairs = bf16::pairs_in(scratch + q_pairs_),
+               *g_pairs = bf16::pairs_in(scratch + g_pairs_);
+    std::fill_n(q_pairs, lanes_ / 2 * d_padded_, bf16::Pair{0});
+    std::fill_n(g_pairs, lanes_ / 2 * v_padded_, bf16::Pair{0});
+    bf16::pair_rows(q, plan_.q.step(), t.queries, z.d, q_pairs, d_padded_);
+    bf16::pair_rows(g, plan_.y.step(), t.queries, z.d_v, g_pairs, v_padded_);
+    bf16::turn_rows(q, plan_.q.step(), t.queries, z.d, bf16::pairs_in(t.q));
+    bf16::turn_rows(g, plan_.y.step(), t.queries, z.d_v, bf16::pairs_in(t.g));
+    if (t.starts) std::fill_n(t.gq, z.d * lanes_, 0.0f);
+    for (int64_t j = t.first_key; j < t.keys; j += kGradientKeyBlock) {
+      const int64_t at = j - t.first_key;
+      bf16::add_gradients({.scores = {.k = plan_.k.halves(args.in[kK], place.b, kv, j),
+                                      .k_step = plan_.k.step(),
+                                      .d = z.d,
+                                      .q = bf16::pairs_in(t.q),
+                                      .scale = t.score_scale,
+                                      .limits = t.limits,
+                                      .first = j,
+                                      .n = std::min(kGradientKeyBlock, t.keys - j),
+                                      .sure = t.sure,
+                                      .queries = t.queries,
+                                      .mask = t.mask},
+                           .v = plan_.v.halves(args.in[kV], place.b, kv, j),
+                           .v_step = plan_.v.step(),
+                           .d_v = z.d_v,
+                           .g = bf16::pairs_in(t.g),
+                           .k_pairs = bf16::pairs_in(scratch + k_) + at / 2 * z.d,
+                           .q_rows = q_pairs,
+                           .g_rows = g_pairs,
+                           .d_padded = d_padded_,
+                           .v_padded = v_padded_,
+                           .total = t.total,
+                           .delta = t.delta,
+                           .p = reinterpret_cast<bf16::Number*>(t.p),
+                           .e = reinterpret_cast<bf16::Number*>(t.e),
+                           .e_pairs = bf16::pairs_in(scratch + e_pairs_),
+                           .gq = t.gq,
+                           .gk = t.gk + at * d_padded_,
+                           .gv = t.gv + at * v_padded_});
     }
   }
 
@@ -309,11 +385,13 @@ class AttentionGradientCall final : public Call {
   AttentionPlan plan_;
   ScratchPlan scratch_;
   int64_t lanes_, units_ = 1, pieces_ = 1;
-  bool converts_ = false;
+  bool converts_ = false;  // keys and values to floats
+  bool pairs_ = false;     // works on bf16 as it is
   float scale_ = 1;
   int64_t d_padded_ = 0, v_padded_ = 0, chunk_ = 0;
   int64_t q_rows_ = 0, g_rows_ = 0, y_rows_ = 0, gq_rows_ = 0, q_ = 0, g_ = 0, gq_ = 0, p_ = 0;
   int64_t e_ = 0, small_ = 0, gk_ = 0, gv_ = 0, k_ = 0, v_ = 0;
+  int64_t q_pairs_ = 0, g_pairs_ = 0, e_pairs_ = 0;
 };
 
 }  // namespace
