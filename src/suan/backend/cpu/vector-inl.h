@@ -69,9 +69,28 @@ HWY_INLINE V log(V x) {
   const V edge = select(x == V(0.0), V(-HUGE_VAL), select(x > V(0.0), x, V(NAN)));
   return select(x > V(0.0), select(x == V(HUGE_VAL), x, y), edge);
 }
+// e^x = 2^n e^r with n = round(x / ln 2); Cephes' polynomial of e^r, error 1 ulp. Exactly 0 where
+// the result would be subnormal.
 HWY_INLINE V exp(V x) {
-  const V y(hn::Exp(D(), hn::Min(x.v, hn::Set(D(), 88.8f))));
-  return select(x != x, x, select(x > V(88.722839), V(HUGE_VAL), y));
+  const D d;
+  const hn::RebindToSigned<D> di;
+  const Vec magic = hn::Set(d, 12582912.0f);  // 1.5 2^23: the sum's low bits are n
+  const Vec shifted = hn::MulAdd(x.v, hn::Set(d, 1.44269504f), magic);
+  const Vec n = hn::Sub(shifted, magic);
+  Vec r = hn::NegMulAdd(n, hn::Set(d, 0.693359375f), x.v);  // ln 2 in two parts
+  r = hn::NegMulAdd(n, hn::Set(d, -2.12194440e-4f), r);
+  Vec p = hn::Set(d, 1.9875691500e-4f);
+  p = hn::MulAdd(p, r, hn::Set(d, 1.3981999507e-3f));
+  p = hn::MulAdd(p, r, hn::Set(d, 8.3334519073e-3f));
+  p = hn::MulAdd(p, r, hn::Set(d, 4.1665795894e-2f));
+  p = hn::MulAdd(p, r, hn::Set(d, 1.6666665459e-1f));
+  p = hn::MulAdd(p, r, hn::Set(d, 5.0000001201e-1f));
+  p = hn::MulAdd(p, hn::Mul(r, r), hn::Add(r, hn::Set(d, 1.0f)));
+  const auto exponent = hn::ShiftLeft<23>(hn::BitCast(di, shifted));
+  const Vec y = hn::BitCast(d, hn::Add(hn::BitCast(di, p), exponent));
+  const Vec bounded = hn::IfThenZeroElse(hn::Lt(x.v, hn::Set(d, -87.3f)), y);
+  const V edge = select(x != x, x, V(HUGE_VAL));
+  return select(M{hn::Le(x.v, hn::Set(d, 88.722839f))}, V(bounded), edge);
 }
 HWY_INLINE V expm1(V x) {
   const V y(hn::Expm1(D(), hn::Min(x.v, hn::Set(D(), 88.8f))));
