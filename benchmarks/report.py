@@ -58,6 +58,15 @@ results are the same to the bit.
 """
 
 
+LOADER = """## The loader
+
+CIFAR-10's 50,000 training images as JPEG files in a `.tar.zst`: decoding alone, then whole epochs with random crop, flip and
+normalisation, of which the first decodes and later ones read the cache.
+
+    SUAN_DATA=... python3 benchmarks/loader.py build/loader.json
+"""
+
+
 def row(r):
     return (f"{r['case']:10} {r['precision']:4} {r['suan_ms']:10.3f} {r['peer_ms']:10.3f} {r['ratio']:6.2f} "
             f"{r['suan_peak_mb']:7.0f} {r['peer_peak_mb']:7.0f} {memory_ratio(r)} {r['percent_of_peak']:9.1f}  {r['peer']}")
@@ -113,7 +122,11 @@ def memory_table(results):
                    f"**{r['ms'] / whole[r['memory']]:.2f}**") for r in results))
 
 
-SECTIONS = (("recipe", RECIPES, recipe_table), ("memory", MEMORY, memory_table),
+def loader_table(results):
+    return table(("what", "images a second"), ((r["loader"], f"**{r['images_per_second']:,}**") for r in results))
+
+
+SECTIONS = (("recipe", RECIPES, recipe_table), ("loader", LOADER, loader_table), ("memory", MEMORY, memory_table),
             ("case", TRAIN, train_table), ("kernel", KERNELS, kernel_table), ("parity", PARITY, parity_table))
 
 
