@@ -129,7 +129,7 @@ constexpr int64_t kGroup = 4;  // tiles that share a block of keys while it is i
 
 class AttentionCall final : public Call {
  public:
-  explicit AttentionCall(const Node& node)
+  AttentionCall(const Node& node, bool pairs)
       : node_(node),
         plan_(node, kAttentionMask),
         lanes_(static_cast<int64_t>(HWY_DYNAMIC_DISPATCH(attention_lanes)())) {
@@ -141,7 +141,7 @@ class AttentionCall final : public Call {
     const double work = 4.0 * static_cast<double>(z.b * z.h * z.t * z.s * z.d);
     pieces_ = std::clamp<int64_t>(static_cast<int64_t>(work / 2e5), 1,
                                   std::max<int64_t>(1, std::min<int64_t>(units_, num_threads())));
-    pairs_ = bf16::usable(node, plan_, lanes_);
+    pairs_ = pairs;
     converts_ = plan_.k.load != nullptr && !pairs_;
     step_ = std::max(z.d, z.d_v);
     rows_ = tile_scratch_.add(lanes_ * step_);
@@ -324,7 +324,14 @@ class AttentionCall final : public Call {
 
 const char* attention_why_not(const Node& node) { return attention_sizes_why_not(node); }
 std::unique_ptr<Call> make_attention_call(const Node& node) {
-  return std::make_unique<AttentionCall>(node);
+  return std::make_unique<AttentionCall>(node, false);
+}
+const char* bf16_attention_why_not(const Node& node) {
+  if (const char* reason = attention_why_not(node)) return reason;
+  return bf16::why_not(node, static_cast<int64_t>(HWY_DYNAMIC_DISPATCH(attention_lanes)()));
+}
+std::unique_ptr<Call> make_bf16_attention_call(const Node& node) {
+  return std::make_unique<AttentionCall>(node, true);
 }
 
 }  // namespace suan::cpu

@@ -13,6 +13,12 @@ const char* attention_why_not(const Node& node);
 std::unique_ptr<Call> make_attention_call(const Node& node);
 const char* attention_gradient_why_not(const Node& node);
 std::unique_ptr<Call> make_attention_gradient_call(const Node& node);
+// By bf16 dot products (attention_bf16.h): weights are rounded to bf16 before they are summed with,
+// a relative error of 2^-9 in each.
+const char* bf16_attention_why_not(const Node& node);
+std::unique_ptr<Call> make_bf16_attention_call(const Node& node);
+const char* bf16_attention_gradient_why_not(const Node& node);
+std::unique_ptr<Call> make_bf16_attention_gradient_call(const Node& node);
 
 // Where the rows of one head lie: row i at offset(b, head) + i step, in elements.
 struct HeadRows {

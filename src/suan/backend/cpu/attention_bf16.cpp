@@ -174,9 +174,11 @@ SUAN_BF16 void weigh(const GradientBlock& b) {
 
 }  // namespace
 
-bool usable(const Node& node, const AttentionPlan& plan, int64_t lanes) {
-  return node.inputs[0].dtype() == DType::bf16 && has_avx512_bf16() && lanes == kLanes &&
-         plan.z.d % 2 == 0 && plan.z.d_v % 2 == 0;
+const char* why_not(const Node& node, int64_t lanes) {
+  if (node.inputs[0].dtype() != DType::bf16) return "the dtype is not bf16";
+  if (!has_avx512_bf16() || lanes != kLanes) return "it needs AVX-512 BF16";
+  const bool odd = node.inputs[1].shape().back() % 2 != 0 || node.inputs[2].shape().back() % 2 != 0;
+  return odd ? "a head has an odd number of channels" : nullptr;
 }
 
 void pair_rows(const Number* rows, int64_t step, int64_t count, int64_t width, Pair* to,

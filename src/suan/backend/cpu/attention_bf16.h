@@ -12,8 +12,9 @@ constexpr int64_t kLanes = 16;
 using Pair = uint32_t;    // two bf16 numbers, the first in the low half
 using Number = uint16_t;  // one
 
-// Whether a node's operands and this processor fit.
-bool usable(const Node& node, const AttentionPlan& plan, int64_t lanes);
+// Why a node's operands or this processor do not fit; null: they do. `lanes` are those of the
+// vector code that shares the work.
+const char* why_not(const Node& node, int64_t lanes);
 inline Pair* pairs_in(float* scratch) { return reinterpret_cast<Pair*>(scratch); }
 
 // to[i / 2][c] = rows i and i + 1 at channel c, for i < count; rows that do not exist are zero, and

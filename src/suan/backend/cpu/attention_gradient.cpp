@@ -137,7 +137,7 @@ enum Input { kQ, kK, kV, kY, kLogsumexp, kG, kGLogsumexp };
 
 class AttentionGradientCall final : public Call {
  public:
-  explicit AttentionGradientCall(const Node& node)
+  AttentionGradientCall(const Node& node, bool pairs)
       : node_(node),
         plan_(node, kAttentionGradientMask),
         lanes_(static_cast<int64_t>(HWY_DYNAMIC_DISPATCH(attention_gradient_lanes)())) {
@@ -147,7 +147,7 @@ class AttentionGradientCall final : public Call {
     pieces_ = std::clamp<int64_t>(static_cast<int64_t>(work / 2e5), 1,
                                   std::min<int64_t>(units_, num_threads()));
     scale_ = static_cast<float>(attention_scale(plan_.attrs, z.d));
-    pairs_ = bf16::usable(node, plan_, lanes_);
+    pairs_ = pairs;
     converts_ = plan_.k.load != nullptr && !pairs_;
     d_padded_ = (z.d + lanes_ - 1) / lanes_ * lanes_;
     v_padded_ = (z.d_v + lanes_ - 1) / lanes_ * lanes_;
@@ -401,7 +401,15 @@ const char* attention_gradient_why_not(const Node& node) {
   return attention_sizes_why_not(node);
 }
 std::unique_ptr<Call> make_attention_gradient_call(const Node& node) {
-  return std::make_unique<AttentionGradientCall>(node);
+  return std::make_unique<AttentionGradientCall>(node, false);
+}
+const char* bf16_attention_gradient_why_not(const Node& node) {
+  if (const char* reason = attention_gradient_why_not(node)) return reason;
+  const auto lanes = HWY_DYNAMIC_DISPATCH(attention_gradient_lanes)();
+  return bf16::why_not(node, static_cast<int64_t>(lanes));
+}
+std::unique_ptr<Call> make_bf16_attention_gradient_call(const Node& node) {
+  return std::make_unique<AttentionGradientCall>(node, true);
 }
 
 }  // namespace suan::cpu
