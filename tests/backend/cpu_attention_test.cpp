@@ -1,6 +1,10 @@
 // Attention and its gradient by tiles against the decompositions on the reference, at sizes beyond
 // one tile of queries and one block of keys.
 // SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+#include <cstring>
+#include <functional>
+
 #include "suan/autodiff/gradient.h"
 #include "suan/ops/attention.h"
 #include "suan/ops/elementwise.h"
@@ -79,6 +83,36 @@ TEST(CpuAttention, TakesMasksThatBroadcastAndLengths) {
     }
     const Trial t = attention_trial(z, DType::f32, {.causal = causal}, {{DType::f32, {37, 290}}});
     expect_attention(t, DType::f32);
+  }
+}
+
+// What a cache holds beyond its length: keys and values of batch 1 from `length` on.
+void fill_unused(Trial& t, int64_t length, float value) {
+  for (Array& x : {std::ref(t.inputs[2]), std::ref(t.inputs[3])}) {
+    const int64_t rows = x.shape[2], width = x.shape[3];
+    visit(x.dtype, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      std::fill(x.as<T>() + (rows + length) * width, x.as<T>() + 2 * rows * width,
+                static_cast<T>(value));
+    });
+  }
+}
+
+TEST(CpuAttention, DoesNotReadBeyondLengths) {
+  for (const int64_t length : {3, 4}) {
+    for (const DType dtype : {DType::f32, DType::bf16}) {
+      Trial t = attention_trial({2, 1, 1, 5, 7, 8, 8}, dtype, {}, {{DType::i64, {2}}});
+      t.inputs[4].as<int64_t>()[0] = 7;
+      t.inputs[4].as<int64_t>()[1] = length;
+      fill_unused(t, length, 0);
+      const auto want = run_on(cpu_backend(), t.graph, t.inputs);
+      fill_unused(t, length, NAN);
+      const auto got = run_on(cpu_backend(), t.graph, t.inputs);
+      for (size_t i = 0; i < got.size(); ++i) {
+        EXPECT_EQ(std::memcmp(got[i].buffer->data(), want[i].buffer->data(), got[i].bytes()), 0)
+            << "result " << i << " of " << name(dtype) << ", length " << length;
+      }
+    }
   }
 }
 

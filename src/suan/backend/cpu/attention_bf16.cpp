@@ -66,7 +66,8 @@ SUAN_BF16 inline void row_products(const Number* base, int64_t step, int64_t row
 }
 
 // to[r] += sum over n pairs k of a[r a_step + k k_step] b[k b_step], for R vectors `to_step` apart.
-template <int64_t R>
+// With kFirst, only the first number of a pair counts.
+template <int64_t R, bool kFirst = false>
 SUAN_BF16 inline void add_products(int64_t n, const Pair* a, int64_t a_step, int64_t k_step,
                                    const Pair* b, int64_t b_step, float* to, int64_t to_step) {
   __m512 sum[R];
@@ -75,22 +76,31 @@ SUAN_BF16 inline void add_products(int64_t n, const Pair* a, int64_t a_step, int
   for (int64_t k = 0; k < n; ++k) {
     const __m512i v = load(b + k * b_step);
 #pragma GCC unroll 8
-    for (int64_t r = 0; r < R; ++r) sum[r] = dot(sum[r], a[r * a_step + k * k_step], v);
+    for (int64_t r = 0; r < R; ++r) {
+      const Pair pair = a[r * a_step + k * k_step];
+      sum[r] = dot(sum[r], kFirst ? pair & 0xffff : pair, v);
+    }
   }
 #pragma GCC unroll 8
   for (int64_t r = 0; r < R; ++r) _mm512_storeu_ps(to + r * to_step, sum[r]);
 }
 
-// y[c] += sum over pairs of keys of x[pair] rows[pair][c]; y and x [...][lanes].
-SUAN_BF16 void add_channels(const Pair* rows, int64_t pairs, int64_t width, const Pair* x,
-                            float* y) {
+template <bool kFirst>
+SUAN_BF16 void add_pairs(const Pair* rows, int64_t pairs, int64_t width, const Pair* x, float* y) {
   int64_t c = 0;
   for (; c + kRows <= width; c += kRows) {
-    add_products<kRows>(pairs, rows + c, 1, width, x, kLanes, y + c * kLanes, kLanes);
+    add_products<kRows, kFirst>(pairs, rows + c, 1, width, x, kLanes, y + c * kLanes, kLanes);
   }
   for (; c < width; ++c) {
-    add_products<1>(pairs, rows + c, 1, width, x, kLanes, y + c * kLanes, kLanes);
+    add_products<1, kFirst>(pairs, rows + c, 1, width, x, kLanes, y + c * kLanes, kLanes);
   }
+}
+
+// y[c] += sum over n keys of x[key] rows[key][c], keys in pairs; y and x [...][lanes]. The key
+// after an odd n may hold anything.
+SUAN_BF16 void add_channels(const Pair* rows, int64_t n, int64_t width, const Pair* x, float* y) {
+  add_pairs<false>(rows, n / 2, width, x, y);
+  if (n % 2) add_pairs<true>(rows + n / 2 * width, 1, width, x + n / 2 * kLanes, y);
 }
 
 // to[r][c] += sum over pairs of queries of x[r][pair] rows[pair][c]; whole blocks of keys.
@@ -230,7 +240,7 @@ SUAN_BF16 void attend(const ForwardBlock& b) {
     store_pair(first, second, b.weights + j / 2 * kLanes);
     total = _mm512_add_ps(total, _mm512_add_ps(first, second));
   }
-  add_channels(b.v, (b.scores.n + 1) / 2, b.d_v, b.weights, b.y);
+  add_channels(b.v, b.scores.n, b.d_v, b.weights, b.y);
   _mm512_storeu_ps(b.top, top);
   _mm512_storeu_ps(b.total, total);
 }
@@ -240,7 +250,7 @@ void add_gradients(const GradientBlock& b) {
   const int64_t n = b.scores.n;
   add_queries(b.p, n, b.g_rows, b.v_padded, b.gv);
   add_queries(b.e, n, b.q_rows, b.d_padded, b.gk);
-  add_channels(b.k_pairs, (n + 1) / 2, b.scores.d, b.e_pairs, b.gq);
+  add_channels(b.k_pairs, n, b.scores.d, b.e_pairs, b.gq);
 }
 
 }  // namespace suan::cpu::bf16
