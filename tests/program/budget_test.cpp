@@ -5,11 +5,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
+
+#include "suan/autodiff/checkpoint.h"
 #include "suan/base/random.h"
 #include "suan/models/gpt.h"
 #include "suan/models/resnet.h"
 #include "suan/nn/init.h"
 #include "suan/ops/cross_entropy.h"
+#include "suan/ops/elementwise.h"
+#include "suan/ops/reduce.h"
+#include "suan/ops/softmax.h"
 #include "suan/optim/optim.h"
 #include "suan/program/explain.h"
 #include "suan/tensor/compile.h"
@@ -91,6 +97,38 @@ TEST(MemoryBudget, SaysWhereItIsTooSmallAndRunsAllTheSame) {
   EXPECT_THAT(said, testing::HasSubstr("memory budget of 0.0 MB not reached: the program takes"));
   EXPECT_EQ(tight.losses, free.losses);
   EXPECT_LE(tight.size.arena_bytes, free.size.arena_bytes);
+}
+
+// Blocks of two values, checkpointed, so that the gradient goes through views of several values.
+Array checkpointed_gradient(size_t budget, size_t* taken) {
+  const auto block = [](const std::vector<Tensor>& x) {
+    const Tensor a = softmax(x[0] * x[1]), b = softmax(x[0] + a);
+    return std::vector<Tensor>{softmax(a * b) + x[0], softmax(b) * x[1]};
+  };
+  auto step = compile(
+      [&](const Tensor& x) {
+        std::vector<Tensor> v{x, x * 0.5};
+        for (int i = 0; i < 8; ++i) v = checkpointed(block, v);
+        return grad(sum(square(softmax(v[0] * v[1]))), std::vector<Tensor>{x});
+      },
+      {.memory_budget = budget});
+  std::vector<float> values(64 * 64);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 37) * 0.1f;
+  const Tensor x = Tensor::from(Array::of<float>(values, {64, 64}));
+  const std::vector<Tensor> got = step(x);
+  *taken = step.program(x)->plan().arena_bytes;
+  return got[0].array();
+}
+
+TEST(Budget, GoesWithCheckpointsOfSeveralValues) {
+  size_t whole = 0, part = 0;
+  const Array want = checkpointed_gradient(0, &whole);
+  for (const double share : {0.9, 0.75, 0.6}) {
+    const auto budget = static_cast<size_t>(share * static_cast<double>(whole));
+    const Array got = checkpointed_gradient(budget, &part);
+    EXPECT_LT(part, whole);
+    EXPECT_EQ(std::memcmp(got.buffer->data(), want.buffer->data(), want.bytes()), 0) << share;
+  }
 }
 
 }  // namespace

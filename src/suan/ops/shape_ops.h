@@ -35,8 +35,12 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape);
 Tensor stop_gradient(const Tensor& x);
 // The same value in another storage layout. Made by the layout pass, not by users.
 Tensor reorder(const Tensor& x, Layout layout);
-// Whether the node's output is its first input's memory: a reshape of plain data, or an op that
+// Whether the node's outputs are its first inputs' memory: a reshape of plain data, or an op that
 // only forwards.
 bool is_view(const Node& node);
+// What the output of a view is: the input of the same number.
+inline const Tensor& viewed(const Tensor& t) {
+  return t.node().inputs[static_cast<size_t>(t.output())];
+}
 
 }  // namespace suan

@@ -18,8 +18,14 @@ size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 const Tensor& base_of(const Tensor& t) {
   const Tensor* base = &t;
-  while (is_view(base->node())) base = &base->node().inputs[0];
+  while (is_view(base->node())) base = &viewed(*base);
   return *base;
+}
+
+bool same(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const Tensor& x, const Tensor& y) {
+    return x && y ? x.same_as(y) : !x && !y;
+  });
 }
 
 }  // namespace
@@ -117,11 +123,13 @@ Graph StepGraph::build(const std::vector<int>& order) const {
       const auto it = latest.find(&t.node());
       return it == latest.end() ? t : Tensor(it->second, t.output());
     }
-    const Tensor base = current(t.node().inputs[0]);
-    if (base.same_as(t.node().inputs[0])) return t;
+    const std::vector<Tensor>& old = t.node().inputs;
+    std::vector<Tensor> inputs;
+    for (const Tensor& input : old) inputs.push_back(current(input));
+    if (same(inputs, old)) return t;
     NodePtr& view = views[&t.node()];
-    if (!view || !view->inputs[0].same_as(base)) view = with_inputs(t.node(), {base});
-    return {view, 0};
+    if (!view || !same(inputs, view->inputs)) view = with_inputs(t.node(), std::move(inputs));
+    return {view, t.output()};
   };
   for (const int i : order) {
     const Node& node = *step(i).node;

@@ -142,7 +142,7 @@ class Planner {
       if (!node->op->infer) continue;
       if (is_view(*node)) {
         for (int i = 0; i < static_cast<int>(node->types.size()); ++i) {
-          slot({node, i}) = slot(node->inputs[static_cast<size_t>(i)]);
+          slot({node, i}) = slot(viewed({node, i}));
         }
         continue;
       }

@@ -341,8 +341,10 @@ class AttentionGradientCall final : public Call {
     const uint16_t* g = plan_.y.halves(args.in[kG], place.b, place.h, place.first);
     bf16::Pair *q_pairs = bf16::pairs_in(scratch + q_pairs_),
                *g_pairs = bf16::pairs_in(scratch + g_pairs_);
-    std::fill_n(q_pairs, lanes_ / 2 * d_padded_, bf16::Pair{0});
-    std::fill_n(g_pairs, lanes_ / 2 * v_padded_, bf16::Pair{0});
+    if (t.queries < lanes_) {
+      std::fill_n(q_pairs, lanes_ / 2 * d_padded_, bf16::Pair{0});
+      std::fill_n(g_pairs, lanes_ / 2 * v_padded_, bf16::Pair{0});
+    }
     bf16::pair_rows(q, plan_.q.step(), t.queries, z.d, q_pairs, d_padded_);
     bf16::pair_rows(g, plan_.y.step(), t.queries, z.d_v, g_pairs, v_padded_);
     bf16::turn_rows(q, plan_.q.step(), t.queries, z.d, bf16::pairs_in(t.q));
