@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # Compares Suan with PyTorch on one machine, side by side: a number here is a ratio of two times taken seconds apart.
 # SPDX-License-Identifier: Apache-2.0
-"""Benchmarks against PyTorch.
+"""Benchmarks against PyTorch, ONNX Runtime and OpenVINO.
 
   compare.py train [--case NAME]... [--precision f32|bf16]... [--json FILE]
+  compare.py infer [--case NAME]... [--precision f32|bf16]... [--batch N]... [--json FILE]
   compare.py report FILE... [--output docs/benchmarks.md]
 
 A case is trained by warm workers that take turns: one of `suan bench train --serve` and one of torch_worker.py for
@@ -36,6 +37,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PYTHON = ROOT / "build/bench-venv/bin/python"
 CASES = ("mlp", "lenet", "resnet18", "gpt-mini", "gpt-small")
 IMAGE_CASES = ("lenet", "resnet18")
+MODELS = ("resnet50", "mobilenet_v3", "vit_b_16", "bert_6x384", "bert_base", "gpt2")
+ENGINES = ("onnxruntime", "openvino", "torch-eager", "torch-compile")
 BURST_MS = 250
 SCREEN_ROUNDS = 2
 FINALISTS = 2
@@ -150,6 +153,83 @@ def compare(stack, case, precision, options):
         "parameters": suan.ready["parameters"], "suan": suan.ready["version"], **machine()}
 
 
+def infer_peers(stack, case, precision, batch, threads):
+    path = ROOT / f"build/models/{case}.onnx"
+    engines = ["openvino", "torch-eager", "torch-compile"] if precision == "bf16" else list(ENGINES)
+    peers = []
+    for engine in engines:
+        worker = Worker(engine, [PYTHON, ROOT / "benchmarks/infer_worker.py", engine, path, precision, batch, threads],
+                        threads)
+        stack.callback(worker.close)
+        if worker.ready:
+            peers.append(worker)
+        else:
+            print(f"  {engine} left out: {worker.error[:100]}", flush=True)
+    return peers
+
+
+def outputs_agree(options, case, precision, batch, peer, folder):
+    """The largest difference between Suan's first output and the peer's, relative to the peer's largest value."""
+    peer.ask(f"output {folder}/peer.npy")
+    peer.ask(f"inputs {folder}")
+    inputs = [word for path in pathlib.Path(folder).glob("input_*.npy")
+              for word in ("--input", f"{path.stem[6:]}={path}")]
+    subprocess.run([options.suan, "run", ROOT / f"build/models/{case}.onnx", *inputs, "--precision", precision,
+                    "--save", folder], check=True, capture_output=True)
+    code = ("import sys, numpy as n; a, b = (n.load(p).astype('f8') for p in sys.argv[1:]);"
+            "print(abs(a - b).max() / abs(b).max(), (a * b).sum() / n.sqrt((a * a).sum() * (b * b).sum()))")
+    done = subprocess.run([PYTHON, "-c", code, f"{folder}/output_0.npy", f"{folder}/peer.npy"], check=True,
+                          capture_output=True, text=True)
+    return [float(word) for word in done.stdout.split()]
+
+
+def compare_infer(stack, case, precision, batch, options):
+    suan = Worker("suan", [options.suan, "bench", "infer", ROOT / f"build/models/{case}.onnx", "--batch", batch,
+                           "--dim", "seq=128", "--precision", precision, "--threads", options.threads, "--serve"],
+                  options.threads)
+    stack.callback(suan.close)
+    if not suan.ready:
+        raise SystemExit(f"compare: suan cannot run {case} {precision}: {suan.error}")
+    peers = infer_peers(stack, case, precision, batch, options.threads)
+    folder = stack.enter_context(tempfile.TemporaryDirectory())
+    difference, cosine = outputs_agree(options, case, precision, batch, peers[0], folder)
+    if cosine < (0.999 if precision == "bf16" else 0.9999):
+        raise SystemExit(f"compare: {case} {precision}: outputs differ (cosine {cosine:.6f}, largest {difference:.2e})")
+    peaks = []
+    for _ in range(options.alternations):
+        suan.go()
+        peaks.append(suan.ask("peak")["gflops"])
+        for peer in peers:
+            peer.go()
+    suan_ms = statistics.median(suan.times)
+    times = {peer.name: statistics.median(peer.times) for peer in peers}
+    best = min(times, key=times.get)
+    return {
+        "case": case, "precision": precision, "batch": batch, "threads": options.threads, "suan_ms": round(suan_ms, 4),
+        "peer": best, "peer_ms": round(times[best], 4), "ratio": round(suan_ms / times[best], 4),
+        "ratio_to": {name: round(suan_ms / ms, 4) for name, ms in times.items()},
+        "versions": {peer.name: peer.ready["version"] for peer in peers},
+        "suan_peak_mb": round(suan.peak_mb, 1), "peer_peak_mb": round(min(peer.peak_mb for peer in peers), 1),
+        "percent_of_peak": round(100 * suan.ready["flops"] / suan_ms / 1e6 / max(peaks), 1),
+        "difference": difference, "cosine": cosine, "flops": suan.ready["flops"], "suan": suan.ready["version"],
+        **machine()}
+
+
+def infer(options):
+    subprocess.run([ROOT / "benchmarks/make_models.py", *(options.case or MODELS)], check=True,
+                   stdout=subprocess.DEVNULL)
+    results = []
+    print(report.INFER_HEAD, flush=True)
+    for case in options.case or MODELS:
+        for precision in options.precision or ("f32", "bf16"):
+            for batch in options.batch or (1, 8):
+                with contextlib.ExitStack() as stack:
+                    results.append(compare_infer(stack, case, precision, batch, options))
+                print(report.infer_row(results[-1]), flush=True)
+                if options.json:
+                    write_json(options.json, results)
+
+
 def machine():
     with open("/proc/cpuinfo", encoding="ascii") as f:
         models = [line.split(":", 1)[1].strip() for line in f if line.startswith("model name")]
@@ -203,6 +283,15 @@ def main():
     command.add_argument("--threads", type=at_least(1), default=min(2, len(os.sched_getaffinity(0))))
     command.add_argument("--suan", default=ROOT / "build/release/bin/suan", help=argparse.SUPPRESS)
     command.set_defaults(run=train)
+    command = commands.add_parser("infer", help="time and memory of a run of an ONNX model")
+    command.add_argument("--case", action="append", choices=MODELS)
+    command.add_argument("--precision", action="append", choices=("f32", "bf16"))
+    command.add_argument("--batch", action="append", type=at_least(1))
+    command.add_argument("--json", metavar="FILE")
+    command.add_argument("--alternations", type=at_least(1), default=9)
+    command.add_argument("--threads", type=at_least(1), default=min(2, len(os.sched_getaffinity(0))))
+    command.add_argument("--suan", default=ROOT / "build/release/bin/suan", help=argparse.SUPPRESS)
+    command.set_defaults(run=infer)
     command = commands.add_parser("report", help="the page of measured numbers")
     command.add_argument("files", nargs="+", metavar="FILE")
     command.add_argument("--output", metavar="FILE", help="default: standard output")

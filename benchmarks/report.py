@@ -6,6 +6,16 @@ import sys
 HEAD = (f"{'case':10} {'':4} {'Suan ms':>10} {'PyTorch ms':>10} {'ratio':>6} {'MB':>7} {'MB':>7} {'ratio':>6} "
         f"{'% of peak':>9}  PyTorch's best variant")
 
+INFER_HEAD = (f"{'case':13} {'':4} {'batch':>5} {'Suan ms':>9} {'peer ms':>9} {'ratio':>6} {'of peak':>7} "
+              f"{'MB':>6} {'MB':>6} {'differs':>8}  ratio to each")
+
+
+def infer_row(r):
+    each = ", ".join(f"{name} {ratio:.2f}" for name, ratio in r["ratio_to"].items())
+    return (f"{r['case']:13} {r['precision']:4} {r['batch']:5} {r['suan_ms']:9.3f} {r['peer_ms']:9.3f} {r['ratio']:6.2f} "
+            f"{r['percent_of_peak']:5.0f} % {r['suan_peak_mb']:6.0f} {r['peer_peak_mb']:6.0f} {r['difference']:8.1e}  {each}")
+
+
 INTRO = """# Benchmarks
 
 This page is written by `benchmarks/compare.py report` from what the scripts in `benchmarks/` measured; nothing in it is

@@ -13,8 +13,12 @@ find_package(libjpeg-turbo REQUIRED CONFIG)
 find_package(PNG REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(zstd REQUIRED CONFIG)
+find_package(Protobuf REQUIRED)
+find_package(ONNX REQUIRED CONFIG)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
 
 set(SUAN_PRIVATE_DEPENDENCIES
   OpenMP::OpenMP_CXX DNNL::dnnl hwy::hwy hwy::hwy_contrib nlohmann_json::nlohmann_json
-  tomlplusplus::tomlplusplus libjpeg-turbo::turbojpeg PNG::PNG ZLIB::ZLIB zstd::libzstd_shared
+  tomlplusplus::tomlplusplus libjpeg-turbo::turbojpeg PNG::PNG ZLIB::ZLIB zstd::libzstd_shared onnx_proto PkgConfig::re2
   ${CMAKE_DL_LIBS})

@@ -14,6 +14,7 @@
 #include <optional>
 
 #include "apps/suan/commands.h"
+#include "apps/suan/model.h"
 #include "suan/base/error.h"
 #include "suan/base/random.h"
 #include "suan/models/create.h"
@@ -70,16 +71,6 @@ const std::vector<Case>& cases() {
        false},
   };
   return all;
-}
-
-// A field of /proc/self/status in MB ("VmHWM": the highest resident size so far).
-double status_mb(std::string_view field) {
-  std::ifstream in("/proc/self/status");
-  for (std::string line; std::getline(in, line);) {
-    if (line.starts_with(field))
-      return std::strtod(line.c_str() + field.size() + 1, nullptr) / 1024;
-  }
-  return 0;
 }
 
 Tensor batch_inputs(const Case& c, Random& random) {

@@ -64,16 +64,22 @@ struct PredictOptions : CommonOptions {
 };
 int run_predict(const PredictOptions& options);
 
-struct InspectOptions : CommonOptions {
-  std::string what;  // a run, a recipe or a graph file
+struct ModelOptions : CommonOptions {
+  std::string model;
+  std::vector<std::string> inputs;  // NAME=FILE.npy
+  std::vector<std::string> dims;    // NAME=SIZE
+  int batch = 1;
+  std::string precision = "f32";
+  bool interpret = false;
+};
+struct InspectOptions : ModelOptions {  // the model may be a run, a recipe or a graph file too
   std::vector<std::string> settings;
   bool why = false, graph = false;
   std::string runs = "runs";
 };
 int run_inspect(const InspectOptions& options);
 
-struct ProfileOptions : CommonOptions {
-  std::string what;  // a run or a recipe
+struct ProfileOptions : ModelOptions {  // the model may be a run or a recipe too
   std::vector<std::string> settings;
   int steps = 20;
   std::string trace = "trace.json";
@@ -90,6 +96,27 @@ struct GenerateOptions : CommonOptions {
   std::string runs = "runs";
 };
 int run_generate(const GenerateOptions& options);
+
+struct RunModelOptions : ModelOptions {
+  bool random = false;
+  std::string save;  // a folder
+};
+int run_model(const RunModelOptions& options);
+
+struct BenchInferOptions : ModelOptions {
+  int runs = 50;
+  int warmup = 5;
+  bool serve = false;
+};
+int run_bench_infer(const BenchInferOptions& options);
+
+struct ConformanceOptions : CommonOptions {
+  std::vector<std::string> folders;
+  bool interpret = false;
+  int timeout = 60;  // seconds for one test
+  std::string page;  // a Markdown file to write
+};
+int run_conformance(const ConformanceOptions& options);
 
 using formats::json_line;
 

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <map>
 
 #include "apps/suan/commands.h"
+#include "apps/suan/model.h"
 #include "suan/base/error.h"
 #include "suan/base/file.h"
 #include "suan/base/threads.h"
@@ -132,49 +134,81 @@ void write_profile_trace(const std::string& path, const std::vector<Profiled>& s
 }
 
 // Mean seconds of each step of the program over some runs.
-std::vector<Profiled> profile(StepOf& step, int runs) {
+std::vector<Profiled> profile(RunContext& context, const std::function<void()>& run, int runs) {
   constexpr int kWarmUp = 3;
-  const double lr = 0;  // the weights stay as they are
-  for (int i = 0; i < kWarmUp; ++i) step.learner().step(step.batch(), lr);
+  for (int i = 0; i < kWarmUp; ++i) run();
   std::vector<double> seconds;
-  step.context().profile = &seconds;
-  for (int i = 0; i < runs; ++i) step.learner().step(step.batch(), lr);
-  step.context().profile = nullptr;
+  context.profile = &seconds;
+  for (int i = 0; i < runs; ++i) run();
+  context.profile = nullptr;
   std::vector<Profiled> out;
-  const std::vector<StepInfo> infos = explain_steps(*step.program());
+  const std::vector<StepInfo> infos = explain_steps(context.program());
   for (size_t i = 0; i < infos.size(); ++i) {
     out.push_back({infos[i], seconds[i] / static_cast<double>(runs)});
   }
   return out;
 }
 
+std::vector<Profiled> profile_training(const ProfileOptions& options, DType& precision) {
+  StepOf step(options.model, options.runs, options.settings, options.threads);
+  precision = step.recipe().precision();
+  const double lr = 0;  // the weights stay as they are
+  return profile(step.context(), [&] { step.learner().step(step.batch(), lr); }, options.steps);
+}
+
+bool is_model(const std::string& path) { return path.ends_with(".onnx"); }
+
+// The program of a model for the arguments that the options describe.
+RunContext& model_context(const LoadedModel& loaded, const std::vector<onnx::Value>& arguments) {
+  RunContext* context = loaded.session->context(arguments);
+  if (!context) {
+    loaded.session->run(arguments);
+    fail(ErrorCode::kUnsupported, "model", "has no program: {}",
+         loaded.session->interpreted_because());
+  }
+  return *context;
+}
+
+std::vector<Profiled> profile_model(const ProfileOptions& options) {
+  const LoadedModel loaded(options);
+  const auto arguments = loaded.arguments();
+  RunContext& context = model_context(loaded, arguments);
+  return profile(context, [&] { loaded.session->run(arguments); }, options.steps);
+}
+
 }  // namespace
 
 int run_inspect(const InspectOptions& options) {
-  if (is_graph_file(options.what)) {
+  if (is_model(options.model)) {
+    const LoadedModel loaded(options);
+    print_program(model_context(loaded, loaded.arguments()).program(), options);
+    return 0;
+  }
+  if (is_graph_file(options.model)) {
     constexpr size_t kLimit = size_t{256} << 20;
-    const std::string text = read_file(options.what, kLimit);
+    const std::string text = read_file(options.model, kLimit);
     ProgramPtr program;
     try {
       const Graph graph = parse_graph(text);
       verify(graph);
       program = Program::build(graph, current_backend());
     } catch (const Error& error) {
-      throw Error(error.code(), options.what, error.what());
+      throw Error(error.code(), options.model, error.what());
     }
     print_program(*program, options);
     return 0;
   }
-  StepOf step(options.what, options.runs, options.settings, options.threads);
+  StepOf step(options.model, options.runs, options.settings, options.threads);
   print_program(*step.program(), options);
   return 0;
 }
 
 int run_profile(const ProfileOptions& options) {
-  StepOf step(options.what, options.runs, options.settings, options.threads);
-  const std::vector<Profiled> steps = profile(step, options.steps);
+  DType precision = options.precision == "bf16" ? DType::bf16 : DType::f32;
+  const std::vector<Profiled> steps =
+      is_model(options.model) ? profile_model(options) : profile_training(options, precision);
   const MachinePeak& machine = machine_peak();
-  const double peak = peak_gflops(machine, step.recipe().precision());
+  const double peak = peak_gflops(machine, precision);
   double total = 0, flops = 0;
   for (const Profiled& p : steps) {
     total += p.seconds;

@@ -38,6 +38,22 @@ void add_command(CLI::App& command, Options& options, int (*run)(const Options&)
   });
 }
 
+// What says which program of a model is meant.
+void add_model_sizes(CLI::App& command, ModelOptions& options) {
+  command.add_option("--input", options.inputs, "An input from a file; others are made up")
+      ->type_name("NAME=FILE.npy")
+      ->expected(1)
+      ->take_all();
+  command.add_option("--dim", options.dims, "A size that the model leaves open")
+      ->type_name("NAME=SIZE")
+      ->expected(1)
+      ->take_all();
+  command.add_option("--batch", options.batch, "The first size, where it is open")
+      ->check(CLI::Range(1, 1 << 20));
+  command.add_option("--precision", options.precision, "Of a model: f32 or bf16")
+      ->capture_default_str();
+}
+
 // The commands about recipes and runs.
 struct RunCommands {
   DemoOptions demo;
@@ -109,8 +125,9 @@ struct RunCommands {
 
   void add_inspect(CLI::App& app, int& exit_code) {
     CLI::App& inspect_command = *app.add_subcommand("inspect", "The program of a training step");
-    inspect_command.add_option("RUN", inspect.what, "A run, a recipe, or a file with a graph")
+    inspect_command.add_option("RUN", inspect.model, "A run, a recipe, an ONNX model, or a graph")
         ->required();
+    add_model_sizes(inspect_command, inspect);
     inspect_command.add_flag("--why", inspect.why, "Say why other kernels were refused");
     inspect_command.add_flag("--graph", inspect.graph, "Print the optimised graph as text");
     inspect_command.add_option("--runs", inspect.runs, "Where runs are looked for by name");
@@ -118,13 +135,54 @@ struct RunCommands {
     add_command(inspect_command, inspect, run_inspect, exit_code);
     CLI::App& profile_command =
         *app.add_subcommand("profile", "Where the time of a training step goes");
-    profile_command.add_option("RUN", profile.what, "A run or a recipe")->required();
+    profile_command.add_option("RUN", profile.model, "A run, a recipe or an ONNX model")
+        ->required();
+    add_model_sizes(profile_command, profile);
     profile_command.add_option("--steps", profile.steps, "Steps to measure")
         ->check(CLI::Range(1, 100000));
     profile_command.add_option("--trace", profile.trace, "The trace file")->capture_default_str();
     profile_command.add_option("--runs", profile.runs, "Where runs are looked for by name");
     add_settings(profile_command, profile.settings);
     add_command(profile_command, profile, run_profile, exit_code);
+  }
+};
+
+// The commands about ONNX models.
+struct ModelCommands {
+  ConformanceOptions conformance;
+  RunModelOptions run;
+  BenchInferOptions bench;
+
+  static void add_model(CLI::App& command, ModelOptions& options) {
+    command.add_option("MODEL", options.model, "An ONNX file")->required();
+    add_model_sizes(command, options);
+    command.add_flag("--interpret", options.interpret, "Run node by node, compile nothing");
+  }
+  void add_bench(CLI::App& bench_command, int& exit_code) {
+    CLI::App& command = *bench_command.add_subcommand("infer", "The time of a model's run");
+    add_model(command, bench);
+    command.add_option("--runs", bench.runs, "Runs to time")->check(CLI::PositiveNumber);
+    command.add_option("--warmup", bench.warmup, "Runs before that")->check(CLI::NonNegativeNumber);
+    command.add_flag("--serve", bench.serve, "Answer `go N` and `peak` lines on standard input");
+    add_command(command, bench, run_bench_infer, exit_code);
+  }
+  void add_run(CLI::App& app, int& exit_code) {
+    CLI::App& command = *app.add_subcommand("run", "Run a model once and print its outputs");
+    add_model(command, run);
+    command.add_flag("--random", run.random, "Make up all inputs (as without --input)");
+    command.add_option("--save", run.save, "Write the outputs as .npy files into this folder");
+    add_command(command, run, run_model, exit_code);
+  }
+
+  void add(CLI::App& app, int& exit_code) {
+    add_run(app, exit_code);
+    CLI::App& command = *app.add_subcommand("conformance", "Run ONNX test-data folders");
+    command.add_option("DIR", conformance.folders, "Folders with tests, or above such")->required();
+    command.add_flag("--interpret", conformance.interpret, "Run node by node, compile nothing");
+    command.add_option("--page", conformance.page, "Write the failures as a Markdown page");
+    command.add_option("--timeout", conformance.timeout, "Seconds for one test")
+        ->check(CLI::Range(1, 86400));
+    add_command(command, conformance, run_conformance, exit_code);
   }
 };
 
@@ -151,6 +209,9 @@ int run(int argc, char** argv) {
 
   RunCommands run_commands;
   run_commands.add(app, exit_code);
+  ModelCommands model_commands;
+  model_commands.add_bench(*bench_command, exit_code);
+  model_commands.add(app, exit_code);
 
   try {
     app.parse(argc, argv);

@@ -48,10 +48,11 @@ TEST(CpuIndex, ScattersTheSameBitsForAnyNumberOfThreads) {
   const int before = num_threads();
   for (const Case& c : kCases) {
     for (DType dtype : {DType::f64, DType::f32, DType::bf16, DType::f16, DType::i32, DType::u8}) {
-      for (bool add : {true, false}) {
+      for (Combine combine :
+           {Combine::set, Combine::add, Combine::mul, Combine::max, Combine::min}) {
         Trial t = trial({{dtype, c.x}, {DType::i64, {c.count}}, {dtype, gathered(c)}},
                         [&](const std::vector<Tensor>& x) {
-                          return std::vector{scatter(x[0], x[1], x[2], c.axis, add)};
+                          return std::vector{scatter(x[0], x[1], x[2], c.axis, combine)};
                         });
         EXPECT_EQ(kernels_of(t.graph), "cpu_scatter");
         draw_indices(t.inputs[1], c.x[static_cast<int>(c.axis)]);

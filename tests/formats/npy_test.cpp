@@ -33,7 +33,7 @@ Array numbers(DType dtype, Shape shape) {
 
 TEST(Npy, WritesAndReadsEveryDtypeAndRank) {
   const TempFolder folder;
-  for (int i = 0; i < kNumDTypes; ++i) {
+  for (int i = 0; i < kNumArithmeticDTypes; ++i) {
     for (const Shape& shape : {Shape{}, Shape{3}, Shape{2, 0}, Shape{2, 3, 4}}) {
       const Array array = numbers(static_cast<DType>(i), shape);
       write_npy(folder / "a.npy", array);
@@ -86,7 +86,7 @@ TEST(Npy, RefusesForeignTruncatedAndLyingFiles) {
 }
 
 TEST(Npy, RefusesDtypesItDoesNotHaveAndPickles) {
-  for (const char* descr : {"|O", "<u2", "<i2", "<c8", "<U3", "<M8[ns]", "|f4", ""}) {
+  for (const char* descr : {"|O", "<c8", "<f16", "<U3", "<M8[ns]", "|f4", ""}) {
     EXPECT_ERROR(parse(npy(header(descr, "(1,)"), "")), kUnsupported,
                  std::string("x.npy: has the dtype ") + descr + ", which Suan does not have");
   }

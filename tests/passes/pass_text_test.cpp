@@ -9,8 +9,9 @@
 #include <fstream>
 #include <sstream>
 
+#include "suan/backend/evaluate.h"
 #include "suan/base/error.h"
-#include "suan/graph/op_def.h"
+#include "suan/ops/op.h"
 #include "suan/passes/pass.h"
 #include "suan/passes/recompute.h"
 #include "tests/source_dir.h"
@@ -21,7 +22,19 @@ namespace {
 // A target of these tests' own: it fuses all elementwise ops and has a kernel for nothing else.
 bool fuses(const Node& node) { return node.op->row != nullptr; }
 const char* why_not(const Node& node) { return node.op->decompose ? "no kernel" : nullptr; }
-constexpr Target kTarget{.name = "test", .why_not = why_not, .fuses = fuses};
+// A product may have one node after it.
+bool fuses_tail(const Graph& region) {
+  int nodes = 0;
+  for (const NodePtr& node : region.nodes()) nodes += !node->inputs.empty();
+  return nodes == 2;
+}
+constexpr Target kTarget{
+    .name = "test",
+    .why_not = why_not,
+    .fuses = fuses,
+    .fuses_tail = fuses_tail,
+    .begins_tail = [](const Node& node) { return is(node, Op::matmul); },
+    .evaluate = [](const Tensor& t) { return evaluate(t, reference_backend()).buffer; }};
 
 std::string trimmed(const std::string& text) {
   const size_t first = text.find_first_not_of(" \n"), last = text.find_last_not_of(" \n");

@@ -51,6 +51,15 @@ class Call {
   virtual void run(const KernelArgs& args) const = 0;
   virtual size_t scratch_bytes() const { return 0; }
 
+  // A constant input may be wanted in a form of its own (weights as a convolution reads them). It
+  // is packed once, when the program is made, and shared by all calls that want the same form.
+  virtual size_t packed_bytes(int /*input*/) const { return 0; }       // 0: it is taken as it is
+  virtual std::string packed_form(int /*input*/) const { return {}; }  // equal: the same form
+  virtual void pack(int /*input*/, const void* /*from*/, void* /*to*/) const {}
+
+  // Of a call whose kernel works in place: whether this output may lie in this input's memory.
+  virtual bool may_overwrite(size_t /*output*/, size_t /*input*/) const { return true; }
+
   // A call without scratch memory may consist of parts that run in any order: steps that follow one
   // another and do not depend on each other then share one parallel loop.
   virtual int64_t parts() const { return 0; }      // 0: it has none

@@ -3,12 +3,16 @@
 #include "suan/base/dtype.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace suan {
 namespace {
 
-constexpr std::string_view kNames[] = {"f64", "f32", "bf16", "f16", "i64",
-                                       "i32", "i8",  "u8",   "bool"};
+constexpr std::string_view kNames[] = {
+    "f64", "f32", "bf16",     "f16",        "i64",    "i32",        "i16",    "i8",
+    "u64", "u32", "u16",      "u8",         "bool",   "string",     "i4",     "u4",
+    "i2",  "u2",  "f8e4m3fn", "f8e4m3fnuz", "f8e5m2", "f8e5m2fnuz", "f8e8m0", "f4e2m1"};
+static_assert(std::size(kNames) == kNumDTypes);
 
 }  // namespace
 
@@ -30,8 +34,11 @@ DType promote(DType a, DType b) {
     const bool both_half = size_of(a) == 2 && size_of(b) == 2;
     return both_half ? DType::f32 : std::min(a, b);  // the enum is ordered widest first
   }
-  const bool both_bytes = size_of(a) == 1 && size_of(b) == 1;
-  return both_bytes ? DType::i32 : std::min(a, b);
+  if (is_unsigned(a) == is_unsigned(b)) return std::min(a, b);
+  const DType with_sign = is_unsigned(a) ? b : a, without = is_unsigned(a) ? a : b;
+  if (size_of(with_sign) > size_of(without)) return with_sign;
+  const size_t needed = 2 * size_of(without);
+  return needed == 2 ? DType::i16 : (needed == 4 ? DType::i32 : DType::i64);
 }
 
 float16::float16(float value) {

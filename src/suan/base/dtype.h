@@ -11,22 +11,57 @@
 
 namespace suan {
 
-enum class DType : uint8_t { f64, f32, bf16, f16, i64, i32, i8, u8, boolean };
-inline constexpr int kNumDTypes = 9;
+// Within the floats, the signed and the unsigned integers: widest first. Those after `boolean` only
+// move, compare and are cast: texts (base/string_pool.h), and what takes less than a byte or a
+// half (base/small_types.h), one byte an element.
+enum class DType : uint8_t {
+  f64,
+  f32,
+  bf16,
+  f16,
+  i64,
+  i32,
+  i16,
+  i8,
+  u64,
+  u32,
+  u16,
+  u8,
+  boolean,
+  string,
+  i4,
+  u4,
+  i2,
+  u2,
+  f8e4m3fn,
+  f8e4m3fnuz,
+  f8e5m2,
+  f8e5m2fnuz,
+  f8e8m0,
+  f4e2m1
+};
+inline constexpr int kNumDTypes = 24;
+inline constexpr int kNumArithmeticDTypes = 13;
 
 std::string_view name(DType dtype);                       // "f32", "bool"
 std::optional<DType> parse_dtype(std::string_view text);  // the inverse of name()
 constexpr size_t size_of(DType dtype) {
-  constexpr size_t kSizes[] = {8, 4, 2, 2, 8, 4, 1, 1, 1};
+  constexpr size_t kSizes[] = {8, 4, 2, 2, 8, 4, 2, 1, 8, 4, 2, 1,
+                               1, 8, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
   return kSizes[static_cast<int>(dtype)];
 }
 constexpr bool is_float(DType dtype) { return dtype <= DType::f16; }
 constexpr bool is_integer(DType dtype) { return dtype >= DType::i64 && dtype <= DType::u8; }
+constexpr bool is_unsigned(DType dtype) { return dtype >= DType::u64 && dtype <= DType::u8; }
+constexpr bool is_arithmetic(DType dtype) { return dtype <= DType::boolean; }
+constexpr bool is_small_integer(DType dtype) { return dtype >= DType::i4 && dtype <= DType::u2; }
+constexpr bool is_small_float(DType dtype) { return dtype >= DType::f8e4m3fn; }
 // What sums and statistics of this dtype are kept in: f64 for f64, else f32.
 constexpr DType wide(DType dtype) { return dtype == DType::f64 ? DType::f64 : DType::f32; }
 
 // The dtype of an operation over a and b: the wider of the two; a float beats an integer; two
-// different 16-bit floats meet in f32; u8 with i8 gives i32; bool gives way to all.
+// different 16-bit floats meet in f32; signed with unsigned gives the signed integer that holds
+// both (i64 for u64); bool gives way to all.
 DType promote(DType a, DType b);
 
 // bfloat16: the upper half of an IEEE binary32. Rounds to nearest even; NaN stays NaN.
@@ -47,6 +82,12 @@ struct float16 {
   float16() = default;
   explicit float16(float value);
   operator float() const;
+};
+
+// Text of any length, held by the pool of strings: equal texts have equal ids.
+struct StringId {
+  uint64_t id = 0;
+  bool operator==(const StringId&) const = default;
 };
 
 // The C++ type that stores one element of a dtype.
@@ -88,13 +129,34 @@ template <>
 struct storage_of<DType::boolean> {
   using type = bool;
 };
+template <>
+struct storage_of<DType::i16> {
+  using type = int16_t;
+};
+template <>
+struct storage_of<DType::u64> {
+  using type = uint64_t;
+};
+template <>
+struct storage_of<DType::u32> {
+  using type = uint32_t;
+};
+template <>
+struct storage_of<DType::u16> {
+  using type = uint16_t;
+};
+template <>
+struct storage_of<DType::string> {
+  using type = StringId;
+};
 
 template <class T>
 struct TypeTag {
   using type = T;
 };
 
-// Calls f(TypeTag<T>{}) with the storage type of `dtype`.
+// Calls f(TypeTag<T>{}) with the storage type of `dtype`; strings count as their ids, small floats
+// as their bits.
 template <class F>
 decltype(auto) visit(DType dtype, F&& f) {
   switch (dtype) {
@@ -110,14 +172,24 @@ decltype(auto) visit(DType dtype, F&& f) {
       return f(TypeTag<int64_t>{});
     case DType::i32:
       return f(TypeTag<int32_t>{});
+    case DType::i16:
+      return f(TypeTag<int16_t>{});
     case DType::i8:
+    case DType::i4:
+    case DType::i2:
       return f(TypeTag<int8_t>{});
-    case DType::u8:
-      return f(TypeTag<uint8_t>{});
+    case DType::u64:
+    case DType::string:
+      return f(TypeTag<uint64_t>{});
+    case DType::u32:
+      return f(TypeTag<uint32_t>{});
+    case DType::u16:
+      return f(TypeTag<uint16_t>{});
     case DType::boolean:
-      break;
+      return f(TypeTag<bool>{});
+    default:
+      return f(TypeTag<uint8_t>{});
   }
-  return f(TypeTag<bool>{});
 }
 
 template <class T>
@@ -153,6 +225,26 @@ constexpr DType dtype_of<int8_t>() {
 template <>
 constexpr DType dtype_of<uint8_t>() {
   return DType::u8;
+}
+template <>
+constexpr DType dtype_of<int16_t>() {
+  return DType::i16;
+}
+template <>
+constexpr DType dtype_of<uint64_t>() {
+  return DType::u64;
+}
+template <>
+constexpr DType dtype_of<uint32_t>() {
+  return DType::u32;
+}
+template <>
+constexpr DType dtype_of<uint16_t>() {
+  return DType::u16;
+}
+template <>
+constexpr DType dtype_of<StringId>() {
+  return DType::string;
 }
 template <>
 constexpr DType dtype_of<bool>() {

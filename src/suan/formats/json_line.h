@@ -9,10 +9,11 @@
 
 namespace suan::formats {
 
-using JsonValue = std::variant<std::string, double, int64_t, bool>;
+using JsonRows = std::vector<std::vector<std::pair<std::string, std::string>>>;  // objects of texts
+using JsonValue = std::variant<std::string, double, int64_t, bool, JsonRows>;
 using JsonFields = std::vector<std::pair<std::string, JsonValue>>;
 
-// A flat JSON object in the order given; numbers that are not finite become null.
+// A JSON object in the order given; numbers that are not finite become null.
 std::string json_line(const JsonFields& fields);
 
 }  // namespace suan::formats

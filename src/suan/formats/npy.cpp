@@ -20,9 +20,11 @@ struct Descr {
   std::string_view text;  // without the byte order
   DType dtype;
 };
-constexpr Descr kDescrs[] = {{"f8", DType::f64}, {"f4", DType::f32}, {"V2", DType::bf16},
-                             {"f2", DType::f16}, {"i8", DType::i64}, {"i4", DType::i32},
-                             {"i1", DType::i8},  {"u1", DType::u8},  {"b1", DType::boolean}};
+constexpr Descr kDescrs[] = {{"f8", DType::f64},    {"f4", DType::f32}, {"V2", DType::bf16},
+                             {"f2", DType::f16},    {"i8", DType::i64}, {"i4", DType::i32},
+                             {"i2", DType::i16},    {"i1", DType::i8},  {"u8", DType::u64},
+                             {"u4", DType::u32},    {"u2", DType::u16}, {"u1", DType::u8},
+                             {"b1", DType::boolean}};
 
 struct Header {
   DType dtype = DType::f32;
@@ -171,6 +173,9 @@ Header read_header(ByteReader& reader, std::string_view where) {
 std::string npy_header(const Array& array) {
   const Descr* entry = std::find_if(std::begin(kDescrs), std::end(kDescrs),
                                     [&](const Descr& d) { return d.dtype == array.dtype; });
+  if (entry == std::end(kDescrs)) {
+    fail(ErrorCode::kUnsupported, ".npy", "has no dtype like {}", name(array.dtype));
+  }
   const bool single = size_of(array.dtype) == 1;
   std::string header = fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': ({}{}), }}",
                                    single ? '|' : '<', entry->text, fmt::join(array.shape, ", "),

@@ -15,9 +15,9 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr uint64_t kMaxHeader = 100'000'000;
-constexpr std::string_view kNames[] = {"F64", "F32", "BF16", "F16", "I64",
-                                       "I32", "I8",  "U8",   "BOOL"};
-static_assert(std::size(kNames) == kNumDTypes);
+constexpr std::string_view kNames[] = {"F64", "F32", "BF16", "F16", "I64", "I32", "I16",
+                                       "I8",  "U64", "U32",  "U16", "U8",  "BOOL"};
+static_assert(std::size(kNames) == kNumArithmeticDTypes);
 
 struct Entry {
   std::string name;
@@ -178,6 +178,10 @@ void write_safetensors(const std::string& path, const Safetensors& file) {
   for (const NamedArray& entry : file.tensors) {
     if (!names.insert(entry.name).second) {
       fail(path, "the tensor name '{}' is taken", entry.name);
+    }
+    if (!is_arithmetic(entry.array.dtype)) {
+      fail(ErrorCode::kUnsupported, path, "tensor '{}' is {}, which the format does not have",
+           entry.name, name(entry.array.dtype));
     }
     order.push_back(&entry);
   }

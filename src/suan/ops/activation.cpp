@@ -33,8 +33,6 @@ Tensor hard_sigmoid(const Tensor& x, double slope, double offset) {
   return clamp(slope * x + offset, 0, 1);
 }
 
-Tensor hard_swish(const Tensor& x) { return x * hard_sigmoid(x); }
-
 Tensor mish(const Tensor& x) { return x * tanh(softplus(x)); }
 
 }  // namespace suan

@@ -16,8 +16,6 @@ Tensor elu(const Tensor& x, double alpha = 1);
 Tensor selu(const Tensor& x);
 // y = clamp(slope x + offset, 0, 1).
 Tensor hard_sigmoid(const Tensor& x, double slope = 1.0 / 6, double offset = 0.5);
-// y = x hard_sigmoid(x). Howard et al., "Searching for MobileNetV3", ICCV 2019.
-Tensor hard_swish(const Tensor& x);
 // y = x tanh(softplus(x)). Misra 2019.
 Tensor mish(const Tensor& x);
 

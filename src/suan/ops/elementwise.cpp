@@ -23,8 +23,20 @@ Tensor float_unless(const Tensor& x, bool takes_integers) {
   return cast(x, DType::f32);
 }
 
+// Texts and small numbers only move and compare.
+void refuse_small(const InferContext& c) {
+  const DType dtype = c.dtype(c.count() - 1);
+  const Op op = c.op.code;
+  if (is_arithmetic(dtype) || op == Op::select) return;
+  const bool compares = op == Op::equal || op == Op::not_equal;
+  if (!compares || is_small_float(dtype)) {
+    fail(c.name(), "got {}, which nothing computes with: cast it", name(dtype));
+  }
+}
+
 template <bool kBool>
 std::vector<Type> infer_elementwise(const InferContext& c) {
+  refuse_small(c);
   const bool choice = c.count() == 3;
   if (choice && c.dtype(0) != DType::boolean) {
     fail(c.name(), "the condition is {}, expected bool", name(c.dtype(0)));
@@ -145,7 +157,8 @@ constexpr ElementwiseRow row(const char* source, Result result) {
           source,
           scalar<Row, double, kArity>(),
           scalar<Row, float, kArity>(),
-          has_division(source) ? nullptr : scalar<Row, int64_t, kArity>()};
+          has_division(source) ? nullptr : scalar<Row, int64_t, kArity>(),
+          has_division(source) ? nullptr : scalar<Row, uint64_t, kArity>()};
 }
 
 #define UNARY(NAME, RESULT, FORWARD, GRADIENT, DOC) \
@@ -161,7 +174,8 @@ constexpr ElementwiseRow k_select{3,
                                   "select(c, a, b)",
                                   [](const double* in) { return in[0] != 0 ? in[1] : in[2]; },
                                   [](const float* in) { return in[0] != 0 ? in[1] : in[2]; },
-                                  [](const int64_t* in) { return in[0] != 0 ? in[1] : in[2]; }};
+                                  [](const int64_t* in) { return in[0] != 0 ? in[1] : in[2]; },
+                                  [](const uint64_t* in) { return in[0] != 0 ? in[1] : in[2]; }};
 
 constexpr bool zero_at_zero(const ElementwiseRow& row) { return !row.gives_bool; }
 
@@ -271,6 +285,9 @@ const OpDef cast_op{
     .inputs = {"x"},
     .attrs = &kAttrsType<CastAttrs>,
     .infer = [](const InferContext& c) -> std::vector<Type> {
+      if (c.dtype(0) == DType::string || c.attr<CastAttrs>().dtype == DType::string) {
+        fail(c.name(), "text cannot be cast in a graph");
+      }
       return {Type(c.attr<CastAttrs>().dtype, c.shape(0))};
     },
     .gradient = [](const GradContext& c) -> std::vector<Tensor> {
@@ -279,13 +296,13 @@ const OpDef cast_op{
     },
     .keeps_zero = true,
 };
-Tensor cast(const Tensor& x, DType dtype) {
+Tensor cast(const Tensor& x, DType dtype, bool saturate) {
   if (x.dtype() == dtype) return x;
-  if (is(x.node(), Op::full)) {
+  if (is(x.node(), Op::full) && is_arithmetic(dtype) && is_arithmetic(x.dtype())) {
     const auto& a = x.node().attr<FullAttrs>();
     if (is_float(dtype) || !is_float(a.dtype)) return full(a.value, a.shape, dtype);
   }
-  return make(cast_op, {x}, CastAttrs{dtype});
+  return make(cast_op, {x}, CastAttrs{dtype, saturate});
 }
 
 }  // namespace suan

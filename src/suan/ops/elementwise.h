@@ -14,6 +14,7 @@ struct ElementwiseRow {
   double (*f64)(const double* in);
   float (*f32)(const float* in);
   int64_t (*i64)(const int64_t* in);
+  uint64_t (*u64)(const uint64_t* in);  // null where i64 is
 };
 
 #define UNARY(name, ...) Tensor name(const Tensor& x);
@@ -28,12 +29,15 @@ Tensor select(const Tensor& condition, const Tensor& a, const Tensor& b);
 
 struct CastAttrs {
   DType dtype = DType::f32;
+  bool saturate = true;  // of 8-bit floats: what is too large becomes the largest, not infinity
   bool operator==(const CastAttrs&) const = default;
-  static constexpr auto fields() { return std::tuple{Field{"dtype", &CastAttrs::dtype}}; }
+  static constexpr auto fields() {
+    return std::tuple{Field{"dtype", &CastAttrs::dtype}, Field{"saturate", &CastAttrs::saturate}};
+  }
 };
 // Conversion: floats round to nearest even; float to integer truncates and saturates, NaN gives 0;
 // anything to bool is x != 0.
-Tensor cast(const Tensor& x, DType dtype);
+Tensor cast(const Tensor& x, DType dtype, bool saturate = true);
 
 inline Tensor operator-(const Tensor& x) { return neg(x); }
 inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }

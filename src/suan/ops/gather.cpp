@@ -33,6 +33,9 @@ Shape gathered(const Shape& x, const Shape& indices, int axis) {
 }
 
 void check_updates(const InferContext& c, const Shape& expected) {
+  if (!is_arithmetic(c.dtype(0)) && c.attr<ScatterAttrs>().combine != Combine::set) {
+    fail(c.name(), "got {}, which nothing computes with: it can only be set", name(c.dtype(0)));
+  }
   if (!(c.shape(2) == expected)) {
     fail(c.name(), "updates are {}, expected {}", to_string(c.shape(2)), to_string(expected));
   }
@@ -52,6 +55,33 @@ void check_along(const InferContext& c, int axis) {
 }
 
 Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), x.dtype()); }
+
+// The gradient of x and updates, for scatter with gather and for put_along_axis with
+// take_along_axis.
+template <Tensor (*Put)(const Tensor&, const Tensor&, const Tensor&, int64_t, Combine),
+          Tensor (*Take)(const Tensor&, const Tensor&, int64_t)>
+std::vector<Tensor> put_gradient(const GradContext& c) {
+  const auto [axis, combine] = c.attr<ScatterAttrs>();
+  const Tensor &x = c.in(0), &at = c.in(1), &u = c.in(2), &g = c.grad(), y = c.out();
+  if (!is_float(x.dtype())) return {{}, {}, {}};
+  switch (combine) {
+    case Combine::set:
+      return {Put(g, at, zeros_like(u), axis, Combine::set), {}, Take(g, at, axis)};
+    case Combine::add:
+      return {g, {}, Take(g, at, axis)};
+    case Combine::mul: {
+      const Tensor rest = select(equal(u, 0.0), Take(g * x, at, axis), Take(g * y, at, axis) / u);
+      return {Put(g, at, u, axis, Combine::mul), {}, rest};
+    }
+    case Combine::max:
+    case Combine::min:
+      break;
+  }
+  const Tensor kept = cast(equal(x, y), x.dtype());
+  const Tensor won = cast(equal(u, Take(y, at, axis)), x.dtype());
+  const Tensor share = g / Put(kept, at, won, axis, Combine::add);
+  return {share * kept, {}, Take(share, at, axis) * won};
+}
 
 }  // namespace
 
@@ -77,7 +107,7 @@ Tensor gather(const Tensor& x, const Tensor& indices, int64_t axis) {
 const OpDef scatter_op{
     .code = Op::scatter,
     .name = "scatter",
-    .doc = "x with updates[a, i, b] added to, or set at, [a, indices[i], b].",
+    .doc = "x with updates[a, i, b] combined into [a, indices[i], b].",
     .inputs = {"x", "indices", "updates"},
     .attrs = &kAttrsType<ScatterAttrs>,
     .infer = [](const InferContext& c) -> std::vector<Type> {
@@ -85,19 +115,12 @@ const OpDef scatter_op{
       check_updates(c, gathered(c.shape(0), c.shape(1), axis));
       return {c.type(0)};
     },
-    .gradient = [](const GradContext& c) -> std::vector<Tensor> {
-      const auto [axis, add] = c.attr<ScatterAttrs>();
-      const Tensor& g = c.grad();
-      std::vector<Tensor> out(3);
-      if (c.needs[0]) out[0] = add ? g : scatter(g, c.in(1), zeros_like(c.in(2)), axis, false);
-      if (c.needs[2]) out[2] = gather(g, c.in(1), axis);
-      return out;
-    },
+    .gradient = put_gradient<scatter, gather>,
     .flops = [](const Node& n) { return static_cast<double>(n.inputs[2].shape().numel()); },
 };
 Tensor scatter(const Tensor& x, const Tensor& indices, const Tensor& updates, int64_t axis,
-               bool add) {
-  return make(scatter_op, {x, indices, updates}, ScatterAttrs{axis, add});
+               Combine combine) {
+  return make(scatter_op, {x, indices, updates}, ScatterAttrs{axis, combine});
 }
 
 const OpDef take_along_axis_op{
@@ -123,7 +146,7 @@ Tensor take_along_axis(const Tensor& x, const Tensor& indices, int64_t axis) {
 const OpDef put_along_axis_op{
     .code = Op::put_along_axis,
     .name = "put_along_axis",
-    .doc = "x with updates[.., i, ..] added to, or set at, [.., indices[.., i, ..], ..].",
+    .doc = "x with updates[.., i, ..] combined into [.., indices[.., i, ..], ..].",
     .inputs = {"x", "indices", "updates"},
     .attrs = &kAttrsType<ScatterAttrs>,
     .infer = [](const InferContext& c) -> std::vector<Type> {
@@ -131,21 +154,12 @@ const OpDef put_along_axis_op{
       check_updates(c, c.shape(1));
       return {c.type(0)};
     },
-    .gradient = [](const GradContext& c) -> std::vector<Tensor> {
-      const auto [axis, add] = c.attr<ScatterAttrs>();
-      const Tensor& g = c.grad();
-      std::vector<Tensor> out(3);
-      if (c.needs[0]) {
-        out[0] = add ? g : put_along_axis(g, c.in(1), zeros_like(c.in(2)), axis, false);
-      }
-      if (c.needs[2]) out[2] = take_along_axis(g, c.in(1), axis);
-      return out;
-    },
+    .gradient = put_gradient<put_along_axis, take_along_axis>,
     .flops = [](const Node& n) { return static_cast<double>(n.inputs[2].shape().numel()); },
 };
 Tensor put_along_axis(const Tensor& x, const Tensor& indices, const Tensor& updates, int64_t axis,
-                      bool add) {
-  return make(put_along_axis_op, {x, indices, updates}, ScatterAttrs{axis, add});
+                      Combine combine) {
+  return make(put_along_axis_op, {x, indices, updates}, ScatterAttrs{axis, combine});
 }
 
 }  // namespace suan

@@ -11,28 +11,42 @@ struct GatherAttrs {
   bool operator==(const GatherAttrs&) const = default;
   static constexpr auto fields() { return std::tuple{Field{"axis", &GatherAttrs::axis}}; }
 };
+// What an update does to the element it meets. Of several updates of one element each meets what
+// those before it left.
+enum class Combine : uint8_t {
+  set,  // replaces it: the last wins
+  add,
+  mul,
+  max,  // NaN wins
+  min,  // NaN wins
+};
+inline std::span<const std::string_view> enum_names(Combine) {
+  static constexpr std::string_view kNames[] = {"set", "add", "mul", "max", "min"};
+  return kNames;
+}
 struct ScatterAttrs {
   int64_t axis = 0;
-  bool add = true;  // add to what is there; false: replace it, the last of equal indices wins
+  Combine combine = Combine::add;
   bool operator==(const ScatterAttrs&) const = default;
   static constexpr auto fields() {
-    return std::tuple{Field{"axis", &ScatterAttrs::axis}, Field{"add", &ScatterAttrs::add}};
+    return std::tuple{Field{"axis", &ScatterAttrs::axis}, Field{"combine", &ScatterAttrs::combine}};
   }
 };
 
 // y[a..., i..., b...] = x[a..., indices[i...], b...]: x [a..., size, b...], indices of i64 or i32
 // and any rank (ONNX Gather, NumPy take). With axis 0 and a matrix x this is an embedding.
 Tensor gather(const Tensor& x, const Tensor& indices, int64_t axis = 0);
-// x with updates [a..., i..., b...] added (or set) at [a..., indices[i...], b...]. With add = false
-// the gradient holds for indices without repeats.
+// x with updates [a..., i..., b...] combined into [a..., indices[i...], b...]. Gradients: that of
+// `set` holds for indices without repeats, that of `mul` for updates other than 0 where indices
+// repeat; those of `max` and `min` are shared evenly by ties.
 Tensor scatter(const Tensor& x, const Tensor& indices, const Tensor& updates, int64_t axis = 0,
-               bool add = true);
+               Combine combine = Combine::add);
 // y[..., i, ...] = x[..., indices[..., i, ...], ...]: indices has x's rank and, but for `axis`, at
 // most x's sizes (ONNX GatherElements, NumPy take_along_axis, PyTorch gather).
 Tensor take_along_axis(const Tensor& x, const Tensor& indices, int64_t axis);
-// x with updates, of indices' shape, added (or set) where take_along_axis would read (ONNX
-// ScatterElements).
+// x with updates, of indices' shape, combined into where take_along_axis would read (ONNX
+// ScatterElements). Gradients as scatter's.
 Tensor put_along_axis(const Tensor& x, const Tensor& indices, const Tensor& updates, int64_t axis,
-                      bool add = true);
+                      Combine combine = Combine::add);
 
 }  // namespace suan

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/ops/pool.h"
 
+#include <algorithm>
+
 #include "suan/base/error.h"
 #include "suan/ops/op.h"
 #include "suan/ops/reduce.h"
@@ -20,6 +22,26 @@ double pool_flops(const Node& n, int y) {
   return window * static_cast<double>(shape.numel());
 }
 
+constexpr int64_t kMostSize = int64_t{1} << 40;
+
+// How many elements a window spans along an axis.
+int64_t extent(const PoolAttrs& a, size_t axis) {
+  return dilation_of(a, axis) * (a.kernel[axis] - 1) + 1;
+}
+
+void complete_dilation(PoolAttrs& attrs, std::string_view op) {
+  for (size_t i = 0; i < attrs.dilation.size(); ++i) {
+    if (attrs.dilation[i] < 1 || attrs.dilation[i] > kMostSize / attrs.kernel[i]) {
+      fail(op, "dilation has {}, expected at least 1, and less where windows are large",
+           attrs.dilation[i]);
+    }
+    if (attrs.kernel[i] == 1) attrs.dilation[i] = 1;
+  }
+  if (std::ranges::count(attrs.dilation, 1) == std::ranges::ssize(attrs.dilation)) {
+    attrs.dilation.clear();
+  }
+}
+
 }  // namespace
 
 PoolAttrs complete(PoolAttrs attrs, int spatial, std::string_view op) {
@@ -31,13 +53,20 @@ PoolAttrs complete(PoolAttrs attrs, int spatial, std::string_view op) {
     if (list->size() == 1) list->assign(n, list->front());
     if (list->size() != n) fail(op, "got {} entries, expected {}", list->size(), n);
   }
+  if (attrs.dilation.size() == 1) attrs.dilation.assign(n, attrs.dilation.front());
+  if (!attrs.dilation.empty() && attrs.dilation.size() != n) {
+    fail(op, "dilation has {} entries, expected {}", attrs.dilation.size(), n);
+  }
   for (size_t i = 0; i < n; ++i) {
-    constexpr int64_t kMost = int64_t{1} << 40;
-    if (attrs.kernel[i] < 1 || attrs.stride[i] < 1 || attrs.kernel[i] > kMost) {
+    if (attrs.kernel[i] < 1 || attrs.stride[i] < 1 || attrs.kernel[i] > kMostSize) {
       fail(op, "kernel and stride must be positive");
     }
-    if (attrs.pad_begin[i] < 0 || attrs.pad_end[i] < 0 || attrs.pad_begin[i] >= attrs.kernel[i] ||
-        attrs.pad_end[i] >= attrs.kernel[i]) {
+  }
+  complete_dilation(attrs, op);
+  for (size_t i = 0; i < n; ++i) {
+    const int64_t most = extent(attrs, i);
+    if (attrs.pad_begin[i] < 0 || attrs.pad_end[i] < 0 || attrs.pad_begin[i] >= most ||
+        attrs.pad_end[i] >= most) {
       fail(op, "padding must be at least 0 and smaller than the kernel");
     }
   }
@@ -54,8 +83,13 @@ Shape pooled_shape(const Shape& x, const PoolAttrs& a, std::string_view op) {
   Shape out{x[0], x[1]};
   for (int i = 2; i < x.rank(); ++i) {
     const auto s = static_cast<size_t>(i - 2);
-    const int64_t room = x[i] + a.pad_begin[s] + a.pad_end[s] - a.kernel[s];
+    if (x[i] > kMostSize) fail(op, "got shape {}, expected smaller sizes", to_string(x));
+    const int64_t room = x[i] + a.pad_begin[s] + a.pad_end[s] - extent(a, s);
     if (room < 0 || x[i] < 1) fail(op, "kernel {} does not fit into {}", a.kernel[s], to_string(x));
+    // A window must not step over all there is.
+    if (a.kernel[s] > 1 && dilation_of(a, s) > x[i]) {
+      fail(op, "dilation {} is larger than axis {} of {}", dilation_of(a, s), i, to_string(x));
+    }
     out.push_back(room / a.stride[s] + 1);
   }
   return out;
@@ -64,7 +98,8 @@ Shape pooled_shape(const Shape& x, const PoolAttrs& a, std::string_view op) {
 const OpDef max_pool_op{
     .code = Op::max_pool,
     .name = "max_pool",
-    .doc = "Largest element of each window: y[n, c, p] = max_k x[n, c, p stride + k - pad].",
+    .doc =
+        "Largest element of each window: y[n, c, p] = max_k x[n, c, p stride + k dilation - pad].",
     .inputs = {"x"},
     .attrs = &kAttrsType<PoolAttrs>,
     .infer = [](const InferContext& c) -> std::vector<Type> {
@@ -113,7 +148,7 @@ void check_float(const InferContext& c) {
 const OpDef avg_pool_op{
     .code = Op::avg_pool,
     .name = "avg_pool",
-    .doc = "Mean of each window: y[n, c, p] = sum_k x[n, c, p stride + k - pad] / count.",
+    .doc = "Mean of each window: y[n, c, p] = sum_k x[n, c, p stride + k dilation - pad] / count.",
     .inputs = {"x"},
     .attrs = &kAttrsType<PoolAttrs>,
     .infer = [](const InferContext& c) -> std::vector<Type> {
@@ -155,8 +190,9 @@ const OpDef avg_pool_gradient_op{
       }
       Shape x{g[0], g[1]};
       for (int64_t size : a.size) {
-        constexpr int64_t kMost = int64_t{1} << 40;
-        if (size < 1 || size > kMost) fail(c.name(), "size has {}, expected 1 to {}", size, kMost);
+        if (size < 1 || size > kMostSize) {
+          fail(c.name(), "size has {}, expected 1 to {}", size, kMostSize);
+        }
         x.push_back(size);
       }
       const Shape y = pooled_shape(x, a, c.name());

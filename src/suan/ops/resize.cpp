@@ -19,11 +19,22 @@ constexpr int64_t kMostSize = int64_t{1} << 31;
 // Where output element `o` of `n` lies among `s` input elements.
 double position(const ResizeAttrs& a, double o, double n, double s) {
   const double scale = a.scale > 0 ? a.scale : n / s;
+  const double length = a.scale > 0 ? a.scale * s : n;
+  const double half = (o + 0.5) / scale - 0.5;
   switch (a.coordinates) {
     case ResizeCoordinates::half_pixel:
-      return (o + 0.5) / scale - 0.5;
+      return half;
     case ResizeCoordinates::align_corners:
-      return n > 1 ? o * (s - 1) / (n - 1) : 0;
+      return length > 1 ? o * (s - 1) / (length - 1) : 0;
+    case ResizeCoordinates::half_pixel_symmetric:
+      return half + s / 2 * (1 - n / length);
+    case ResizeCoordinates::pytorch_half_pixel:
+      return n > 1 ? half : 0;
+    case ResizeCoordinates::tf_half_pixel:
+      return (o + 0.5) / scale;
+    case ResizeCoordinates::crop:
+      if (length <= 1) return 0.5 * (a.start + a.end) * (s - 1);
+      return a.start * (s - 1) + o * (a.end - a.start) * (s - 1) / (length - 1);
     case ResizeCoordinates::asymmetric:
       break;
   }
@@ -45,48 +56,95 @@ double nearest(ResizeRound round, double p) {
 }
 
 // Keys, "Cubic convolution interpolation for digital image processing", 1981.
-double cubic(double t) {
-  constexpr double kA = -0.75;
+double cubic(double a, double t) {
   t = std::abs(t);
-  if (t <= 1) return ((kA + 2) * t - (kA + 3)) * t * t + 1;
-  if (t < 2) return ((kA * t - 5 * kA) * t + 8 * kA) * t - 4 * kA;
+  if (t <= 1) return ((a + 2) * t - (a + 3)) * t * t + 1;
+  if (t < 2) return ((a * t - 5 * a) * t + 8 * a) * t - 4 * a;
   return 0;
 }
 
-// Taps of n elements made of s.
-ResizeTaps forward_taps(const ResizeAttrs& a, int64_t n, int64_t s) {
-  ResizeTaps taps{{0}, {}, {}};
-  const auto add = [&](double at, double weight) {
-    const double inside = std::clamp(at, 0.0, static_cast<double>(s - 1));
-    taps.at.push_back(static_cast<int64_t>(inside));
-    taps.weight.push_back(weight);
-  };
-  for (int64_t o = 0; o < n; ++o) {
-    const double p =
-        position(a, static_cast<double>(o), static_cast<double>(n), static_cast<double>(s));
-    const double low = std::floor(p);
-    if (a.mode == ResizeMode::nearest) {
-      add(nearest(a.round, p), 1);
-    } else if (a.mode == ResizeMode::linear) {
-      const double inside = std::clamp(p, 0.0, static_cast<double>(s - 1));
-      const double from = std::floor(inside);
-      if (inside > from) {
-        add(from, 1 - (inside - from));
-        add(from + 1, inside - from);
-      } else {
-        add(from, 1);
-      }
-    } else if (a.mode == ResizeMode::cubic) {
-      for (int k = -1; k <= 2; ++k) add(low + k, cubic(p - low - k));
+// How much the filter of linear and cubic is widened: more than 1 where it shrinks.
+double filter_width(const ResizeAttrs& a, double n, double s) {
+  const double scale = a.scale > 0 ? a.scale : n / s;
+  return a.antialias ? std::max(1.0, 1 / scale) : 1.0;
+}
+
+class TapMaker {
+ public:
+  TapMaker(const ResizeAttrs& attrs, int64_t n, int64_t s)
+      : a_(attrs),
+        n_(static_cast<double>(n)),
+        s_(static_cast<double>(s)),
+        width_(filter_width(attrs, n_, s_)) {}
+
+  void element(int64_t o) {
+    const double p = position(a_, static_cast<double>(o), n_, s_);
+    if (a_.mode == ResizeMode::nearest) {
+      add(nearest(a_.round, p), 1);
+    } else if (a_.mode == ResizeMode::area) {
+      area(o);
+    } else if (width_ > 1 || a_.mode == ResizeMode::cubic) {
+      filter(p);
     } else {
-      const int64_t begin = o * s / n, end = ((o + 1) * s + n - 1) / n;
-      for (int64_t i = begin; i < end; ++i) {
-        add(static_cast<double>(i), 1.0 / static_cast<double>(end - begin));
-      }
+      linear(p);
     }
     taps.first.push_back(static_cast<int64_t>(taps.at.size()));
   }
-  return taps;
+
+  ResizeTaps taps{{0}, {}, {}};
+
+ private:
+  void add(double at, double weight) {
+    taps.at.push_back(static_cast<int64_t>(std::clamp(at, 0.0, s_ - 1)));
+    taps.weight.push_back(weight);
+  }
+
+  void linear(double p) {
+    const double inside = std::clamp(p, 0.0, s_ - 1), from = std::floor(inside);
+    if (inside == from) return add(from, 1);
+    add(from, 1 - (inside - from));
+    add(from + 1, inside - from);
+  }
+
+  // The weights add up to 1, but for cubic, whose polynomial sees to that itself.
+  void filter(double p) {
+    const bool is_cubic = a_.mode == ResizeMode::cubic;
+    const double reach = (is_cubic ? 2 : 1) * width_;
+    const size_t begin = taps.at.size();
+    double total = 0;
+    for (double q = std::floor(p - reach) + 1; q < p + reach; ++q) {
+      const double t = (q - p) / width_;
+      const double weight = is_cubic ? cubic(a_.cubic_a, t) : 1 - std::abs(t);
+      if (a_.exclude_outside && (q < 0 || q > s_ - 1)) continue;
+      add(q, weight);
+      total += weight;
+    }
+    if (width_ <= 1 && !a_.exclude_outside) return;
+    if (total == 0) {  // nothing near is inside
+      taps.at.resize(begin);
+      taps.weight.resize(begin);
+      return add(p, 1);
+    }
+    for (size_t k = begin; k < taps.weight.size(); ++k) taps.weight[k] /= total;
+  }
+
+  void area(int64_t o) {
+    const auto n = static_cast<int64_t>(n_), s = static_cast<int64_t>(s_);
+    const int64_t begin = o * s / n, end = ((o + 1) * s + n - 1) / n;
+    for (int64_t i = begin; i < end; ++i) {
+      add(static_cast<double>(i), 1.0 / static_cast<double>(end - begin));
+    }
+  }
+
+  const ResizeAttrs& a_;
+  double n_, s_, width_;
+};
+
+// Taps of n elements made of s.
+ResizeTaps forward_taps(const ResizeAttrs& a, int64_t n, int64_t s) {
+  TapMaker maker(a, n, s);
+  for (int64_t o = 0; o < n; ++o) maker.element(o);
+  return std::move(maker.taps);
 }
 
 // The taps by the element that they read, in order of the elements that they make.
@@ -123,12 +181,34 @@ Tensor resize_axes(const Tensor& x, const std::vector<int64_t>& sizes,
   Tensor y = x;
   for (int64_t i : order) {
     const auto k = static_cast<size_t>(i);
-    const double scale = scales.empty() ? 0 : scales[k];
+    double scale = scales.empty() ? 0 : scales[k];
+    if (o.coordinates == ResizeCoordinates::align_corners) scale = 0;  // corners meet
     if (sizes[k] == x.shape()[static_cast<int>(i) + 2] && (scale == 0 || scale == 1)) continue;
-    y = make(resize_op, {y},
-             ResizeAttrs{i + 2, sizes[k], o.mode, o.coordinates, o.round, scale, false});
+    y = resize_axis(y, {.axis = i + 2,
+                        .size = sizes[k],
+                        .mode = o.mode,
+                        .coordinates = o.coordinates,
+                        .round = o.round,
+                        .scale = scale,
+                        .antialias = o.antialias});
   }
   return y;
+}
+
+// Of n elements made of s.
+void check_numbers(const ResizeAttrs& a, int64_t n, int64_t s, std::string_view op) {
+  if (!(a.scale >= 0 && std::isfinite(a.scale))) {
+    fail(op, "got scale {}, expected a positive number", a.scale);
+  }
+  const double length = a.scale * static_cast<double>(s);
+  if (a.scale > 0 && !(length >= 0.5 && std::abs(length - static_cast<double>(n)) <= 1)) {
+    fail(op, "scale {} does not make {} elements of {}", a.scale, n, s);
+  }
+  constexpr double kMost = 1e6;
+  if (!(std::abs(a.start) <= kMost && std::abs(a.end) <= kMost && std::abs(a.cubic_a) <= kMost)) {
+    fail(op, "got start {}, end {} and cubic_a {}, expected numbers of at most {}", a.start, a.end,
+         a.cubic_a, kMost);
+  }
 }
 
 template <class T>
@@ -147,6 +227,13 @@ ResizeTaps resize_taps(const ResizeAttrs& attrs, int64_t inputs) {
   if (!attrs.adjoint) return forward_taps(attrs, attrs.size, inputs);
   return turned(forward_taps(attrs, inputs, attrs.size), attrs.size);
 }
+
+double resize_position(const ResizeAttrs& attrs, int64_t o, int64_t inputs) {
+  return position(attrs, static_cast<double>(o), static_cast<double>(attrs.size),
+                  static_cast<double>(inputs));
+}
+
+Tensor resize_axis(const Tensor& x, ResizeAttrs attrs) { return make(resize_op, {x}, attrs); }
 
 const OpDef resize_op{
     .code = Op::resize,
@@ -167,9 +254,7 @@ const OpDef resize_op{
       }
       if (a.size < 1 || a.size > kMostSize)
         fail(c.name(), "got size {}, expected 1 or more", a.size);
-      if (!(a.scale >= 0 && std::isfinite(a.scale))) {
-        fail(c.name(), "got scale {}, expected a positive number", a.scale);
-      }
+      check_numbers(a, a.adjoint ? size : a.size, a.adjoint ? a.size : size, c.name());
       size = a.size;
       return {Type(c.dtype(0), shape)};
     },

@@ -41,6 +41,7 @@ inline float abs(float x) { return std::abs(x); }
 inline int64_t abs(int64_t x) {
   return x < 0 ? static_cast<int64_t>(0 - static_cast<uint64_t>(x)) : x;
 }
+inline uint64_t abs(uint64_t x) { return x; }
 inline double pow(double x, double y) { return std::pow(x, y); }
 inline float pow(float x, float y) { return std::pow(x, y); }
 inline double atan2(double y, double x) { return std::atan2(y, x); }
@@ -66,6 +67,7 @@ inline float divide(float a, float b) { return a / b; }
 inline int64_t divide(int64_t a, int64_t b) {
   return b == 0 ? 0 : (b == -1 ? static_cast<int64_t>(0 - static_cast<uint64_t>(a)) : a / b);
 }
+inline uint64_t divide(uint64_t a, uint64_t b) { return b == 0 ? 0 : a / b; }
 // Remainder with the sign of the divisor (Python's %).
 template <class T>
   requires std::is_floating_point_v<T>
@@ -77,6 +79,7 @@ inline int64_t modulo(int64_t a, int64_t b) {
   const int64_t r = a % b;
   return r != 0 && (r < 0) != (b < 0) ? r + b : r;
 }
+inline uint64_t modulo(uint64_t a, uint64_t b) { return b == 0 ? 0 : a % b; }
 template <class T>
   requires std::is_floating_point_v<T>
 T add(T a, T b) {
@@ -101,5 +104,9 @@ inline int64_t subtract(int64_t a, int64_t b) {
 inline int64_t multiply(int64_t a, int64_t b) {
   return static_cast<int64_t>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
 }
+
+inline uint64_t add(uint64_t a, uint64_t b) { return a + b; }
+inline uint64_t subtract(uint64_t a, uint64_t b) { return a - b; }
+inline uint64_t multiply(uint64_t a, uint64_t b) { return a * b; }
 
 }  // namespace suan::rows

@@ -6,8 +6,8 @@
 #include <map>
 #include <unordered_map>
 
-#include "suan/ops/fused.h"
 #include "suan/ops/op.h"
+#include "suan/passes/internal/region_builder.h"
 #include "suan/passes/pass.h"
 
 namespace suan {
@@ -140,40 +140,6 @@ class Grouper {
   std::vector<std::vector<size_t>> users_;
   std::vector<size_t> group_of_;  // representative
   std::vector<Group> groups_;     // valid at representatives
-};
-
-// Builds the fused node of `members`, whose outside inputs are looked up in `map`.
-class RegionBuilder {
- public:
-  RegionBuilder(const std::vector<NodePtr>& members, const ValueMap& map) : outer_(map) {
-    for (const NodePtr& node : members) {
-      std::vector<Tensor> inputs;
-      for (const Tensor& t : node->inputs) inputs.push_back(operand(t));
-      inner_.set({node, 0}, {with_inputs(*node, std::move(inputs)), 0});
-    }
-  }
-  NodePtr build(const std::vector<Tensor>& outputs) {
-    for (const Tensor& t : outputs) region_.outputs.push_back(*inner_.find(t));
-    return make_fused(operands_, std::move(region_));
-  }
-
- private:
-  Tensor operand(const Tensor& t) {
-    if (const Tensor* inside = inner_.find(t)) return *inside;
-    if (is(t.node(), Op::full) && t.rank() == 0) {
-      inner_.set(t, {with_inputs(t.node(), {}), 0});
-    } else {
-      const Tensor input = make_input(t.type(), "");
-      region_.inputs.push_back(input);
-      operands_.push_back(outer_(t));
-      inner_.set(t, input);
-    }
-    return *inner_.find(t);
-  }
-  const ValueMap& outer_;
-  ValueMap inner_;
-  Graph region_;
-  std::vector<Tensor> operands_;
 };
 
 using GroupOf = std::unordered_map<const Node*, size_t>;

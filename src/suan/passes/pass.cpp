@@ -12,6 +12,10 @@ namespace {
 constexpr Pass kPasses[] = {
     {"decompose", decompose},
     {"simplify", simplify},
+    {"recognise", recognise},
+    {"fold_affine", fold_affine},
+    {"fold_constants", fold_constants},
+    {"fuse_tails", fuse_tails},
     {"fuse", fuse},
     {"assign_layouts", assign_layouts},
 };

@@ -19,6 +19,16 @@ struct Pass {
 Graph decompose(const Graph& graph, const Target& target);
 // Equal nodes merge, known numbers fold, neutral operations vanish.
 Graph simplify(const Graph& graph, const Target& target);
+// Gelu, silu and attention written out in small nodes become one node each.
+Graph recognise(const Graph& graph, const Target& target);
+// Factors and terms that are constant for each channel move into the constant weights and the bias
+// of the convolution (or the product) before them: batch norm in inference.
+Graph fold_affine(const Graph& graph, const Target& target);
+// What follows from constants is computed now.
+Graph fold_constants(const Graph& graph, const Target& target);
+// A convolution or product and the elementwise nodes that follow it become one `fused` node, where
+// the target has a kernel for them.
+Graph fuse_tails(const Graph& graph, const Target& target);
 // Connected elementwise nodes over one shape become one `fused` node.
 Graph fuse(const Graph& graph, const Target& target);
 // Gives every value a storage layout and puts `reorder` nodes where layouts meet.

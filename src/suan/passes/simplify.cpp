@@ -46,6 +46,23 @@ Tensor move_full(const Node& node, const Inputs& inputs) {
   return full(full_value(inputs[0]), node.types[0].shape, node.types[0].dtype);
 }
 
+// A constant of one element is a number.
+Tensor constant_number(const Node& node) {
+  const Type& type = node.types[0];
+  if (type.kind != TypeKind::tensor || type.shape.numel() != 1 || type.dtype == DType::string) {
+    return {};
+  }
+  return visit(type.dtype, [&](auto tag) -> Tensor {
+    using T = typename decltype(tag)::type;
+    const T element = *node.values[0]->as<T>();
+    const auto value = static_cast<double>(element);
+    constexpr double kWhole = 9007199254740992.0;  // 2^53: beyond it doubles skip integers
+    const bool exact = is_float(type.dtype) || std::abs(value) < kWhole;
+    if (!std::isfinite(value) || !exact) return {};
+    return full(value, type.shape, type.dtype);
+  });
+}
+
 // x + 0, x - 0, x * 1, x / 1, where x has the result's type.
 Tensor drop_neutral(const Node& node, const Inputs& inputs) {
   const auto takes = [&](Op op, double neutral, bool either) -> Tensor {
@@ -122,6 +139,10 @@ Tensor apply_rules(const Node& node, const Inputs& inputs) {
 Graph simplify(const Graph& graph, const Target&) {
   Merger merger;
   return rewrite(graph, [&](const NodePtr& node, const Inputs& inputs) -> Inputs {
+    if (is(*node, Op::constant)) {
+      const Tensor value = constant_number(*node);
+      return value ? Inputs{value} : Inputs{};
+    }
     NodePtr current = node;
     Inputs in = inputs;
     // A rule's result may fit another rule; each shrinks the graph, so this ends.

@@ -18,6 +18,7 @@
 #include "suan/base/error.h"
 #include "suan/base/file.h"
 #include "suan/base/threads.h"
+#include "suan/ops/op.h"
 #include "suan/target/machine.h"
 
 namespace suan {
@@ -38,6 +39,11 @@ std::string key_of(const Backend& backend, const Node& node) {
   std::string key =
       fmt::format("{} {}{} {}", backend.name, node.op->name, node.attrs.text(), num_threads());
   if (exact_mode()) key += " exact";
+  for (const auto& region : node.regions) {
+    for (const NodePtr& inner : region->nodes()) {
+      if (inner->op->infer) key += fmt::format(" {}{{{}}}", inner->op->name, inner->attrs.text());
+    }
+  }
   const auto add = [&](const Type& type, Layout layout) {
     key += ' ' + to_string(type);
     if (layout != Layout::plain) key += fmt::format(" {}", name(layout));
@@ -45,6 +51,7 @@ std::string key_of(const Backend& backend, const Node& node) {
   for (const Tensor& t : node.inputs) {
     if (t) {
       add(t.type(), layout_of(t));
+      if (is(t.node(), Op::constant)) key += " const";  // may be packed beforehand
     } else {
       key += " _";
     }
@@ -98,7 +105,9 @@ class Rehearsal {
   double seconds(const Kernel& kernel, const Node& node) {
     const auto call = kernel.make(node);
     const BufferPtr scratch = Buffer::allocate(call->scratch_bytes());
-    const std::span<const Operand> all(operands_);
+    std::vector<BufferPtr> packs;
+    const std::vector<Operand> operands = packed(*call, node, packs);
+    const std::span<const Operand> all(operands);
     const KernelArgs args{all.first(inputs_), all.subspan(inputs_), scratch->data(), errors_};
     call->run(args);
     double best = 1e30, total = 0;
@@ -113,6 +122,19 @@ class Rehearsal {
   }
 
  private:
+  std::vector<Operand> packed(const Call& call, const Node& node, std::vector<BufferPtr>& packs) {
+    std::vector<Operand> operands = operands_;
+    for (size_t i = 0; i < inputs_; ++i) {
+      const bool constant = node.inputs[i] && is(node.inputs[i].node(), Op::constant);
+      const size_t bytes = constant ? call.packed_bytes(static_cast<int>(i)) : 0;
+      if (bytes == 0) continue;
+      packs.push_back(Buffer::allocate(bytes));
+      call.pack(static_cast<int>(i), operands[i].data, packs.back()->data());
+      operands[i].data = packs.back()->data();
+    }
+    return operands;
+  }
+
   size_t inputs_;
   std::vector<BufferPtr> blocks_;
   std::vector<Operand> operands_;

@@ -40,6 +40,8 @@ std::vector<std::string> refusals(const Backend& backend, const PlannedStep& ste
       if (kernel.op != step.node->op->code) continue;
       const char* reason = kernel.why_not(*step.node);
       if (!reason && exact_mode() && !kernel.exact) reason = "not an exact kernel";
+      if (!reason && times.empty() && kernel.likely_slower)
+        reason = kernel.likely_slower(*step.node);
       if (!reason && times.empty()) reason = "slower, by the record";
       if (reason) out.push_back(fmt::format("{}: {}", kernel.name, reason));
     }

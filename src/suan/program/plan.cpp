@@ -11,6 +11,7 @@
 #include "suan/ops/op.h"
 #include "suan/ops/shape_ops.h"
 #include "suan/program/choice.h"
+#include "suan/program/packs.h"
 
 namespace suan {
 namespace {
@@ -152,7 +153,9 @@ class Planner {
       if (!step.kernel) no_kernel(backend_, *node);
       step.call = step.kernel->make(*node);
       step.scratch_bytes = step.call->scratch_bytes();
-      for (const Tensor& t : node->inputs) step.in.push_back(t ? slot(t) : -1);
+      for (size_t i = 0; i < node->inputs.size(); ++i) {
+        step.in.push_back(node->inputs[i] ? operand(*step.call, node->inputs[i], i) : -1);
+      }
       const auto& wanted = read[node.get()];
       for (size_t i = 0; i < node->types.size(); ++i) {
         const bool used = step.kernel->writes_all || (i < wanted.size() && wanted[i]);
@@ -162,6 +165,16 @@ class Planner {
       }
       plan_.steps.push_back(std::move(step));
     }
+  }
+  // Where an input lies: a constant that the call wants packed gets a block of its own.
+  int operand(const Call& call, const Tensor& t, size_t i) {
+    const int input = static_cast<int>(i);
+    const size_t bytes = is(t.node(), Op::constant) ? call.packed_bytes(input) : 0;
+    if (bytes == 0) return slot(t);
+    const BufferPtr packed = packed_constant(t.node().values[0], call, input, bytes);
+    const int place = add(Place::constant, bytes, static_cast<int>(plan_.constants.size()));
+    plan_.constants.push_back(packed);
+    return place;
   }
   static void mark(std::unordered_map<const Node*, std::vector<bool>>& read, const Tensor& t) {
     auto& v = read[&t.node()];
@@ -212,6 +225,7 @@ class Planner {
   // Whether output `o` of a step may take over the memory of its input `i`.
   static bool aliases(const PlannedStep& step, size_t o, size_t i) {
     if (!step.kernel || !step.kernel->in_place || !step.node->inputs[i]) return false;
+    if (!step.call->may_overwrite(o, i)) return false;
     return step.node->types[o] == step.node->inputs[i].type() &&
            step.node->layout(static_cast<int>(o)) == layout_of(step.node->inputs[i]);
   }

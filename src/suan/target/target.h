@@ -20,6 +20,12 @@ struct Target {
   const char* (*why_not)(const Node&);
   // Whether an elementwise node may join a fused region; null: nothing fuses.
   bool (*fuses)(const Node&) = nullptr;
+  // Whether one kernel computes a whole region that begins with a node of `begins_tail` and goes on
+  // with elementwise nodes, each reading the one before; null: none does.
+  bool (*fuses_tail)(const Graph& region) = nullptr;
+  bool (*begins_tail)(const Node&) = nullptr;
+  // The value of a tensor that follows from constants; null: nothing is folded.
+  BufferPtr (*evaluate)(const Tensor&) = nullptr;
   // Chooses the layouts a node runs best in; null: all plain.
   void (*choose_layouts)(const Node&, NodeLayouts&) = nullptr;
 };

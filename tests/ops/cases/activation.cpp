@@ -71,10 +71,6 @@ const OpCases& cases_hard_sigmoid() {
       [](const Tensor& x) { return hard_sigmoid(x, 0.2, 0.4); }, {0, 0.2, 0.4, 0.5, 1});
   return cases;
 }
-const OpCases& cases_hard_swish() {
-  static const OpCases cases = activation_cases(hard_swish, {0, -1 / 3.0, 0, 3.5 / 12, 4});
-  return cases;
-}
 const OpCases& cases_mish() {
   static const OpCases cases = activation_cases(mish, {-0.07259174079202535, -0.30340146137410895,
                                                        0, 0.3752452113048951, 3.9974128069762385});

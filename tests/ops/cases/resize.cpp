@@ -20,9 +20,59 @@ In line(std::vector<double> values) {
   return given({1, 1, n}, std::move(values));
 }
 
+Build along(const ResizeAttrs& attrs) {
+  return [=](const Tensors& x) { return resize_axis(x[0], attrs); };
+}
+
 using Mode = ResizeMode;
 using At = ResizeCoordinates;
 using Round = ResizeRound;
+
+// What only ONNX has.
+std::vector<OpCase> onnx_cases() {
+  return {
+      {"linear, antialiased",
+       {line({1, 2, 3, 4})},
+       to({2}, {.mode = Mode::linear, .antialias = true}),
+       {.expected = {1.625, 3.375}}},
+      {"cubic, antialiased",
+       {given({6}, {1, 3, 2, 5, 4, 6})},
+       along({.size = 3, .mode = Mode::cubic, .cubic_a = -0.5, .antialias = true}),
+       {.expected = {1.8046875, 3.5, 5.1953125}}},
+      {"cubic, nothing outside",
+       {given({4}, {1, 2, 3, 4})},
+       along({.size = 8, .mode = Mode::cubic, .cubic_a = -0.5, .exclude_outside = true}),
+       {.expected = {0.91176471, 1.16788321, 1.70992366, 2.25, 2.75, 3.29007634, 3.83211679,
+                     4.08823529}}},
+      {"part of a line",
+       {given({4}, {1, 2, 3, 4})},
+       along({.size = 3, .mode = Mode::linear, .coordinates = At::crop, .start = 0.4, .end = 0.6}),
+       {.expected = {2.2, 2.5, 2.8}}},
+      {"middle of a part",
+       {given({4}, {1, 2, 3, 4})},
+       along({.size = 1, .mode = Mode::linear, .coordinates = At::crop, .end = 0.5}),
+       {.expected = {1.75}}},
+      {"middle kept",
+       {given({4}, {1, 2, 3, 4})},
+       along({.size = 2,
+              .mode = Mode::linear,
+              .coordinates = At::half_pixel_symmetric,
+              .scale = 0.6}),
+       {.expected = {5.0 / 3, 10.0 / 3}}},
+      {"corners by a scale",
+       {given({4}, {1, 2, 3, 4})},
+       along({.size = 2, .mode = Mode::linear, .coordinates = At::align_corners, .scale = 0.6}),
+       {.expected = {1, 1 + 3 / 1.4}}},
+      {"half pixels of TensorFlow",
+       {given({4}, {1, 2, 3, 4})},
+       along({.size = 3, .coordinates = At::tf_half_pixel, .round = Round::floor}),
+       {.expected = {1, 3, 4}}},
+      {"half pixels of PyTorch",
+       {given({4}, {1, 2, 3, 4})},
+       along({.size = 1, .mode = Mode::linear, .coordinates = At::pytorch_half_pixel}),
+       {.expected = {1}}},
+  };
+}
 
 std::vector<OpCase> known_cases() {
   return {
@@ -82,11 +132,17 @@ const OpCases& cases_resize() {
                  "resize: axis 1 is out of range for shape [2]"},
                 {[] { make(op_def(Op::resize), {zeros({2})}, ResizeAttrs{.scale = -1}); },
                  "resize: got scale -1, expected a positive number"},
+                {[] { resize_axis(zeros({4}), {.size = 4, .scale = 0.5}); },
+                 "resize: scale 0.5 does not make 4 elements of 4"},
+                {[] { resize_axis(zeros({4}), {.size = 4, .cubic_a = 1e9}); },
+                 "resize: got start 0, end 1 and cubic_a 1000000000, expected numbers of at most "
+                 "1000000"},
                 {[] { resize_by(zeros({1, 1, 3}), {0.3}); },
                  "resize_by: scale 0.3 of [1, 1, 3] leaves no elements, or too many"},
                 {[] { resize_by(zeros({1, 1, 3, 3}), {1, 1, 1}); },
                  "resize_by: got 3 scales, expected 2"}},
     };
+    for (OpCase& k : onnx_cases()) c.cases.push_back(std::move(k));
     const In image = real({2, 3, 4, 5});
     for (const Mode mode : {Mode::nearest, Mode::linear, Mode::cubic, Mode::area}) {
       c.cases.push_back({"up and down", {image}, to({7, 3}, {mode}), {}});
@@ -95,6 +151,13 @@ const OpCases& cases_resize() {
           {"volume", {real({1, 2, 3, 2, 4})}, to({2, 5, 3}, {mode, At::asymmetric}), {}});
     }
     c.cases.push_back({"scales of two axes", {image}, by({1.7, 2}, {Mode::linear}), {}});
+    c.cases.push_back({"wide filter",
+                       {image},
+                       along({.axis = 2,
+                              .size = 2,
+                              .mode = Mode::cubic,
+                              .antialias = true,
+                              .exclude_outside = true})});
     c.cases.push_back({"wide", {real({1, 2, 3, 40})}, to({6, 40}, {Mode::linear}), {}});
     return c;
   }();

@@ -17,8 +17,10 @@ namespace suan::cpu::HWY_NAMESPACE {
 // 1 / how many elements the mean of this window is over.
 HWY_INLINE float share_of(const Plane& p, bool count_padding, int64_t y0, int64_t y1, int64_t x0,
                           int64_t x1) {
-  const int64_t count = count_padding ? p.kh * p.kw : (y1 - y0) * (x1 - x0);
-  return 1.0f / static_cast<float>(count);
+  int64_t rows = y1 - y0, columns = x1 - x0;
+  if (p.dh > 1) rows = (rows - 1) / p.dh + 1;
+  if (p.dw > 1) columns = (columns - 1) / p.dw + 1;
+  return 1.0f / static_cast<float>(count_padding ? p.kh * p.kw : rows * columns);
 }
 
 template <class T, class D>
@@ -30,9 +32,9 @@ void average_plane(D d, size_t all_lanes, const void* from, void* to, const Plan
     const auto share = hn::Set(d, share_of(p, count_padding, y0, y1, x0, x1));
     for (size_t l = 0; l < all_lanes; l += hn::Lanes(d)) {
       auto total = hn::Zero(d);
-      for (int64_t r = y0; r < y1; ++r) {
+      for (int64_t r = y0; r < y1; r += p.dh) {
         const T* row = x + static_cast<size_t>(r * p.w) * all_lanes + l;
-        for (int64_t c = x0; c < x1; ++c) {
+        for (int64_t c = x0; c < x1; c += p.dw) {
           total = hn::Add(total, load(d, row + static_cast<size_t>(c) * all_lanes));
         }
       }
@@ -52,9 +54,9 @@ void spread_plane(D d, size_t all_lanes, const void* gradient, void* result, flo
     const auto share = hn::Set(d, share_of(p, count_padding, y0, y1, x0, x1));
     for (size_t l = 0; l < all_lanes; l += hn::Lanes(d)) {
       const auto part = hn::Mul(load(d, g + out * all_lanes + l), share);
-      for (int64_t r = y0; r < y1; ++r) {
+      for (int64_t r = y0; r < y1; r += p.dh) {
         float* row = sums + static_cast<size_t>(r * p.w) * all_lanes + l;
-        for (int64_t c = x0; c < x1; ++c) {
+        for (int64_t c = x0; c < x1; c += p.dw) {
           float* sum = row + static_cast<size_t>(c) * all_lanes;
           hn::StoreU(hn::Add(hn::LoadU(d, sum), part), d, sum);
         }

@@ -1,9 +1,10 @@
 // conv, conv_transpose and conv_weight_gradient as oneDNN's forward, backward data and backward
-// weights. Weights stay plain outside; each call packs them into the primitive's own form (about 1
+// weights. Weights stay plain outside: constant ones are packed once, others by each call (about 1
 // % of its time). SPDX-License-Identifier: Apache-2.0
 #include "suan/backend/cpu/conv.h"
 
 #include "suan/backend/cpu/dnnl.h"
+#include "suan/backend/cpu/tail.h"
 #include "suan/ops/conv.h"
 #include "suan/ops/op.h"
 
@@ -18,7 +19,9 @@ struct Problem {
   ConvAttrs attrs;
   Type x, w, y;
   Layout x_layout, y_layout;
-  bool widens = false;  // bf16 outside, computed in f32
+  bool widens = false;    // bf16 outside, computed in f32
+  int weights = 1;        // which operand they are
+  bool constant = false;  // and whether they are packed once
 
   DType computed(const Type& type) const { return widens ? DType::f32 : type.dtype; }
   Desc x_desc() const { return dnnl_desc(x.shape, computed(x), x_layout); }
@@ -27,14 +30,30 @@ struct Problem {
   Desc stored_y() const { return dnnl_desc(y.shape, y.dtype, y_layout); }
 };
 
+// A convolution, alone or with its tail.
+Problem problem_of(const Node& node, const Tail& tail) {
+  Problem p;
+  p.attrs = tail.anchor->attr<ConvAttrs>();
+  p.weights = tail.inputs[1];
+  const Tensor &x = node.inputs[static_cast<size_t>(tail.inputs[0])],
+               &w = node.inputs[static_cast<size_t>(tail.inputs[1])];
+  p.x = x.type(), p.w = w.type(), p.y = node.types[0];
+  p.x_layout = layout_of(x), p.y_layout = node.layout(0);
+  p.constant = is(w.node(), Op::constant);
+  return p;
+}
+bool is_forward(const Node& node) { return is(node, Op::conv) || is(node, Op::fused); }
 Problem problem_of(const Node& node) {
+  if (is_forward(node)) {
+    Tail tail;
+    read_tail(node, Op::conv, tail);
+    return problem_of(node, tail);
+  }
   Problem p;
   p.attrs = node.attr<ConvAttrs>();
   const Tensor &a = node.inputs[0], &b = node.inputs[1];
-  if (is(node, Op::conv)) {
-    p.x = a.type(), p.w = b.type(), p.y = node.types[0];
-    p.x_layout = layout_of(a), p.y_layout = node.layout(0);
-  } else if (is(node, Op::conv_transpose)) {
+  if (is(node, Op::conv_transpose)) {
+    p.constant = is(b.node(), Op::constant);
     p.y = a.type(), p.w = b.type(), p.x = node.types[0];
     p.y_layout = layout_of(a), p.x_layout = node.layout(0);
   } else {
@@ -57,7 +76,13 @@ Desc stored_weights(const Problem& p) { return weights_desc(p, p.w.dtype); }
 // The weights as a primitive wants them. Winograd's form is made of plain f32 only.
 Slot packed_weights(DnnlCall& call, const Problem& p, const Desc& wanted) {
   Desc from = stored_weights(p);
-  Slot slot{Slot::in, 1};
+  if (p.constant) {
+    std::vector<Desc> chain{from};
+    if (p.widens) chain.push_back(weights_desc(p, DType::f32));
+    if (chain.back() != wanted) chain.push_back(wanted);
+    return call.packed(p.weights, std::move(chain));
+  }
+  Slot slot{Slot::in, p.weights};
   if (p.widens) {
     const Desc wide = weights_desc(p, DType::f32);
     slot = call.reordered(slot, from, wide);
@@ -76,7 +101,8 @@ Geometry geometry(const ConvAttrs& a) {
 }
 
 dnnl::convolution_forward::primitive_desc forward_pd(const Problem& p, algorithm how,
-                                                     const Desc* bias) {
+                                                     const Desc* bias,
+                                                     const dnnl::post_ops& post_ops = {}) {
   const Geometry g = geometry(p.attrs);
   const Desc x = p.x_desc(), y = p.y_desc(), w = dnnl_any(weights_desc(p, p.computed(p.w)));
   const auto kind = dnnl::prop_kind::forward_training;
@@ -84,26 +110,36 @@ dnnl::convolution_forward::primitive_desc forward_pd(const Problem& p, algorithm
                                                            g.dilation, g.pad_begin, g.pad_end)
                          : dnnl::convolution_forward::desc(kind, how, x, w, y, g.stride, g.dilation,
                                                            g.pad_begin, g.pad_end);
-  return {desc, user_scratchpad(), dnnl_engine()};
+  dnnl::primitive_attr attr = user_scratchpad();
+  attr.set_post_ops(post_ops);
+  return {desc, attr, dnnl_engine()};
 }
 
-std::unique_ptr<Call> make_forward(const Node& node, const Problem& p, algorithm how) {
-  const bool biased = node.inputs.size() > 2 && node.inputs[2];
-  const Desc stored_bias = biased ? dnnl_desc(node.inputs[2]) : Desc();
+std::unique_ptr<Call> make_forward(const Node& node, algorithm how, bool widens) {
+  Tail tail;
+  read_tail(node, Op::conv, tail);
+  Problem p = problem_of(node, tail);
+  p.widens = widens;
+  const int bias_operand = tail.inputs.size() > 2 ? tail.inputs[2] : -1;
+  const bool biased = bias_operand >= 0;
+  const Tensor bias_tensor = biased ? node.inputs[static_cast<size_t>(bias_operand)] : Tensor();
+  const Desc stored_bias = biased ? dnnl_desc(bias_tensor) : Desc();
   const Desc bias =
-      biased ? dnnl_desc(node.inputs[2].shape(), p.computed(node.inputs[2].type()), Layout::plain)
+      biased ? dnnl_desc(bias_tensor.shape(), p.computed(bias_tensor.type()), Layout::plain)
              : Desc();
-  const auto pd = forward_pd(p, how, biased ? &bias : nullptr);
+  const auto pd = forward_pd(p, how, biased ? &bias : nullptr, tail.post_ops);
   auto call = std::make_unique<DnnlCall>();
   const Slot w = packed_weights(*call, p, pd.weights_desc());
-  const Slot x = call->reordered({Slot::in, 0}, p.stored_x(), pd.src_desc());
+  const Slot x = call->reordered({Slot::in, tail.inputs[0]}, p.stored_x(), pd.src_desc());
   const Slot y = call->target({Slot::out, 0}, p.stored_y(), pd.dst_desc());
   std::vector<DnnlCall::Argument> arguments{{DNNL_ARG_SRC, pd.src_desc(), x},
                                             {DNNL_ARG_WEIGHTS, pd.weights_desc(), w},
                                             {DNNL_ARG_DST, pd.dst_desc(), y}};
   if (biased) {
-    arguments.push_back({DNNL_ARG_BIAS, bias, call->reordered({Slot::in, 2}, stored_bias, bias)});
+    arguments.push_back(
+        {DNNL_ARG_BIAS, bias, call->reordered({Slot::in, bias_operand}, stored_bias, bias)});
   }
+  add_tail(*call, tail, arguments);
   call->add(dnnl::convolution_forward(pd), std::move(arguments), pd.scratchpad_desc());
   call->finish(y, pd.dst_desc(), {Slot::out, 0}, p.stored_y());
   return call;
@@ -155,9 +191,9 @@ std::unique_ptr<Call> make_backward_weights(const Problem& p, algorithm how) {
 }
 
 std::unique_ptr<Call> make(const Node& node, algorithm how, bool widens = false) {
+  if (is_forward(node)) return make_forward(node, how, widens);
   Problem p = problem_of(node);
   p.widens = widens;
-  if (is(node, Op::conv)) return make_forward(node, p, how);
   if (is(node, Op::conv_transpose)) return make_backward_data(p, how);
   return make_backward_weights(p, how);
 }
@@ -165,6 +201,13 @@ std::unique_ptr<Call> make(const Node& node, algorithm how, bool widens = false)
 }  // namespace
 
 const char* direct_why_not(const Node& node) {
+  if (is_forward(node)) {
+    Tail tail;
+    if (const char* reason = read_tail(node, Op::conv, tail)) return reason;
+    const bool same = tail.residual < 0 ||
+                      layout_of(node.inputs[static_cast<size_t>(tail.residual)]) == node.layout(0);
+    if (!same) return "what is added is in another layout";
+  }
   const Problem p = problem_of(node);
   if (p.y.dtype != DType::f32 && p.y.dtype != DType::bf16) return "the dtype is not f32 or bf16";
   if (p.y.dtype == DType::bf16 && !has_avx512()) return "bf16 needs AVX-512";

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/backend/cpu/dnnl.h"
 
+#include <cstring>
+
 #include "suan/base/error.h"
 
 namespace suan::cpu {
@@ -86,6 +88,41 @@ Slot DnnlCall::reordered(Slot from, const dnnl::memory::desc& from_desc,
   finish(from, from_desc, temp, to);
   return temp;
 }
+Slot DnnlCall::packed(int input, std::vector<dnnl::memory::desc> chain) {
+  if (chain.front() != chain.back()) packings_.push_back({input, std::move(chain)});
+  return {Slot::in, input};
+}
+const DnnlCall::Packing* DnnlCall::packing(int input) const {
+  for (const Packing& p : packings_) {
+    if (p.input == input) return &p;
+  }
+  return nullptr;
+}
+size_t DnnlCall::packed_bytes(int input) const {
+  const Packing* p = packing(input);
+  return p ? p->chain.back().get_size() : 0;
+}
+std::string DnnlCall::packed_form(int input) const {
+  std::string form;
+  for (const dnnl::memory::desc& desc : packing(input)->chain) {
+    form.append(reinterpret_cast<const char*>(&desc.data), sizeof(desc.data));
+  }
+  return form;
+}
+void DnnlCall::pack(int input, const void* from, void* to) const {
+  const auto& chain = packing(input)->chain;
+  BufferPtr between;
+  void* source = const_cast<void*>(from);  // NOLINT: oneDNN takes no const, and only reads it
+  for (size_t i = 1; i < chain.size(); ++i) {
+    const bool last = i + 1 == chain.size();
+    const BufferPtr next = last ? nullptr : Buffer::allocate(chain[i].get_size());
+    void* target = last ? to : next->data();
+    dnnl::memory a(chain[i - 1], dnnl_engine(), source), b(chain[i], dnnl_engine(), target);
+    dnnl::reorder(a, b).execute(dnnl_stream(), a, b);
+    between = next;
+    source = target;
+  }
+}
 Slot DnnlCall::target(Slot to, const dnnl::memory::desc& to_desc, const dnnl::memory::desc& desc) {
   return desc == to_desc ? to : add_temp(desc);
 }
@@ -99,6 +136,10 @@ void DnnlCall::finish(Slot from, const dnnl::memory::desc& desc, Slot to,
 }
 
 void DnnlCall::run(const KernelArgs& args) const {
+  if (residual_ >= 0) {
+    const Operand &from = args.in[static_cast<size_t>(residual_)], &to = args.out[0];
+    if (from.data != to.data) std::memcpy(to.data, from.data, to.type.bytes());
+  }
   constexpr size_t kMaxArguments = 12;
   char* temps = static_cast<char*>(args.scratch);
   for (const Stage& stage : stages_) {

@@ -41,6 +41,11 @@ class DnnlCall final : public Call {
            const dnnl::memory::desc& scratchpad = {});
   // The slot that holds `from`'s value described by `to`: itself, or a temp filled by a reorder.
   Slot reordered(Slot from, const dnnl::memory::desc& from_desc, const dnnl::memory::desc& to);
+  // The slot of constant input `input`, packed when the program is made: stored as the first of
+  // these descriptions, wanted as the last one.
+  Slot packed(int input, std::vector<dnnl::memory::desc> chain);
+  // The output begins as a copy of this input, or lies in its memory (post-op sum).
+  void begin_with(int input) { residual_ = input; }
   // Where a primitive may write a value described by `desc` that must end in `to`; call finish()
   // after.
   Slot target(Slot to, const dnnl::memory::desc& to_desc, const dnnl::memory::desc& desc);
@@ -49,14 +54,27 @@ class DnnlCall final : public Call {
 
   size_t scratch_bytes() const override { return temp_bytes_ + scratchpad_bytes_; }
   void run(const KernelArgs& args) const override;
+  size_t packed_bytes(int input) const override;
+  std::string packed_form(int input) const override;
+  void pack(int input, const void* from, void* to) const override;
+  bool may_overwrite(size_t, size_t input) const override {
+    return static_cast<int>(input) == residual_;
+  }
 
  private:
+  struct Packing {
+    int input;
+    std::vector<dnnl::memory::desc> chain;
+  };
+  const Packing* packing(int input) const;
   struct Stage {
     dnnl::primitive primitive;
     std::vector<Argument> arguments;
     dnnl::memory::desc scratchpad;
   };
   std::vector<Stage> stages_;
+  std::vector<Packing> packings_;
+  int residual_ = -1;
   std::vector<size_t> temp_offsets_;
   size_t temp_bytes_ = 0;
   size_t scratchpad_bytes_ = 0;

@@ -528,6 +528,10 @@ const char* tile_why_not(const Node& node) {
 const char* fused_why_not(const Node& node) {
   if (node.regions.empty()) return tile_why_not(node);
   if (node.regions[0]->outputs.size() > kMaxOutputs) return "too many outputs";
+  for (const NodePtr& inner : node.regions[0]->nodes()) {
+    if (inner->inputs.empty()) continue;
+    if (const char* reason = tile_why_not(*inner)) return reason;
+  }
   return nullptr;
 }
 

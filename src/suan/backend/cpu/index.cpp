@@ -110,7 +110,8 @@ class GatherCall final : public IndexedCall {
 class ScatterCall final : public IndexedCall {
  public:
   explicit ScatterCall(const Node& node)
-      : IndexedCall(node, node.attr<ScatterAttrs>().axis), add_(node.attr<ScatterAttrs>().add) {}
+      : IndexedCall(node, node.attr<ScatterAttrs>().axis),
+        combine_(node.attr<ScatterAttrs>().combine) {}
   void run(const KernelArgs& args) const override {
     const int64_t* at = positions(args);
     if (!at) return;
@@ -152,11 +153,38 @@ class ScatterCall final : public IndexedCall {
       if (at[j] < part.p0 || at[j] >= part.p1) continue;
       T* to = y + at[j] * inner_;
       const T* from = updates + j * inner_;
-      if (add_) {
-        for (int64_t c = part.c0; c < part.c1; ++c) to[c] = sum(to[c], from[c]);
-      } else {
-        std::copy(from + part.c0, from + part.c1, to + part.c0);
-      }
+      combine_row(to + part.c0, from + part.c0, part.c1 - part.c0);
+    }
+  }
+
+  template <class T>
+  void combine_row(T* to, const T* from, int64_t n) const {
+    const auto each = [&](auto f) {
+      for (int64_t c = 0; c < n; ++c) to[c] = f(to[c], from[c]);
+    };
+    switch (combine_) {
+      case Combine::set:
+        std::copy(from, from + n, to);
+        return;
+      case Combine::add:
+        return each([](T a, T b) { return sum(a, b); });
+      case Combine::mul:
+        return each([](T a, T b) { return product(a, b); });
+      case Combine::max:
+        return each([](T a, T b) { return b > a || b != b ? b : a; });
+      case Combine::min:
+        return each([](T a, T b) { return b < a || b != b ? b : a; });
+    }
+  }
+
+  template <class T>
+  static T product(T a, T b) {
+    if constexpr (std::is_same_v<T, bool>) {
+      return a && b;
+    } else if constexpr (std::is_integral_v<T>) {
+      return static_cast<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+    } else {
+      return static_cast<T>(a * b);
     }
   }
 
@@ -171,7 +199,7 @@ class ScatterCall final : public IndexedCall {
     }
   }
 
-  bool add_;
+  Combine combine_;
 };
 
 // Each thread owns some columns or, where rows are short, some segments, as with scatter.

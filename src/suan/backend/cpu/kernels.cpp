@@ -17,6 +17,8 @@
 #include "suan/backend/cpu/resize.h"
 #include "suan/backend/cpu/rotary.h"
 #include "suan/backend/cpu/rows.h"
+#include "suan/backend/cpu/tail.h"
+#include "suan/backend/evaluate.h"
 #include "suan/backend/kernel.h"
 #include "suan/ops/op.h"
 
@@ -66,6 +68,15 @@ constexpr Kernel kTable[] = {
     CONVOLUTION(conv_weight_gradient)
 #undef CONVOLUTION
     // clang-format on
+    {.op = Op::fused,
+     .name = "dnnl_winograd",
+     .why_not = cpu::winograd_why_not,
+     .make = cpu::make_winograd_call,
+     .in_place = true,
+     .exact = false,
+     .likely_slower = cpu::winograd_likely_slower},
+    {Op::fused, "dnnl_direct", cpu::direct_why_not, cpu::make_direct_call, true},
+    {Op::fused, "dnnl_matmul", cpu::dnnl_matmul_why_not, cpu::make_dnnl_matmul_call, true},
     {Op::max_pool, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool>},
     {Op::max_pool_gradient, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool_gradient>},
     {Op::avg_pool, "cpu_avg_pool", cpu::avg_pool_why_not, plain<cpu::avg_pool>},
@@ -116,10 +127,14 @@ const char* target_why_not(const Node& node) {
   if (!node.op->decompose && takes(reference_backend(), node)) return nullptr;
   return "no cpu kernel takes it";
 }
-constexpr Target kTarget{.name = "cpu",
-                         .why_not = target_why_not,
-                         .fuses = [](const Node& n) { return !cpu::tile_why_not(n); },
-                         .choose_layouts = cpu::choose_layouts};
+constexpr Target kTarget{
+    .name = "cpu",
+    .why_not = target_why_not,
+    .fuses = [](const Node& n) { return !cpu::tile_why_not(n); },
+    .fuses_tail = cpu::fuses_tail,
+    .begins_tail = cpu::begins_tail,
+    .evaluate = [](const Tensor& t) { return evaluate(t, cpu_backend()).buffer; },
+    .choose_layouts = cpu::choose_layouts};
 
 }  // namespace
 

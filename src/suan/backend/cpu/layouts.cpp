@@ -6,6 +6,8 @@
 #include <algorithm>
 
 #include "suan/backend/cpu/dnnl.h"
+#include "suan/backend/cpu/fused.h"
+#include "suan/backend/cpu/tail.h"
 #include "suan/ops/op.h"
 #include "suan/ops/reduce.h"
 
@@ -14,6 +16,16 @@ namespace {
 
 Layout blocked(const Shape& shape) {
   return layout_fits(shape, Layout::blocked16) && has_avx512() ? Layout::blocked16 : Layout::plain;
+}
+
+// The layout of a convolution's data. Blocks of 16 channels where all are whole; where some are
+// not, channels last, and so from there on, since each change of layout costs a pass over the data.
+Layout conv_layout(const Shape& x, const Shape& y, Layout current) {
+  constexpr int64_t kFew = 4;  // of an image: oneDNN takes them plain
+  const auto whole = [](int64_t channels) { return channels % 16 == 0; };
+  if (!has_avx512() || x.rank() < 3 || x.rank() > 5) return Layout::plain;
+  const bool ragged = !whole(y[1]) || (x[1] > kFew && !whole(x[1]));
+  return ragged || current == Layout::channels_last ? Layout::channels_last : Layout::blocked16;
 }
 
 // Loops over all elements in any order: one layout for every operand of the full shape.
@@ -29,9 +41,11 @@ void follow_data(const Node& node, NodeLayouts& layouts) {
     const Shape& operand = node.inputs[i].shape();
     const bool full = operand == shape && operand.numel() > 1;
     layouts.inputs[i] = full ? common : Layout::plain;
+    if (full || operand.rank() != shape.rank() || operand.rank() < 2) continue;
+    const bool no_space = operand.numel() == operand[0] * operand[1];  // the same in any layout
+    if (no_space) layouts.inputs[i] = layouts.current[i];
     // A plain operand that spans both channels and space would need a reorder of its own.
-    if (!full && common != Layout::plain && operand.rank() == shape.rank() && operand[1] != 1 &&
-        operand.numel() != operand[1]) {
+    if (common != Layout::plain && operand[1] != 1 && !no_space) {
       common = Layout::plain;
       std::fill(layouts.inputs.begin(), layouts.inputs.end(), Layout::plain);
       break;
@@ -57,7 +71,22 @@ void choose_layouts(const Node& node, NodeLayouts& layouts) {
   };
   const bool float_data = !node.inputs.empty() &&
                           (node.types[0].dtype == DType::f32 || node.types[0].dtype == DType::bf16);
-  if (is(node, Op::conv) || is(node, Op::conv_transpose)) {
+  // Data from an image stays as it is where the layout wants whole blocks.
+  const auto convolve = [&](size_t x, int residual) {
+    const Shape &from = node.inputs[x].shape(), &to = node.types[0].shape;
+    const Layout layout = conv_layout(from, to, layouts.current[x]);
+    layouts.inputs[x] = layout_fits(from, layout) ? layout : Layout::plain;
+    layouts.outputs[0] = layout;
+    if (residual >= 0) layouts.inputs[static_cast<size_t>(residual)] = layout;
+  };
+  Tail tail;
+  if (is(node, Op::fused) && !read_tail(node, Op::conv, tail)) {
+    if (float_data) convolve(static_cast<size_t>(tail.inputs[0]), tail.residual);
+  } else if (is(node, Op::fused) && !read_tail(node, Op::matmul, tail)) {
+    return;
+  } else if (is(node, Op::conv) && is(node.inputs[1].node(), Op::constant)) {
+    if (float_data) convolve(0, -1);
+  } else if (is(node, Op::conv) || is(node, Op::conv_transpose)) {
     if (float_data) data({0}, true);
   } else if (is(node, Op::conv_weight_gradient)) {
     if (float_data) data({0, 1}, false);
@@ -77,7 +106,7 @@ void choose_layouts(const Node& node, NodeLayouts& layouts) {
     if (layouts.current[0] != Layout::plain && reduces_all_space(node)) {
       layouts.inputs[0] = layouts.current[0];
     }
-  } else if (is(node, Op::fused) || node.op->row || is(node, Op::cast)) {
+  } else if (is(node, Op::fused) || !tile_why_not(node)) {  // the reference loops know no layouts
     layouts.inputs = layouts.current;
     follow_data(node, layouts);
   }

@@ -4,6 +4,7 @@
 #include "suan/backend/cpu/matmul.h"
 
 #include "suan/backend/cpu/dnnl.h"
+#include "suan/backend/cpu/tail.h"
 #include "suan/base/error.h"
 #include "suan/ops/matmul.h"
 
@@ -51,6 +52,15 @@ dnnl::memory::desc operand_desc(const Type& type, int rank, bool transposed) {
   return {dims, dnnl_type(type.dtype), strides};
 }
 
+// A stack of matrices times one matrix is one product of a taller matrix.
+bool runs_as_matrix(const Node& product) {
+  return product.inputs[1].rank() == 2 && product.inputs[0].rank() >= 2 &&
+         (product.inputs[0].rank() == 2 || !product.attr<MatmulAttrs>().transpose_a);
+}
+Shape as_matrix(const Shape& shape) {
+  return shape.rank() == 2 ? shape : Shape{shape.numel() / shape.back(), shape.back()};
+}
+
 }  // namespace
 
 const char* sgemm_why_not(const Node& node) {
@@ -68,27 +78,45 @@ std::unique_ptr<Call> make_sgemm_call(const Node& node) {
 }
 
 const char* dnnl_matmul_why_not(const Node& node) {
-  const DType dtype = node.types[0].dtype;
+  Tail tail;
+  if (const char* reason = read_tail(node, Op::matmul, tail)) return reason;
+  const Node& product = *tail.anchor;
+  const DType dtype = product.types[0].dtype;
   if (dtype != DType::f32 && dtype != DType::bf16) return "the dtype is not f32 or bf16";
   if (dtype == DType::bf16 && !has_avx512()) return "bf16 needs AVX-512";
-  if (node.types[0].shape.rank() > 6) return "the rank is above 6";
-  if (is_empty(node)) return "there is nothing to multiply";
+  if (product.types[0].shape.rank() > 6) return "the rank is above 6";
+  if (is_empty(product)) return "there is nothing to multiply";
+  if (tail.fused() && !runs_as_matrix(product)) return "it is a batch of products";
   return nullptr;
 }
+
 std::unique_ptr<Call> make_dnnl_matmul_call(const Node& node) {
-  const auto& attrs = node.attr<MatmulAttrs>();
-  const int rank = node.types[0].shape.rank();
-  const auto a = operand_desc(node.inputs[0].type(), rank, attrs.transpose_a);
-  const auto b = operand_desc(node.inputs[1].type(), rank, attrs.transpose_b);
-  const auto y = operand_desc(node.types[0], rank, false);
-  const dnnl::matmul::primitive_desc pd(dnnl::matmul::desc(a, b, y), user_scratchpad(),
-                                        dnnl_engine());
+  Tail tail;
+  read_tail(node, Op::matmul, tail);
+  const auto& attrs = tail.anchor->attr<MatmulAttrs>();
+  const auto operand = [&](size_t i) { return node.inputs[static_cast<size_t>(tail.inputs[i])]; };
+  Type x = operand(0).type(), result = node.types[0];
+  if (runs_as_matrix(*tail.anchor)) {
+    x.shape = as_matrix(x.shape);
+    result.shape = as_matrix(result.shape);
+  }
+  const int rank = result.shape.rank();
+  const auto a = operand_desc(x, rank, attrs.transpose_a);
+  const auto stored = operand_desc(operand(1).type(), rank, attrs.transpose_b);
+  const auto y = operand_desc(result, rank, false);
+  const bool packs = is(operand(1).node(), Op::constant) && operand(1).rank() == 2 && rank == 2;
+  dnnl::primitive_attr attr = user_scratchpad();
+  attr.set_post_ops(tail.post_ops);
+  const dnnl::matmul::primitive_desc pd(dnnl::matmul::desc(a, packs ? dnnl_any(stored) : stored, y),
+                                        attr, dnnl_engine());
   auto call = std::make_unique<DnnlCall>();
-  call->add(dnnl::matmul(pd),
-            {{DNNL_ARG_SRC, a, {Slot::in, 0}},
-             {DNNL_ARG_WEIGHTS, b, {Slot::in, 1}},
-             {DNNL_ARG_DST, y, {Slot::out, 0}}},
-            pd.scratchpad_desc());
+  const Slot w = packs ? call->packed(tail.inputs[1], {stored, pd.weights_desc()})
+                       : Slot{Slot::in, tail.inputs[1]};
+  std::vector<DnnlCall::Argument> arguments{{DNNL_ARG_SRC, a, {Slot::in, tail.inputs[0]}},
+                                            {DNNL_ARG_WEIGHTS, pd.weights_desc(), w},
+                                            {DNNL_ARG_DST, y, {Slot::out, 0}}};
+  add_tail(*call, tail, arguments);
+  call->add(dnnl::matmul(pd), std::move(arguments), pd.scratchpad_desc());
   return call;
 }
 

@@ -10,15 +10,35 @@
 #include "suan/ops/pool.h"
 namespace suan::cpu {
 
-// One image plane: `lanes` channels side by side. A line is a plane of one row.
+// One image plane: `lanes` channels side by side. A line is a plane of one row. Windows take
+// every dh-th row and every dw-th column.
 struct Plane {
-  int64_t h, w, oh, ow, kh, kw, sh, sw, ph, pw;
+  int64_t h, w, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw;
 };
 
 inline Plane plane_of(const PoolAttrs& a, const Shape& x, const Shape& y) {
-  if (x.rank() == 3) return {1, x[2], 1, y[2], 1, a.kernel[0], 1, a.stride[0], 0, a.pad_begin[0]};
-  return {x[2],        x[3],        y[2],        y[3],           a.kernel[0],
-          a.kernel[1], a.stride[0], a.stride[1], a.pad_begin[0], a.pad_begin[1]};
+  const auto at = [&](const std::vector<int64_t>& list, size_t axis, int64_t otherwise) {
+    if (x.rank() == 3) return axis == 0 ? otherwise : list[0];
+    return list[axis];
+  };
+  const size_t last = x.rank() == 3 ? 0 : 1;
+  return {.h = x.rank() == 3 ? 1 : x[2],
+          .w = x.back(),
+          .oh = x.rank() == 3 ? 1 : y[2],
+          .ow = y.back(),
+          .kh = at(a.kernel, 0, 1),
+          .kw = at(a.kernel, 1, 1),
+          .sh = at(a.stride, 0, 1),
+          .sw = at(a.stride, 1, 1),
+          .ph = at(a.pad_begin, 0, 0),
+          .pw = at(a.pad_begin, 1, 0),
+          .dh = x.rank() == 3 ? 1 : dilation_of(a, 0),
+          .dw = dilation_of(a, last)};
+}
+
+// The first of start, start + step, ... that is not before the image.
+inline int64_t first_inside(int64_t start, int64_t step) {
+  return start >= 0 ? start : start + (step - 1 - start) / step * step;
 }
 
 // Runs f(byte offset in x, byte offset in y) for each plane: 16 channels of an image, or one.
@@ -46,15 +66,17 @@ void for_each_plane(const Operand& x, const Plane& p, const F& f) {
 HWY_BEFORE_NAMESPACE();
 namespace suan::cpu::HWY_NAMESPACE {
 
-// Calls f(output position, rows and columns of the window inside the image) for every window.
+// Calls f(output position, rows and columns of the window inside the image) for every window: rows
+// y0, y0 + dh, ... before y1.
 template <class F>
 HWY_INLINE void for_each_window(const Plane& p, const F& f) {
+  const int64_t rows = (p.kh - 1) * p.dh + 1, columns = (p.kw - 1) * p.dw + 1;
   for (int64_t oy = 0; oy < p.oh; ++oy) {
-    const int64_t y0 = std::max<int64_t>(oy * p.sh - p.ph, 0);
-    const int64_t y1 = std::min(oy * p.sh - p.ph + p.kh, p.h);
+    const int64_t y0 = first_inside(oy * p.sh - p.ph, p.dh);
+    const int64_t y1 = std::min(oy * p.sh - p.ph + rows, p.h);
     for (int64_t ox = 0; ox < p.ow; ++ox) {
-      const int64_t x0 = std::max<int64_t>(ox * p.sw - p.pw, 0);
-      const int64_t x1 = std::min(ox * p.sw - p.pw + p.kw, p.w);
+      const int64_t x0 = first_inside(ox * p.sw - p.pw, p.dw);
+      const int64_t x1 = std::min(ox * p.sw - p.pw + columns, p.w);
       f(static_cast<size_t>(oy * p.ow + ox), y0, y1, x0, x1);
     }
   }

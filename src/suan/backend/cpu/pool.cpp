@@ -1,6 +1,6 @@
-// Max pooling of 2-D windows. In blocked layout the innermost 16 channels are one vector, in
-// plain layout the loop runs over single elements; the gradient finds each window's first largest
-// element again. SPDX-License-Identifier: Apache-2.0
+// Max pooling of windows along one or two axes. In blocked layout the innermost 16 channels are one
+// vector, in plain layout the loop runs over single elements; the gradient finds each window's
+// first largest element again. SPDX-License-Identifier: Apache-2.0
 #include "suan/backend/cpu/pool.h"
 
 #include <algorithm>
@@ -35,8 +35,8 @@ void pool_plane(D d, size_t all_lanes, const void* from, void* to, const Plane& 
         return x + static_cast<size_t>(r * p.w + c) * all_lanes + l;
       };
       auto best = load(d, at(y0, x0));
-      for (int64_t r = y0; r < y1; ++r) {
-        for (int64_t c = x0; c < x1; ++c) {
+      for (int64_t r = y0; r < y1; r += p.dh) {
+        for (int64_t c = x0; c < x1; c += p.dw) {
           const auto v = load(d, at(r, c));
           best = hn::IfThenElse(beats(best, v), v, best);
         }
@@ -62,8 +62,8 @@ void gradient_plane(D d, size_t all_lanes, const void* data, const void* gradien
       };
       auto best = load(d, x + cell(y0, x0));
       auto where = hn::Set(di, static_cast<int32_t>(y0 * p.w + x0));
-      for (int64_t r = y0; r < y1; ++r) {
-        for (int64_t c = x0; c < x1; ++c) {
+      for (int64_t r = y0; r < y1; r += p.dh) {
+        for (int64_t c = x0; c < x1; c += p.dw) {
           const auto v = load(d, x + cell(r, c));
           const auto take = beats(best, v);
           best = hn::IfThenElse(take, v, best);
@@ -72,8 +72,8 @@ void gradient_plane(D d, size_t all_lanes, const void* data, const void* gradien
         }
       }
       const auto from = load(d, g + out * all_lanes + l);
-      for (int64_t r = y0; r < y1; ++r) {
-        for (int64_t c = x0; c < x1; ++c) {
+      for (int64_t r = y0; r < y1; r += p.dh) {
+        for (int64_t c = x0; c < x1; c += p.dw) {
           const auto at = hn::Set(di, static_cast<int32_t>(r * p.w + c));
           const auto here = hn::RebindMask(d, hn::Eq(where, at));
           T* sum = to + cell(r, c);
@@ -112,7 +112,7 @@ HWY_EXPORT(gradient_run);
 const char* max_pool_why_not(const Node& node) {
   const Tensor& x = node.inputs[0];
   if (x.dtype() != DType::f32 && x.dtype() != DType::bf16) return "the dtype is not f32 or bf16";
-  if (x.rank() != 4) return "it is not 2-D pooling";
+  if (x.rank() > 4) return "it is not 1-D or 2-D pooling";
   if (layout_of(x) == Layout::channels_last) return "channels_last data";
   if (node.layout(0) != layout_of(x)) return "input and output differ in layout";
   if (node.inputs.size() > 1 && layout_of(node.inputs[1]) != layout_of(x)) {

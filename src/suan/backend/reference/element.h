@@ -45,6 +45,7 @@ template <class F>
 decltype(auto) visit_compute(DType dtype, F&& f) {
   if (dtype == DType::f64) return f(TypeTag<double>{});
   if (is_float(dtype)) return f(TypeTag<float>{});
+  if (dtype == DType::u64) return f(TypeTag<uint64_t>{});
   return f(TypeTag<int64_t>{});
 }
 

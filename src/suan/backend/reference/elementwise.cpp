@@ -6,6 +6,7 @@
 
 #include "suan/backend/reference/element.h"
 #include "suan/backend/reference/kernels.h"
+#include "suan/base/small_types.h"
 #include "suan/ops/leaf.h"
 
 namespace suan::reference {
@@ -16,6 +17,7 @@ using Formula = C (*)(const C*);
 Formula<double> formula(const ElementwiseRow& row, double) { return row.f64; }
 Formula<float> formula(const ElementwiseRow& row, float) { return row.f32; }
 Formula<int64_t> formula(const ElementwiseRow& row, int64_t) { return row.i64; }
+Formula<uint64_t> formula(const ElementwiseRow& row, uint64_t) { return row.u64; }
 
 // Float to integer: truncates, saturates, NaN gives 0.
 template <class T>
@@ -55,8 +57,50 @@ void elementwise(const Node& node, const KernelArgs& args) {
   });
 }
 
-void cast(const Node&, const KernelArgs& args) {
+namespace {
+
+// Any element as a number.
+double read_number(const Operand& x, int64_t i) {
+  if (is_small_float(x.type.dtype)) return decode_small(x.type.dtype, x.as<uint8_t>()[i]);
+  return load<double>(x, i);
+}
+
+// Small integers wrap, as C's do.
+int wrapped(DType dtype, int64_t value) {
+  const auto [low, high] = small_range(dtype);
+  const int64_t count = high - low + 1;
+  const int64_t rest = ((value - low) % count + count) % count;
+  return static_cast<int>(low + rest);
+}
+
+void cast_small(const KernelArgs& args, bool saturate) {
   const Operand &x = args.in[0], &y = args.out[0];
+  const DType to = y.type.dtype;
+  for (int64_t i = 0; i < y.numel(); ++i) {
+    const double value = read_number(x, i);
+    if (is_small_float(to)) {
+      y.as<uint8_t>()[i] = encode_small(to, static_cast<float>(value), saturate);
+    } else if (is_small_integer(to)) {
+      y.as<int8_t>()[i] = static_cast<int8_t>(wrapped(to, to_integer<int64_t>(value)));
+    } else if (is_integer(to)) {
+      visit(to, [&](auto tag) {
+        using T = typename decltype(tag)::type;
+        if constexpr (std::is_integral_v<T>) y.as<T>()[i] = to_integer<T>(value);
+      });
+    } else {
+      store(y, i, value);
+    }
+  }
+}
+
+}  // namespace
+
+void cast(const Node& node, const KernelArgs& args) {
+  const Operand &x = args.in[0], &y = args.out[0];
+  if (!is_arithmetic(x.type.dtype) || !is_arithmetic(y.type.dtype)) {
+    cast_small(args, node.attr<CastAttrs>().saturate);
+    return;
+  }
   const bool saturate = is_float(x.type.dtype) && is_integer(y.type.dtype);
   const bool whole = !is_float(x.type.dtype);
   for (int64_t i = 0; i < y.numel(); ++i) {
@@ -65,6 +109,8 @@ void cast(const Node&, const KernelArgs& args) {
         using T = typename decltype(tag)::type;
         if constexpr (std::is_integral_v<T>) y.as<T>()[i] = to_integer<T>(load<double>(x, i));
       });
+    } else if (x.type.dtype == DType::u64) {
+      store(y, i, load<uint64_t>(x, i));
     } else if (whole) {
       store(y, i, load<int64_t>(x, i));
     } else if (x.type.dtype == DType::f64) {

@@ -21,21 +21,39 @@ int64_t position_of(const Node& node, const KernelArgs& args, int64_t i, int64_t
   return -1;
 }
 
-// y = y + u or u, in the arithmetic of the dtype.
-void put(const Operand& y, int64_t to, const Operand& u, int64_t from, bool add) {
-  if (!add) {
+template <class C>
+C combined(Combine combine, C y, C u) {
+  const auto wins = [](C a, C b, bool less) { return a != a || (less ? a < b : a > b); };
+  switch (combine) {
+    case Combine::mul:
+      if constexpr (std::is_same_v<C, int64_t>) {
+        return static_cast<C>(static_cast<uint64_t>(y) * static_cast<uint64_t>(u));
+      } else {
+        return y * u;
+      }
+    case Combine::max:
+      return wins(u, y, false) ? u : y;
+    case Combine::min:
+      return wins(u, y, true) ? u : y;
+    default:
+      break;
+  }
+  if constexpr (std::is_same_v<C, int64_t>) {
+    return static_cast<C>(static_cast<uint64_t>(y) + static_cast<uint64_t>(u));
+  } else {
+    return y + u;
+  }
+}
+
+// u into y, in the arithmetic of the dtype.
+void put(const Operand& y, int64_t to, const Operand& u, int64_t from, Combine combine) {
+  if (combine == Combine::set) {
     copy_element(u, from, y, to);
     return;
   }
   visit_compute(y.type.dtype, [&](auto tag) {
     using C = typename decltype(tag)::type;
-    if constexpr (std::is_same_v<C, int64_t>) {
-      store(y, to,
-            static_cast<int64_t>(static_cast<uint64_t>(load<C>(y, to)) +
-                                 static_cast<uint64_t>(load<C>(u, from))));
-    } else {
-      store(y, to, load<C>(y, to) + load<C>(u, from));
-    }
+    store(y, to, combined(combine, load<C>(y, to), load<C>(u, from)));
   });
 }
 
@@ -82,10 +100,10 @@ void gather(const Node& node, const KernelArgs& args) {
 }
 
 void scatter(const Node& node, const KernelArgs& args) {
-  const auto [axis, add] = node.attr<ScatterAttrs>();
+  const auto [axis, combine] = node.attr<ScatterAttrs>();
   copy(node, args);
-  for_each_gathered(node, args, axis, [&, add = add](int64_t to, int64_t from) {
-    put(args.out[0], to, args.in[2], from, add);
+  for_each_gathered(node, args, axis, [&, how = combine](int64_t to, int64_t from) {
+    put(args.out[0], to, args.in[2], from, how);
   });
 }
 
@@ -96,10 +114,10 @@ void take_along_axis(const Node& node, const KernelArgs& args) {
 }
 
 void put_along_axis(const Node& node, const KernelArgs& args) {
-  const auto [axis, add] = node.attr<ScatterAttrs>();
+  const auto [axis, combine] = node.attr<ScatterAttrs>();
   copy(node, args);
-  for_each_along(node, args, axis, [&, add = add](int64_t to, int64_t from) {
-    put(args.out[0], to, args.in[2], from, add);
+  for_each_along(node, args, axis, [&, how = combine](int64_t to, int64_t from) {
+    put(args.out[0], to, args.in[2], from, how);
   });
 }
 

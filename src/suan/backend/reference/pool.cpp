@@ -19,7 +19,7 @@ int64_t first_largest(const PoolAttrs& a, const Operand& x, const Shape& at) {
     int64_t i = at[0] * strides[0] + at[1] * strides[1];
     for (int s = 2; s < shape.rank(); ++s) {
       const auto d = static_cast<size_t>(s - 2);
-      const int64_t p = at[s] * a.stride[d] + k[s - 2] - a.pad_begin[d];
+      const int64_t p = at[s] * a.stride[d] + k[s - 2] * dilation_of(a, d) - a.pad_begin[d];
       if (p < 0 || p >= shape[s]) return;
       i += p * strides[s];
     }
@@ -45,7 +45,7 @@ void for_each_share(const PoolAttrs& a, const Shape& x, const Shape& at, F&& f) 
     int64_t i = at[0] * strides[0] + at[1] * strides[1];
     for (int s = 2; s < x.rank(); ++s) {
       const auto d = static_cast<size_t>(s - 2);
-      const int64_t p = at[s] * a.stride[d] + k[s - 2] - a.pad_begin[d];
+      const int64_t p = at[s] * a.stride[d] + k[s - 2] * dilation_of(a, d) - a.pad_begin[d];
       if (p < 0 || p >= x[s]) return;
       i += p * strides[s];
     }

@@ -1,0 +1,29 @@
+// What the commands about ONNX models share: loading, and inputs from files or made up.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "apps/suan/commands.h"
+#include "suan/formats/onnx/session.h"
+
+namespace suan::app {
+
+struct LoadedModel {
+  explicit LoadedModel(const ModelOptions& options);
+  // One for each input: read from its file, else made up: floats in [-1, 1), all other numbers 1.
+  std::vector<onnx::Value> arguments() const;
+
+  std::shared_ptr<const onnx::Model> model;
+  std::unique_ptr<onnx::Session> session;
+
+ private:
+  Shape shape_of(const onnx::Argument& input) const;
+  onnx::Value made_up(const onnx::Argument& input) const;
+  const ModelOptions& options_;
+};
+
+// A field of /proc/self/status in MB ("VmHWM": the highest resident size so far).
+double status_mb(std::string_view field);
+
+}  // namespace suan::app

@@ -1,0 +1,127 @@
+// Evaluating single nodes. Small ones go to the reference loops, which need no preparation.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/backend/evaluate.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "suan/base/error.h"
+#include "suan/graph/pending.h"
+#include "suan/ops/op.h"
+#include "suan/ops/shape_ops.h"
+
+namespace suan {
+namespace {
+
+constexpr double kSmallWork = 1 << 12;
+
+// The nodes without a value that `wanted` needs, inputs before users.
+std::vector<NodePtr> unvalued_nodes(const Tensor& wanted) {
+  std::vector<NodePtr> found;
+  std::unordered_set<const Node*> seen;
+  const auto visit = [&](const Tensor& t) {
+    if (t && !t.node().value(t.output()) && seen.insert(&t.node()).second) {
+      found.push_back(t.node_ptr());
+    }
+  };
+  visit(wanted);
+  for (size_t i = 0; i < found.size(); ++i) {
+    const NodePtr node = found[i];
+    for (const Tensor& t : node->inputs) visit(t);
+  }
+  std::sort(found.begin(), found.end(),
+            [](const NodePtr& a, const NodePtr& b) { return a->id < b->id; });
+  return found;
+}
+
+const Kernel* kernel_for(const Node& node, const Backend& backend) {
+  if (cost_of(node).flops <= kSmallWork) {
+    const auto reference = own_kernels(reference_backend(), node);
+    if (!reference.empty()) return reference[0];
+  }
+  for (const Backend* b = &backend; b; b = b->fallback) {
+    const auto own = own_kernels(*b, node);
+    if (!own.empty()) return own[0];
+  }
+  return nullptr;
+}
+
+// Constants in the form the call wants them (Call::packed_bytes).
+void pack_inputs(const Call& call, const Node& node, std::vector<Operand>& in,
+                 std::vector<BufferPtr>& packs) {
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    const size_t bytes = call.packed_bytes(static_cast<int>(i));
+    if (bytes == 0) continue;
+    packs.push_back(Buffer::allocate(bytes));
+    call.pack(static_cast<int>(i), in[i].data, packs.back()->data());
+    in[i].data = packs.back()->data();
+  }
+}
+
+void run_kernel(const Node& node, const Kernel& kernel) {
+  std::vector<Operand> in, out;
+  for (const Tensor& t : node.inputs) {
+    if (!t) {
+      in.emplace_back();
+    } else {
+      in.push_back({(*t.node().value(t.output()))->data(), t.type()});
+    }
+  }
+  std::vector<BufferPtr> blocks, blocks_of_packs;
+  for (const Type& type : node.types) {
+    blocks.push_back(Buffer::allocate(std::max<size_t>(type.bytes(), 1)));
+    out.push_back({blocks.back()->data(), type});
+  }
+  const auto call = kernel.make(node);
+  pack_inputs(*call, node, in, blocks_of_packs);
+  const BufferPtr scratch = Buffer::allocate(std::max<size_t>(call->scratch_bytes(), 1));
+  RunErrors errors;
+  call->run({in, out, scratch->data(), errors});
+  errors.throw_if_any();
+  node.values = std::move(blocks);
+}
+
+void evaluate_node(const NodePtr& node, const Backend& backend) {
+  if (!node->op->infer) {
+    fail(node->op->name, "'{}' has no value yet: it is an argument of the graph", node->label);
+  }
+  if (is_view(*node)) {
+    node->values.resize(node->types.size());
+    for (size_t i = 0; i < node->types.size(); ++i) {
+      const Tensor& source = viewed({node, static_cast<int>(i)});
+      node->values[i] = *source.node().value(source.output());
+    }
+    return;
+  }
+  if (const Kernel* kernel = kernel_for(*node, backend)) {
+    run_kernel(*node, *kernel);
+    return;
+  }
+  if (!node->op->decompose) {
+    fail(ErrorCode::kUnsupported, node->op->name, "no {} kernel takes it", backend.name);
+  }
+  const std::vector<Tensor> parts = node->op->decompose(node);
+  node->values.resize(node->types.size());
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (parts[i]) node->values[i] = evaluate(parts[i], backend).buffer;
+  }
+}
+
+}  // namespace
+
+bool is_constant(const Tensor& tensor) {
+  for (const NodePtr& node : unvalued_nodes(tensor)) {
+    if (!node->op->infer || node->op->random) return false;
+  }
+  return true;
+}
+
+Array evaluate(const Tensor& tensor, const Backend& backend) {
+  const PauseTracking pause;
+  for (const NodePtr& node : unvalued_nodes(tensor)) {
+    if (!node->value(0)) evaluate_node(node, backend);
+  }
+  return {tensor.dtype(), tensor.shape(), *tensor.node().value(tensor.output())};
+}
+
+}  // namespace suan

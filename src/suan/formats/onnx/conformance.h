@@ -1,0 +1,25 @@
+// The ONNX project's test folders: test_*/model.onnx with test_data_set_N/{input,output}_i.pb.
+// https://github.com/onnx/onnx/blob/main/docs/OnnxBackendTest.md
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace suan::onnx {
+
+struct ConformanceOptions {
+  bool interpret = false;
+  double relative = 1e-3;  // the suite's own tolerances
+  double absolute = 1e-7;
+};
+
+// The folders with a model and data at or beneath these paths, sorted. Throws Error where there are
+// none.
+std::vector<std::filesystem::path> find_conformance_tests(
+    const std::vector<std::filesystem::path>& roots);
+// Runs one; empty: passed, else the reason.
+std::string run_conformance_test(const std::filesystem::path& folder,
+                                 const ConformanceOptions& options = {});
+
+}  // namespace suan::onnx

@@ -1,0 +1,141 @@
+// Reading external data without leaving the model's folder.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/formats/onnx/internal/external_data.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+
+#include "suan/base/error.h"
+#include "suan/base/small_types.h"
+
+namespace suan::onnx {
+namespace {
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+struct Location {
+  std::string path;
+  uint64_t offset = 0;
+  uint64_t length = 0;
+  bool has_length = false;
+};
+
+uint64_t read_number(const std::string& text, const std::string& what) {
+  uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    fail(ErrorCode::kBadFile, what, "'{}' is not a number of bytes", text);
+  }
+  return value;
+}
+
+Location read_location(const ::onnx::TensorProto& proto, const std::string& what) {
+  Location location;
+  for (const auto& entry : proto.external_data()) {
+    if (entry.key() == "location") {
+      location.path = entry.value();
+    } else if (entry.key() == "offset") {
+      location.offset = read_number(entry.value(), what);
+    } else if (entry.key() == "length") {
+      location.length = read_number(entry.value(), what);
+      location.has_length = true;
+    } else if (entry.key() != "checksum") {
+      fail(ErrorCode::kBadFile, what, "has the unknown external data key '{}'", entry.key());
+    }
+  }
+  if (location.path.empty()) fail(ErrorCode::kBadFile, what, "has no external data location");
+  return location;
+}
+
+// Opens `path` folder by folder; no part may be a link or lead upwards.
+Descriptor open_beneath(const std::filesystem::path& folder, const std::string& path,
+                        const std::string& what) {
+  const std::filesystem::path relative(path);
+  if (relative.is_absolute() || path.find('\0') != std::string::npos) {
+    fail(ErrorCode::kBadFile, what, "names the absolute path '{}', expected one beneath the model",
+         path);
+  }
+  const std::string start = folder.empty() ? "." : folder.string();
+  Descriptor at(open(start.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  for (auto part = relative.begin(); part != relative.end(); ++part) {
+    if (*part == ".." || part->empty()) {
+      fail(ErrorCode::kBadFile, what, "names '{}', which leaves the model's folder", path);
+    }
+    if (*part == ".") continue;
+    const bool last = std::next(part) == relative.end();
+    const int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | (last ? 0 : O_DIRECTORY);
+    Descriptor next(openat(at.get(), part->c_str(), flags));
+    if (next.get() < 0) {
+      fail(ErrorCode::kBadFile, what, "cannot open '{}': {}", path,
+           errno == ELOOP ? "it is a symbolic link" : std::strerror(errno));
+    }
+    at = std::move(next);
+  }
+  return at;
+}
+
+}  // namespace
+
+Array read_external(const ::onnx::TensorProto& proto, DType dtype, const Shape& shape,
+                    const std::string& where, const std::filesystem::path& folder) {
+  const std::string what = fmt::format("{}: tensor '{}'", where, proto.name());
+  if (bits_of(dtype) < 8) {
+    fail(ErrorCode::kUnsupported, what, "{} in another file is not supported", name(dtype));
+  }
+  if (dtype == DType::string) fail(ErrorCode::kBadFile, what, "holds strings in another file");
+  const Location location = read_location(proto, what);
+  const Descriptor file = open_beneath(folder, location.path, what);
+  struct stat info{};
+  if (fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
+    fail(ErrorCode::kBadFile, what, "'{}' is not a file", location.path);
+  }
+  if (info.st_nlink > 1) {
+    fail(ErrorCode::kBadFile, what, "'{}' has several hard links", location.path);
+  }
+  const auto size = static_cast<uint64_t>(info.st_size);
+  const uint64_t bytes = static_cast<uint64_t>(shape.numel()) * size_of(dtype);
+  if (location.has_length && location.length != bytes) {
+    fail(ErrorCode::kBadFile, what, "has {} bytes, expected {}", location.length, bytes);
+  }
+  if (location.offset > size || bytes > size - location.offset) {
+    fail(ErrorCode::kBadFile, what, "lies at {} with {} bytes, but '{}' has {}", location.offset,
+         bytes, location.path, size);
+  }
+  Array array(dtype, shape);
+  for (uint64_t done = 0; done < bytes;) {
+    const ssize_t n = pread(file.get(), array.as<char>() + done, bytes - done,
+                            static_cast<off_t>(location.offset + done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      fail(ErrorCode::kBadFile, what, "cannot read '{}': {}", location.path,
+           n < 0 ? std::strerror(errno) : "it became shorter");
+    }
+    done += static_cast<uint64_t>(n);
+  }
+  if (dtype == DType::boolean) {
+    for (uint64_t i = 0; i < bytes; ++i) array.as<uint8_t>()[i] = array.as<uint8_t>()[i] != 0;
+  }
+  return array;
+}
+
+}  // namespace suan::onnx

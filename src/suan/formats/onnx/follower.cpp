@@ -1,0 +1,321 @@
+// Walking the nodes of a model.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/formats/onnx/internal/follower.h"
+
+#include <algorithm>
+#include <functional>
+#include <unordered_set>
+
+#include "suan/backend/evaluate.h"
+#include "suan/base/nearest.h"
+#include "suan/graph/op_def.h"
+#include "suan/ops/op.h"
+#include "suan/tensor/compile.h"
+
+namespace suan::onnx {
+
+class Follower::Scope {
+ public:
+  explicit Scope(const Scope* outer) : outer_(outer) {}
+  const Value* find(const std::string& name) const {
+    for (const Scope* scope = this; scope; scope = scope->outer_) {
+      const auto found = scope->values_.find(name);
+      if (found != scope->values_.end()) return &found->second;
+    }
+    return nullptr;
+  }
+  void set(const std::string& name, Value value) { values_[name] = std::move(value); }
+  void erase(const std::string& name) { values_.erase(name); }
+
+ private:
+  const Scope* outer_;
+  std::unordered_map<std::string, Value> values_;
+};
+
+namespace {
+
+// Restores a member when a scope ends.
+template <class T>
+class Restore {
+ public:
+  Restore(T& place, T value) : place_(place), old_(place) { place = value; }
+  ~Restore() { place_ = old_; }
+  Restore(const Restore&) = delete;
+  Restore& operator=(const Restore&) = delete;
+
+ private:
+  T& place_;
+  T old_;
+};
+
+std::string title(const ::onnx::NodeProto& node) {
+  const std::string& name =
+      node.name().empty() && node.output_size() ? node.output(0) : node.name();
+  return fmt::format("node '{}' ({})", name, node.op_type());
+}
+
+bool is_full(const Tensor& t) { return is(t.node(), Op::full); }
+
+}  // namespace
+
+bool Follower::is_known(const Tensor& tensor) const {
+  return tensor.node().value(tensor.output()) || is_full(tensor);
+}
+
+Array Follower::known_array(const Tensor& tensor, std::string_view what) const {
+  if (!is_known(tensor) && !is_constant(tensor)) {
+    throw DataDependent(what, "its value is known only when the graph runs");
+  }
+  if (tensor.type().bytes() > model_.limits.value_bytes) {
+    fail(ErrorCode::kUnsupported, what, "{} is over the limit of {} bytes",
+         suan::to_string(tensor.type()), model_.limits.value_bytes);
+  }
+  return evaluate(tensor, current_backend());
+}
+
+int64_t Follower::opset_of(const std::string& domain) const {
+  const auto found = opsets_->find(domain == "ai.onnx" ? "" : domain);
+  return found == opsets_->end() ? 1 : found->second;
+}
+
+std::vector<Value> Follower::run(const std::vector<Value>& arguments) {
+  Scope initializers(nullptr);
+  for (const auto& [name, tensor] : model_.initializers) initializers.set(name, tensor);
+  return follow_graph(model_.proto.graph(), &initializers, arguments);
+}
+
+std::vector<Value> Follower::follow_graph(const ::onnx::GraphProto& graph, const Scope* outer,
+                                          const std::vector<Value>& arguments) {
+  if (depth_ >= model_.limits.depth) {
+    fail(ErrorCode::kBadFile, "graph", "subgraphs are nested deeper than {}", model_.limits.depth);
+  }
+  const Restore<int> deeper(depth_, depth_ + 1);
+  Scope scope(outer);
+  if (depth_ > 1) {  // those of the main graph are ready
+    for (const auto& t : graph.initializer()) {
+      scope.set(t.name(), Tensor::from(read_tensor(t, model_.where)));
+    }
+  }
+  size_t next = 0;
+  for (const auto& input : graph.input()) {
+    if (depth_ == 1 && model_.initializers.contains(input.name())) continue;
+    if (next < arguments.size()) {
+      scope.set(input.name(), arguments[next++]);
+    } else if (!scope.find(input.name())) {
+      fail(graph.name(), "input '{}' is missing", input.name());
+    }
+  }
+  follow_nodes(graph.node(), scope);
+  std::vector<Value> outputs;
+  for (const auto& output : graph.output()) {
+    const Value* value = scope.find(output.name());
+    if (!value) {
+      fail(ErrorCode::kBadFile, "graph", "no node computes the output '{}'", output.name());
+    }
+    outputs.push_back(*value);
+  }
+  return outputs;
+}
+
+void Follower::follow_nodes(const google::protobuf::RepeatedPtrField<::onnx::NodeProto>& nodes,
+                            Scope& scope) {
+  const Restore<const Scope*> here(scope_, &scope);
+  const Restore<Position> position(position_, {&nodes, 0});
+  for (; position_.next < nodes.size(); ++position_.next) {
+    const ::onnx::NodeProto& node = nodes[position_.next];
+    if (++followed_ > model_.limits.nodes) {
+      fail(ErrorCode::kUnsupported, "graph", "more than {} nodes ran", model_.limits.nodes);
+    }
+    std::vector<Value> outputs;
+    try {
+      outputs = follow_node(node, scope);
+    } catch (const DataDependent& e) {
+      throw depth_ > 1 ? e : DataDependent(title(node), e.what());
+    } catch (const Error& e) {
+      if (std::string_view(e.what()).starts_with("node '")) throw;
+      throw Error(e.code(), title(node), e.what());
+    }
+    for (int i = 0; i < node.output_size() && i < static_cast<int>(outputs.size()); ++i) {
+      if (!node.output(i).empty())
+        scope.set(node.output(i), std::move(outputs[static_cast<size_t>(i)]));
+    }
+  }
+}
+
+std::vector<Value> Follower::follow_node(const ::onnx::NodeProto& node, Scope& scope) {
+  std::vector<Value> inputs;
+  for (const std::string& name : node.input()) {
+    const Value* value = name.empty() ? nullptr : scope.find(name);
+    if (!name.empty() && !value) {
+      fail(ErrorCode::kBadFile, "input", "'{}' is not computed by any node before", name);
+    }
+    inputs.push_back(value ? *value : Value());
+  }
+  const auto function = model_.functions.find(node.domain() + "." + node.op_type());
+  if (function != model_.functions.end()) {
+    return call_function(*function->second, node, std::move(inputs));
+  }
+  const OperatorRule* rule = find_operator(node.domain(), node.op_type());
+  if (!rule) {
+    const std::string near = nearest_name(node.op_type(), operator_names());
+    fail(ErrorCode::kUnsupported, "operator",
+         "there is no '{}' in domain '{}' (the model's opset is {}){}", node.op_type(),
+         node.domain(), opset_of(node.domain()),
+         near.empty() ? "" : fmt::format("; the nearest is '{}'", near));
+  }
+  const NodeView view(node, opset_of(node.domain()), std::move(inputs), *this);
+  std::vector<Value> outputs = rule->follow(view);
+  settle(view, outputs);
+  return outputs;
+}
+
+namespace {
+
+using Names = std::unordered_set<std::string>;
+
+// Calls f on every name that the node or a graph within it may read.
+void for_each_used(const ::onnx::NodeProto& node,
+                   const std::function<void(const std::string&)>& f) {
+  for (const std::string& name : node.input()) f(name);
+  for (const auto& attribute : node.attribute()) {
+    if (!attribute.has_g()) continue;
+    for (const auto& inner : attribute.g().node()) for_each_used(inner, f);
+    for (const auto& output : attribute.g().output()) f(output.name());
+  }
+}
+
+// The first `count` nodes without those that do not lead from the given names to `wanted`.
+google::protobuf::RepeatedPtrField<::onnx::NodeProto> leading(
+    const google::protobuf::RepeatedPtrField<::onnx::NodeProto>& nodes, int count,
+    const std::map<std::string, Value>& given, const std::string& wanted) {
+  Names changed, needed{wanted};
+  for (const auto& [name, value] : given) changed.insert(name);
+  std::vector<bool> chosen(static_cast<size_t>(count));
+  const auto has_output = [](const ::onnx::NodeProto& node, const auto& test) {
+    return std::any_of(node.output().begin(), node.output().end(), test);
+  };
+  for (int i = 0; i < count; ++i) {
+    bool depends = false;
+    for_each_used(nodes[i], [&](const std::string& name) {
+      depends = depends || (!name.empty() && changed.contains(name));
+    });
+    chosen[static_cast<size_t>(i)] = depends;
+    if (depends) changed.insert(nodes[i].output().begin(), nodes[i].output().end());
+  }
+  for (int i = count - 1; i >= 0; --i) {
+    const bool is_needed = has_output(nodes[i], [&](const std::string& name) {
+      return !name.empty() && needed.contains(name) && !given.contains(name);
+    });
+    chosen[static_cast<size_t>(i)] = chosen[static_cast<size_t>(i)] && is_needed;
+    if (!chosen[static_cast<size_t>(i)]) continue;
+    for_each_used(nodes[i], [&](const std::string& name) { needed.insert(name); });
+  }
+  google::protobuf::RepeatedPtrField<::onnx::NodeProto> found;
+  for (int i = 0; i < count; ++i) {
+    if (chosen[static_cast<size_t>(i)]) *found.Add() = nodes[i];
+  }
+  return found;
+}
+
+}  // namespace
+
+Value Follower::follow_again(const std::map<std::string, Value>& given, const std::string& wanted) {
+  if (depth_ >= model_.limits.depth) {
+    fail(ErrorCode::kBadFile, "graph", "nodes are followed again deeper than {}",
+         model_.limits.depth);
+  }
+  const Restore<int> deeper(depth_, depth_ + 1);
+  const Restore<bool> recorded(known_, false);
+  Scope scope(scope_);
+  for (const auto& [name, value] : given) scope.set(name, value);
+  follow_nodes(leading(*position_.nodes, position_.next, given, wanted), scope);
+  const Value* value = scope.find(wanted);
+  if (!value) fail(ErrorCode::kBadFile, "graph", "no node before computes '{}'", wanted);
+  return *value;
+}
+
+// What follows from constants is computed at once.
+void Follower::settle(const NodeView& node, std::vector<Value>& outputs) const {
+  bool all_known = true;
+  for (const Value& value : node.inputs) {
+    for_each_tensor(value, [&](const Tensor& t) { all_known = all_known && is_known(t); });
+  }
+  if (!all_known && !known_) return;
+  for (Value& value : outputs) {
+    for_each_tensor(value, [&](Tensor& t) {
+      if (is_full(t) || t.node().value(t.output())) return;
+      if (!known_ && !is_constant(t)) return;  // random numbers, and what a subgraph captured
+      const size_t bytes = t.type().bytes();
+      if (bytes > model_.limits.value_bytes) {
+        fail(ErrorCode::kUnsupported, "value", "{} is over the limit of {} bytes",
+             suan::to_string(t.type()), model_.limits.value_bytes);
+      }
+      t = Tensor::from(evaluate(t, current_backend()));
+    });
+  }
+}
+
+namespace {
+
+// A copy of a function's node with its references to the call's attributes resolved.
+::onnx::NodeProto with_attributes(const ::onnx::NodeProto& node, const ::onnx::NodeProto& call,
+                                  const ::onnx::FunctionProto& function);
+
+void resolve_graph(::onnx::GraphProto& graph, const ::onnx::NodeProto& call,
+                   const ::onnx::FunctionProto& function) {
+  for (auto& node : *graph.mutable_node()) node = with_attributes(node, call, function);
+}
+
+::onnx::NodeProto with_attributes(const ::onnx::NodeProto& node, const ::onnx::NodeProto& call,
+                                  const ::onnx::FunctionProto& function) {
+  ::onnx::NodeProto copy = node;
+  copy.clear_attribute();
+  for (const auto& attribute : node.attribute()) {
+    if (attribute.ref_attr_name().empty()) {
+      auto* kept = copy.add_attribute();
+      *kept = attribute;
+      if (kept->has_g()) resolve_graph(*kept->mutable_g(), call, function);
+      continue;
+    }
+    for (const auto& given : call.attribute()) {
+      if (given.name() != attribute.ref_attr_name()) continue;
+      auto* resolved = copy.add_attribute();
+      *resolved = given;
+      resolved->set_name(attribute.name());
+    }
+  }
+  return copy;
+}
+
+}  // namespace
+
+std::vector<Value> Follower::call_function(const ::onnx::FunctionProto& function,
+                                           const ::onnx::NodeProto& node,
+                                           std::vector<Value> inputs) {
+  if (depth_ >= model_.limits.depth) {
+    fail(ErrorCode::kBadFile, "function", "functions are nested deeper than {}",
+         model_.limits.depth);
+  }
+  const Restore<int> deeper(depth_, depth_ + 1);
+  Opsets opsets;
+  for (const auto& set : function.opset_import()) {
+    opsets[set.domain() == "ai.onnx" ? "" : set.domain()] = set.version();
+  }
+  const Restore<const Opsets*> own(opsets_, &opsets);
+  Scope scope(nullptr);
+  for (int i = 0; i < function.input_size(); ++i) {
+    scope.set(function.input(i),
+              static_cast<size_t>(i) < inputs.size() ? inputs[static_cast<size_t>(i)] : Value());
+  }
+  google::protobuf::RepeatedPtrField<::onnx::NodeProto> body;
+  for (const auto& inner : function.node()) *body.Add() = with_attributes(inner, node, function);
+  follow_nodes(body, scope);
+  std::vector<Value> outputs;
+  for (const std::string& name : function.output()) {
+    const Value* value = scope.find(name);
+    outputs.push_back(value ? *value : Value());
+  }
+  return outputs;
+}
+
+}  // namespace suan::onnx

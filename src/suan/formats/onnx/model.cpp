@@ -1,0 +1,200 @@
+// Loading a model and the two ways of following it.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/formats/onnx/model.h"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
+#include <climits>
+
+#include "suan/base/file.h"
+#include "suan/formats/onnx/internal/follower.h"
+#include "suan/graph/pending.h"
+#include "suan/graph/trace.h"
+
+namespace suan::onnx {
+namespace {
+
+constexpr int kProtoDepth = 200;  // messages within messages
+
+void parse_message(std::string_view bytes, const std::string& where, ::onnx::ModelProto& proto) {
+  if (bytes.size() > INT_MAX) {
+    fail(ErrorCode::kBadFile, where,
+         "has {} bytes, expected at most {} (weights of larger models "
+         "are external data)",
+         bytes.size(), INT_MAX);
+  }
+  google::protobuf::io::ArrayInputStream raw(bytes.data(), static_cast<int>(bytes.size()));
+  google::protobuf::io::CodedInputStream stream(&raw);
+  stream.SetRecursionLimit(kProtoDepth);
+  if (!proto.ParseFromCodedStream(&stream) || !stream.ConsumedEntireMessage() ||
+      !proto.has_graph()) {
+    fail(ErrorCode::kBadFile, where, "is not an ONNX model (its message does not parse)");
+  }
+}
+
+// Symbols are negative numbers; an unnamed size gets a name of its own.
+Shape read_shape(const ::onnx::TensorShapeProto& proto, const std::string& argument,
+                 const std::string& where) {
+  Shape shape;
+  if (proto.dim_size() > kMaxRank) {
+    fail(ErrorCode::kUnsupported, where, "'{}' has {} dimensions, expected at most {}", argument,
+         proto.dim_size(), kMaxRank);
+  }
+  for (int i = 0; i < proto.dim_size(); ++i) {
+    const auto& dim = proto.dim(i);
+    if (dim.has_dim_value()) {
+      if (dim.dim_value() < 0) {
+        fail(ErrorCode::kBadFile, where, "'{}' has the size {}", argument, dim.dim_value());
+      }
+      shape.push_back(dim.dim_value());
+    } else {
+      shape.push_back(
+          symbol(dim.dim_param().empty() ? fmt::format("{}_{}", argument, i) : dim.dim_param()));
+    }
+  }
+  return shape;
+}
+
+Argument read_argument(const ::onnx::ValueInfoProto& info, const std::string& where) {
+  Argument argument{.name = info.name()};
+  const auto& type = info.type();
+  if (type.has_tensor_type()) {
+    if (type.tensor_type().elem_type() != 0) {
+      argument.typed = true;
+      argument.dtype = dtype_of_onnx(type.tensor_type().elem_type(),
+                                     fmt::format("{}: '{}'", where, info.name()));
+    }
+    if (type.tensor_type().has_shape()) {
+      argument.ranked = true;
+      argument.shape = read_shape(type.tensor_type().shape(), info.name(), where);
+    }
+  } else if (type.has_sequence_type()) {
+    argument.kind = TypeKind::sequence;
+  } else if (type.has_optional_type()) {
+    argument.kind = TypeKind::optional;
+  } else if (type.has_map_type()) {
+    argument.kind = TypeKind::map;
+  }
+  return argument;
+}
+
+void check_argument(const Argument& expected, const Value& got) {
+  if (!got.present() || got.kind != expected.kind) {
+    if (expected.kind == TypeKind::optional && got.kind == TypeKind::tensor) return;
+    if (!expected.typed && got.present()) return;
+    fail("input", "'{}' is {}, expected a {}", expected.name, to_string(got),
+         expected.kind == TypeKind::tensor ? "tensor" : "sequence, optional or map");
+  }
+  if (got.kind != TypeKind::tensor || !expected.typed) return;
+  const Type& type = got.tensor.type();
+  bool fits = type.dtype == expected.dtype;
+  if (expected.ranked) {
+    fits = fits && type.shape.rank() == expected.shape.rank();
+    for (int i = 0; fits && i < type.shape.rank(); ++i) {
+      fits = expected.shape[i] < 0 || expected.shape[i] == type.shape[i];
+    }
+  }
+  if (!fits) {
+    fail("input", "'{}' is {}, expected {}{}", expected.name, to_string(type), name(expected.dtype),
+         expected.ranked ? to_string(expected.shape) : "");
+  }
+}
+
+void read_initializers(Model::Impl& impl, const std::filesystem::path* folder) {
+  for (auto& t : *impl.proto.mutable_graph()->mutable_initializer()) {
+    if (!impl.initializers.emplace(t.name(), Tensor::from(read_tensor(t, impl.where, folder)))
+             .second) {
+      fail(ErrorCode::kBadFile, impl.where, "the initializer '{}' is there twice", t.name());
+    }
+    t.clear_raw_data();  // the array has it now
+    t.clear_float_data();
+  }
+  for (const auto& t : impl.proto.graph().sparse_initializer()) {
+    impl.initializers.emplace(t.values().name(), Tensor::from(read_sparse_tensor(t, impl.where)));
+  }
+}
+
+std::shared_ptr<const Model> finish(std::unique_ptr<Model::Impl> impl,
+                                    const std::filesystem::path* folder) {
+  for (const auto& set : impl->proto.opset_import()) {
+    impl->opsets[set.domain() == "ai.onnx" ? "" : set.domain()] = set.version();
+  }
+  for (const auto& function : impl->proto.functions()) {
+    impl->functions.emplace(function.domain() + "." + function.name(), &function);
+  }
+  read_initializers(*impl, folder);
+  for (const auto& info : impl->proto.graph().input()) {
+    if (!impl->initializers.contains(info.name())) {
+      impl->inputs.push_back(read_argument(info, impl->where));
+    }
+  }
+  for (const auto& info : impl->proto.graph().output()) {
+    impl->outputs.push_back(read_argument(info, impl->where));
+  }
+  return std::make_shared<const Model>(std::move(impl));
+}
+
+std::unique_ptr<Model::Impl> parse_into(std::string_view bytes, const std::string& where,
+                                        const Limits& limits) {
+  auto impl = std::make_unique<Model::Impl>();
+  impl->where = where;
+  impl->limits = limits;
+  parse_message(bytes, where, impl->proto);
+  return impl;
+}
+
+}  // namespace
+
+Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Model::~Model() = default;
+const std::vector<Argument>& Model::inputs() const { return impl_->inputs; }
+const std::vector<Argument>& Model::outputs() const { return impl_->outputs; }
+
+std::shared_ptr<const Model> Model::load(const std::filesystem::path& path, const Limits& limits) {
+  const std::string bytes = read_file(path.string(), limits.file_bytes);
+  const std::filesystem::path folder = path.parent_path();
+  return finish(parse_into(bytes, path.string(), limits), &folder);
+}
+
+std::shared_ptr<const Model> Model::parse(std::string_view bytes, const std::string& where,
+                                          const Limits& limits) {
+  return finish(parse_into(bytes, where, limits), nullptr);
+}
+
+namespace {
+// Arguments in the order of the graph's inputs, with initialized inputs left at their values.
+std::vector<Value> checked(const Model& model, const std::vector<Value>& arguments) {
+  const auto& inputs = model.inputs();
+  if (arguments.size() != inputs.size()) {
+    fail("input", "got {} values, expected {}", arguments.size(), inputs.size());
+  }
+  for (size_t i = 0; i < inputs.size(); ++i) check_argument(inputs[i], arguments[i]);
+  return arguments;
+}
+}  // namespace
+
+std::vector<Value> Model::interpret(const std::vector<Value>& arguments) const {
+  const PauseTracking pause;
+  return Follower(*impl_, true).run(checked(*this, arguments));
+}
+
+Specialised Model::specialise(const std::vector<Value>& arguments) const {
+  const PauseTracking pause;
+  Specialised result;
+  result.graph.name = impl_->proto.graph().name();
+  std::vector<Value> traced = checked(*this, arguments);
+  for (size_t i = 0; i < traced.size(); ++i) {
+    for_each_tensor(traced[i], [&](Tensor& t) {
+      t = make_input(t.type(), impl_->inputs[i].name);
+      result.graph.inputs.push_back(t);
+    });
+  }
+  result.outputs = Follower(*impl_, false).run(traced);
+  for (const Value& value : result.outputs) {
+    for_each_tensor(value, [&](const Tensor& t) { result.graph.outputs.push_back(t); });
+  }
+  return result;
+}
+
+}  // namespace suan::onnx

@@ -1,0 +1,75 @@
+// An ONNX model file: loading it, and following it on values. Followed on arguments that are known
+// it computes its results; followed on graph inputs it records a Graph for their shapes.
+// https://onnx.ai/onnx/repo-docs/IR.html
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "suan/base/error.h"
+#include "suan/formats/onnx/value.h"
+#include "suan/graph/graph.h"
+
+namespace suan::onnx {
+
+// What a model may take: hostile files must not exhaust the machine.
+struct Limits {
+  size_t file_bytes = size_t{64} << 30;   // of the model, weights included
+  size_t value_bytes = size_t{16} << 30;  // of one value
+  int64_t loop = 1'000'000;               // iterations of one Loop
+  int64_t nodes = 50'000'000;             // nodes followed in one go
+  int depth = 32;                         // subgraphs and functions within one another
+};
+
+// Where following a model on graph inputs would need a number that only data gives (the trip count
+// of a Loop, how many elements are not zero): such a model runs in the interpreter.
+class DataDependent : public Error {
+ public:
+  explicit DataDependent(std::string_view where, std::string_view what)
+      : Error(ErrorCode::kUnsupported, where, what) {}
+};
+
+struct Argument {
+  std::string name;
+  TypeKind kind = TypeKind::tensor;
+  // Of a tensor whose type the file gives. A size that it only names is a symbol (base/shape.h).
+  bool typed = false;
+  bool ranked = false;
+  DType dtype = DType::f32;
+  Shape shape;
+};
+
+// A Graph recorded for given arguments, and how its outputs make up the model's.
+struct Specialised {
+  Graph graph;
+  std::vector<Value> outputs;  // whose tensors are graph.outputs, in order
+};
+
+class Model {
+ public:
+  // Reads a model file; external data must lie beneath its folder. Throws Error(kBadFile).
+  static std::shared_ptr<const Model> load(const std::filesystem::path& path,
+                                           const Limits& limits = {});
+  // Parses the bytes of a model file; `where` is for messages.
+  static std::shared_ptr<const Model> parse(std::string_view bytes, const std::string& where,
+                                            const Limits& limits = {});
+  ~Model();
+
+  const std::vector<Argument>& inputs() const;  // without those that have an initializer
+  const std::vector<Argument>& outputs() const;
+
+  // Computes the outputs, node by node. An error names the node.
+  std::vector<Value> interpret(const std::vector<Value>& arguments) const;
+  // Records the graph for arguments of these types. Throws DataDependent.
+  Specialised specialise(const std::vector<Value>& arguments) const;
+
+  struct Impl;
+  explicit Model(std::unique_ptr<Impl> impl);
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace suan::onnx

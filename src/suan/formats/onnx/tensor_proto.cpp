@@ -1,0 +1,241 @@
+// Reading tensors from their messages: raw bytes or typed lists, inside the model or in other
+// files.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/formats/onnx/internal/tensor_proto.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "suan/base/error.h"
+#include "suan/base/small_types.h"
+#include "suan/base/string_pool.h"
+#include "suan/formats/onnx/internal/external_data.h"
+
+namespace suan::onnx {
+namespace {
+
+using ::onnx::TensorProto;
+
+struct Code {
+  int onnx;
+  DType dtype;
+};
+constexpr Code kCodes[] = {
+    {1, DType::f32},     {2, DType::u8},          {3, DType::i8},        {4, DType::u16},
+    {5, DType::i16},     {6, DType::i32},         {7, DType::i64},       {8, DType::string},
+    {9, DType::boolean}, {10, DType::f16},        {11, DType::f64},      {12, DType::u32},
+    {13, DType::u64},    {16, DType::bf16},       {17, DType::f8e4m3fn}, {18, DType::f8e4m3fnuz},
+    {19, DType::f8e5m2}, {20, DType::f8e5m2fnuz}, {21, DType::u4},       {22, DType::i4},
+    {23, DType::f4e2m1}, {24, DType::f8e8m0},     {25, DType::u2},       {26, DType::i2},
+};
+static_assert(std::size(kCodes) == kNumDTypes);
+
+[[noreturn]] void bad(const std::string& where, const TensorProto& proto, std::string_view what) {
+  fail(ErrorCode::kBadFile, where, "tensor '{}' {}", proto.name(), what);
+}
+
+Shape read_shape(const TensorProto& proto, const std::string& where) {
+  if (proto.dims_size() > kMaxRank) {
+    bad(where, proto,
+        fmt::format("has {} dimensions, expected at most {}", proto.dims_size(), kMaxRank));
+  }
+  Shape shape;
+  for (int64_t size : proto.dims()) {
+    if (size < 0) bad(where, proto, fmt::format("has the size {}", size));
+    shape.push_back(size);
+  }
+  if (!shape.fits_memory()) bad(where, proto, "is too large");
+  return shape;
+}
+
+void expect_count(size_t got, int64_t expected, const TensorProto& proto,
+                  const std::string& where) {
+  if (static_cast<int64_t>(got) != expected) {
+    bad(where, proto, fmt::format("has {} elements, expected {}", got, expected));
+  }
+}
+
+// The typed list of the message that holds elements of this dtype.
+template <class List>
+void copy_list(const List& list, const Array& array, const TensorProto& proto,
+               const std::string& where) {
+  expect_count(static_cast<size_t>(list.size()), array.numel(), proto, where);
+  visit(array.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    for (int i = 0; i < list.size(); ++i) {
+      if constexpr (std::is_same_v<T, bfloat16> || std::is_same_v<T, float16>) {
+        array.as<T>()[i].bits = static_cast<uint16_t>(list[i]);  // as stored
+      } else if constexpr (std::is_same_v<T, bool>) {
+        array.as<T>()[i] = list[i] != 0;
+      } else {
+        array.as<T>()[i] = static_cast<T>(list[i]);
+      }
+    }
+  });
+}
+
+// Elements of less than a byte lie together, the first in the lowest bits.
+void unpack(std::string_view bytes, const Array& array) {
+  const int bits = bits_of(array.dtype), in_byte = 8 / bits, mask = (1 << bits) - 1;
+  const bool has_sign = array.dtype == DType::i4 || array.dtype == DType::i2;
+  for (int64_t i = 0; i < array.numel(); ++i) {
+    const auto byte = static_cast<uint8_t>(bytes[static_cast<size_t>(i / in_byte)]);
+    int value = byte >> (i % in_byte * bits) & mask;
+    if (has_sign && value > mask / 2) value -= mask + 1;
+    array.as<int8_t>()[i] = static_cast<int8_t>(value);
+  }
+}
+size_t packed_size(const Array& array) {
+  return (static_cast<size_t>(array.numel()) * static_cast<size_t>(bits_of(array.dtype)) + 7) / 8;
+}
+
+void read_lists(const TensorProto& proto, const Array& array, const std::string& where) {
+  if (bits_of(array.dtype) < 8) {
+    std::string bytes;
+    for (int32_t packed : proto.int32_data()) bytes += static_cast<char>(packed);
+    expect_count(bytes.size(), static_cast<int64_t>(packed_size(array)), proto, where);
+    unpack(bytes, array);
+    return;
+  }
+  switch (array.dtype) {
+    case DType::f32:
+      return copy_list(proto.float_data(), array, proto, where);
+    case DType::f64:
+      return copy_list(proto.double_data(), array, proto, where);
+    case DType::i64:
+      return copy_list(proto.int64_data(), array, proto, where);
+    case DType::u64:
+    case DType::u32:
+      return copy_list(proto.uint64_data(), array, proto, where);
+    case DType::string:
+      expect_count(static_cast<size_t>(proto.string_data_size()), array.numel(), proto, where);
+      for (int i = 0; i < proto.string_data_size(); ++i) {
+        array.as<StringId>()[i] = intern(proto.string_data(i));
+      }
+      return;
+    default:
+      return copy_list(proto.int32_data(), array, proto, where);
+  }
+}
+
+void read_raw(std::string_view raw, const TensorProto& proto, const Array& array,
+              const std::string& where) {
+  if (array.dtype == DType::string) bad(where, proto, "holds strings as raw data");
+  if (raw.size() != packed_size(array)) {
+    bad(where, proto, fmt::format("has {} bytes, expected {}", raw.size(), packed_size(array)));
+  }
+  if (raw.empty()) return;
+  if (bits_of(array.dtype) < 8) {
+    unpack(raw, array);
+    return;
+  }
+  std::memcpy(array.buffer->data(), raw.data(), raw.size());
+  if (array.dtype == DType::boolean) {
+    for (int64_t i = 0; i < array.numel(); ++i)
+      array.as<uint8_t>()[i] = array.as<uint8_t>()[i] != 0;
+  }
+}
+
+}  // namespace
+
+DType dtype_of_onnx(int64_t code, std::string_view where) {
+  for (const Code& c : kCodes) {
+    if (c.onnx == code) return c.dtype;
+  }
+  fail(ErrorCode::kUnsupported, where, "the element type {} is not supported", code);
+}
+int onnx_of_dtype(DType dtype) {
+  for (const Code& c : kCodes) {
+    if (c.dtype == dtype) return c.onnx;
+  }
+  return 0;
+}
+
+Array read_tensor(const TensorProto& proto, const std::string& where,
+                  const std::filesystem::path* folder) {
+  const DType dtype = dtype_of_onnx(proto.data_type(), where + ": tensor '" + proto.name() + "'");
+  const Shape shape = read_shape(proto, where);
+  if (proto.has_segment()) bad(where, proto, "is stored in segments, which nothing writes");
+  if (proto.data_location() == TensorProto::EXTERNAL) {
+    if (!folder) bad(where, proto, "lies in another file, which is not allowed here");
+    return read_external(proto, dtype, shape, where, *folder);
+  }
+  // What a message cannot hold is not allocated for it.
+  const size_t most = proto.ByteSizeLong();
+  if (static_cast<uint64_t>(shape.numel()) > 4 * most) {
+    bad(where, proto, fmt::format("says {} but holds {} bytes", to_string(shape), most));
+  }
+  Array array(dtype, shape);
+  if (proto.has_raw_data()) {
+    read_raw(proto.raw_data(), proto, array, where);
+  } else {
+    read_lists(proto, array, where);
+  }
+  return array;
+}
+
+Array read_sparse_tensor(const ::onnx::SparseTensorProto& proto, const std::string& where) {
+  const Array values = read_tensor(proto.values(), where);
+  const Array indices = read_tensor(proto.indices(), where);
+  Shape shape;
+  for (int64_t size : proto.dims()) {
+    if (size < 0 || shape.rank() == kMaxRank) bad(where, proto.values(), "has a bad shape");
+    shape.push_back(size);
+  }
+  constexpr int64_t kMost = int64_t{1} << 32;
+  if (!shape.fits_memory() || shape.numel() > kMost) bad(where, proto.values(), "is too large");
+  const int64_t count = values.numel();
+  const bool linear = indices.shape.rank() == 1;
+  if (indices.dtype != DType::i64 || indices.numel() != count * (linear ? 1 : shape.rank())) {
+    bad(where, proto.indices(), "does not index the values");
+  }
+  Array dense(values.dtype, shape);
+  std::memset(dense.buffer->data(), 0, dense.bytes());
+  const Shape strides = shape.strides();
+  const size_t size = size_of(values.dtype);
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t at = linear ? indices.as<int64_t>()[i] : 0;
+    for (int a = 0; !linear && a < shape.rank(); ++a) {
+      const int64_t index = indices.as<int64_t>()[i * shape.rank() + a];
+      if (index < 0 || index >= shape[a]) bad(where, proto.indices(), "is out of range");
+      at += index * strides[a];
+    }
+    if (at < 0 || at >= shape.numel()) bad(where, proto.indices(), "is out of range");
+    std::memcpy(dense.as<char>() + static_cast<size_t>(at) * size,
+                values.as<char>() + static_cast<size_t>(i) * size, size);
+  }
+  return dense;
+}
+
+namespace {
+constexpr int kMaxDepth = 16;
+}
+
+Value read_sequence(const ::onnx::SequenceProto& proto, const std::string& where, int depth) {
+  if (depth > kMaxDepth) fail(ErrorCode::kBadFile, where, "sequences are nested too deeply");
+  std::vector<Value> items;
+  for (const auto& t : proto.tensor_values())
+    items.emplace_back(Tensor::from(read_tensor(t, where)));
+  for (const auto& t : proto.sparse_tensor_values()) {
+    items.emplace_back(Tensor::from(read_sparse_tensor(t, where)));
+  }
+  for (const auto& s : proto.sequence_values()) items.push_back(read_sequence(s, where, depth + 1));
+  for (const auto& o : proto.optional_values()) items.push_back(read_optional(o, where, depth + 1));
+  return Value::sequence(std::move(items));
+}
+
+Value read_optional(const ::onnx::OptionalProto& proto, const std::string& where, int depth) {
+  if (depth > kMaxDepth) fail(ErrorCode::kBadFile, where, "optionals are nested too deeply");
+  if (proto.has_tensor_value()) {
+    return Value::optional({Tensor::from(read_tensor(proto.tensor_value(), where))});
+  }
+  if (proto.has_sequence_value()) {
+    return Value::optional({read_sequence(proto.sequence_value(), where, depth + 1)});
+  }
+  if (proto.has_optional_value()) {
+    return Value::optional({read_optional(proto.optional_value(), where, depth + 1)});
+  }
+  return Value::optional({});
+}
+
+}  // namespace suan::onnx
