@@ -48,7 +48,7 @@ std::string run_in_child(const fs::path& test, const ConformanceOptions& options
   }
   close(ends[1]);
   bool timed_out = false;
-  const std::string reason = read_until_end(ends[0], options.timeout, timed_out);
+  std::string reason = read_until_end(ends[0], options.timeout, timed_out);
   close(ends[0]);
   if (timed_out) kill(child, SIGKILL);
   int status = 0;

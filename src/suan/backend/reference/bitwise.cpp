@@ -17,7 +17,7 @@ T shifted(T a, T b, bool left) {
   constexpr int kBits = std::numeric_limits<U>::digits;
   const bool beyond = b < 0 || static_cast<U>(b) >= static_cast<U>(kBits);
   if (beyond) return !left && a < 0 ? static_cast<T>(-1) : T(0);
-  const auto places = static_cast<int>(b);
+  const auto places = static_cast<U>(b);
   return left ? static_cast<T>(static_cast<U>(a) << places) : static_cast<T>(a >> places);
 }
 

@@ -85,7 +85,7 @@ std::vector<Value> Follower::run(const std::vector<Value>& arguments) {
 }
 
 std::vector<Value> Follower::follow_graph(const ::onnx::GraphProto& graph, const Scope* outer,
-                                          const std::vector<Value>& arguments) {
+                                          std::vector<Value> arguments) {
   if (depth_ >= model_.limits.depth) {
     fail(ErrorCode::kBadFile, "graph", "subgraphs are nested deeper than {}", model_.limits.depth);
   }
@@ -100,7 +100,7 @@ std::vector<Value> Follower::follow_graph(const ::onnx::GraphProto& graph, const
   for (const auto& input : graph.input()) {
     if (depth_ == 1 && model_.initializers.contains(input.name())) continue;
     if (next < arguments.size()) {
-      scope.set(input.name(), arguments[next++]);
+      scope.set(input.name(), std::move(arguments[next++]));
     } else if (!scope.find(input.name())) {
       fail(graph.name(), "input '{}' is missing", input.name());
     }

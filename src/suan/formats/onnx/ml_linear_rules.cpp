@@ -25,7 +25,7 @@ Tensor linear_scores(const NodeView& n, const Tensor& x, int64_t targets) {
       static_cast<int64_t>(w.size()) % features) {
     n.fail("got {} coefficients for {} targets of {} features", w.size(), targets, features);
   }
-  const Tensor y = matmul(x, reshape(numbers(w, x.dtype()), {targets, features}), false, true);
+  Tensor y = matmul(x, reshape(numbers(w, x.dtype()), {targets, features}), false, true);
   if (b.empty()) return y;
   if (static_cast<int64_t>(b.size()) != targets) {
     n.fail("got {} intercepts, expected {}", b.size(), targets);
@@ -81,7 +81,7 @@ struct Machine {
 
   // The kernel of each row of x [n, f] with each of the vectors [v, f].
   Tensor operator()(const Tensor& x, const Tensor& vectors) const {
-    const Tensor products = matmul(x, vectors, false, true);
+    Tensor products = matmul(x, vectors, false, true);
     if (kernel == "POLY") return power(products * gamma + coef0, degree);
     if (kernel == "SIGMOID") return tanh(products * gamma + coef0);
     if (kernel == "LINEAR") return products;

@@ -213,7 +213,8 @@ Tensor picked(const Tensor& values, const std::vector<int64_t>& positions) {
   return gather(concat({values, none}), NodeView::constant(list_of(at)));
 }
 
-const Value& map_of(const NodeView& n, const Value& value, DType keys) {
+// The value, which must be a map with such keys.
+Value map_of(const NodeView& n, const Value& value, DType keys) {
   if (value.kind != TypeKind::map || value.items.size() != 1) {
     n.fail("input 0 is {}, expected a map", to_string(value));
   }

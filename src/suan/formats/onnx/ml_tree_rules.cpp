@@ -27,7 +27,7 @@ Tensor scores_of(const NodeView& n, const Ensemble& e, Aggregate aggregate) {
     n.fail("got {} targets for {} rows", e.targets, rows);
   }
   const std::vector<double> values = n.known_numbers(0), base = numbers_attribute(n, "base_values");
-  const Tensor y = NodeView::constant(e.scores(values, rows, aggregate));
+  Tensor y = NodeView::constant(e.scores(values, rows, aggregate));
   if (base.empty()) return y;
   if (base.size() != 1 && static_cast<int64_t>(base.size()) != e.targets) {
     n.fail("got {} base_values, expected {}", base.size(), e.targets);

@@ -145,7 +145,7 @@ const ::onnx::GraphProto& NodeView::graph(std::string_view name) const {
 
 std::vector<Value> NodeView::follow(const ::onnx::GraphProto& graph,
                                     std::vector<Value> arguments) const {
-  return follower_.follow_graph(graph, follower_.scope(), arguments);
+  return follower_.follow_graph(graph, follower_.scope(), std::move(arguments));
 }
 Value NodeView::follow_again(const std::map<std::string, Value>& given,
                              const std::string& wanted) const {

@@ -30,7 +30,7 @@ class Follower {
 
   class Scope;
   std::vector<Value> follow_graph(const ::onnx::GraphProto& graph, const Scope* outer,
-                                  const std::vector<Value>& arguments);
+                                  std::vector<Value> arguments);
   // The value `wanted` as it would be with these values for names before it: the nodes that lead
   // from them to it, of those that the node now followed stands among, are followed once more, and
   // what depends on graph inputs is recorded.
