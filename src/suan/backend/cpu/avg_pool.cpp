@@ -15,72 +15,87 @@ HWY_BEFORE_NAMESPACE();
 namespace suan::cpu::HWY_NAMESPACE {
 
 // 1 / how many elements the mean of this window is over.
+template <bool kDense>
 HWY_INLINE float share_of(const Plane& p, bool count_padding, int64_t y0, int64_t y1, int64_t x0,
                           int64_t x1) {
   int64_t rows = y1 - y0, columns = x1 - x0;
-  if (p.dh > 1) rows = (rows - 1) / p.dh + 1;
-  if (p.dw > 1) columns = (columns - 1) / p.dw + 1;
+  if (!kDense) rows = (rows - 1) / p.dh + 1;
+  if (!kDense) columns = (columns - 1) / p.dw + 1;
   return 1.0f / static_cast<float>(count_padding ? p.kh * p.kw : rows * columns);
 }
 
-template <class T, class D>
+template <bool kDense, class T, class D>
 void average_plane(D d, size_t all_lanes, const void* from, void* to, const Plane& p,
                    bool count_padding) {
   const T* x = static_cast<const T*>(from);
   T* y = static_cast<T*>(to);
-  for_each_window(p, [&](size_t out, int64_t y0, int64_t y1, int64_t x0, int64_t x1) HWY_ATTR {
-    const auto share = hn::Set(d, share_of(p, count_padding, y0, y1, x0, x1));
-    for (size_t l = 0; l < all_lanes; l += hn::Lanes(d)) {
-      auto total = hn::Zero(d);
-      for (int64_t r = y0; r < y1; r += p.dh) {
-        const T* row = x + static_cast<size_t>(r * p.w) * all_lanes + l;
-        for (int64_t c = x0; c < x1; c += p.dw) {
-          total = hn::Add(total, load(d, row + static_cast<size_t>(c) * all_lanes));
+  for_each_window<kDense>(
+      p, [&](size_t out, int64_t y0, int64_t y1, int64_t x0, int64_t x1) HWY_ATTR {
+        const auto share = hn::Set(d, share_of<kDense>(p, count_padding, y0, y1, x0, x1));
+        for (size_t l = 0; l < all_lanes; l += hn::Lanes(d)) {
+          auto total = hn::Zero(d);
+          for (int64_t r = y0; r < y1; r += kDense ? 1 : p.dh) {
+            const T* row = x + static_cast<size_t>(r * p.w) * all_lanes + l;
+            for (int64_t c = x0; c < x1; c += kDense ? 1 : p.dw) {
+              total = hn::Add(total, load(d, row + static_cast<size_t>(c) * all_lanes));
+            }
+          }
+          store(hn::Mul(total, share), d, y + out * all_lanes + l);
         }
-      }
-      store(hn::Mul(total, share), d, y + out * all_lanes + l);
-    }
-  });
+      });
 }
 
 // Sums in f32: into the result itself, or for bf16 into `sums`, rounded once at the end.
-template <class T, class D>
+template <bool kDense, class T, class D>
 void spread_plane(D d, size_t all_lanes, const void* gradient, void* result, float* sums,
                   const Plane& p, bool count_padding) {
   const T* g = static_cast<const T*>(gradient);
   const size_t all = static_cast<size_t>(p.h * p.w) * all_lanes;
   std::memset(sums, 0, all * sizeof(float));
-  for_each_window(p, [&](size_t out, int64_t y0, int64_t y1, int64_t x0, int64_t x1) HWY_ATTR {
-    const auto share = hn::Set(d, share_of(p, count_padding, y0, y1, x0, x1));
-    for (size_t l = 0; l < all_lanes; l += hn::Lanes(d)) {
-      const auto part = hn::Mul(load(d, g + out * all_lanes + l), share);
-      for (int64_t r = y0; r < y1; r += p.dh) {
-        float* row = sums + static_cast<size_t>(r * p.w) * all_lanes + l;
-        for (int64_t c = x0; c < x1; c += p.dw) {
-          float* sum = row + static_cast<size_t>(c) * all_lanes;
-          hn::StoreU(hn::Add(hn::LoadU(d, sum), part), d, sum);
+  for_each_window<kDense>(
+      p, [&](size_t out, int64_t y0, int64_t y1, int64_t x0, int64_t x1) HWY_ATTR {
+        const auto share = hn::Set(d, share_of<kDense>(p, count_padding, y0, y1, x0, x1));
+        for (size_t l = 0; l < all_lanes; l += hn::Lanes(d)) {
+          const auto part = hn::Mul(load(d, g + out * all_lanes + l), share);
+          for (int64_t r = y0; r < y1; r += kDense ? 1 : p.dh) {
+            float* row = sums + static_cast<size_t>(r * p.w) * all_lanes + l;
+            for (int64_t c = x0; c < x1; c += kDense ? 1 : p.dw) {
+              float* sum = row + static_cast<size_t>(c) * all_lanes;
+              hn::StoreU(hn::Add(hn::LoadU(d, sum), part), d, sum);
+            }
+          }
         }
-      }
-    }
-  });
+      });
   if (static_cast<void*>(sums) == result) return;
   for (size_t i = 0; i < all; i += hn::Lanes(d)) {
     store(hn::LoadU(d, sums + i), d, static_cast<T*>(result) + i);
   }
 }
 
+template <bool kDense>
+void average_any(bool blocked, bool low, const void* x, void* y, const Plane& p, bool padding) {
+  if (blocked && low) return average_plane<kDense, bfloat16>(Blocked(), 16, x, y, p, padding);
+  if (blocked) return average_plane<kDense, float>(Blocked(), 16, x, y, p, padding);
+  if (low) return average_plane<kDense, bfloat16>(Plain(), 1, x, y, p, padding);
+  average_plane<kDense, float>(Plain(), 1, x, y, p, padding);
+}
+template <bool kDense>
+void spread_any(bool blocked, bool low, const void* g, void* to, float* sums, const Plane& p,
+                bool padding) {
+  if (blocked && low) return spread_plane<kDense, bfloat16>(Blocked(), 16, g, to, sums, p, padding);
+  if (blocked) return spread_plane<kDense, float>(Blocked(), 16, g, to, sums, p, padding);
+  if (low) return spread_plane<kDense, bfloat16>(Plain(), 1, g, to, sums, p, padding);
+  spread_plane<kDense, float>(Plain(), 1, g, to, sums, p, padding);
+}
+
 void average_run(bool blocked, bool low, const void* x, void* y, const Plane& p, bool padding) {
-  if (blocked && low) return average_plane<bfloat16>(Blocked(), 16, x, y, p, padding);
-  if (blocked) return average_plane<float>(Blocked(), 16, x, y, p, padding);
-  if (low) return average_plane<bfloat16>(Plain(), 1, x, y, p, padding);
-  average_plane<float>(Plain(), 1, x, y, p, padding);
+  is_dense(p) ? average_any<true>(blocked, low, x, y, p, padding)
+              : average_any<false>(blocked, low, x, y, p, padding);
 }
 void spread_run(bool blocked, bool low, const void* g, void* to, float* sums, const Plane& p,
                 bool padding) {
-  if (blocked && low) return spread_plane<bfloat16>(Blocked(), 16, g, to, sums, p, padding);
-  if (blocked) return spread_plane<float>(Blocked(), 16, g, to, sums, p, padding);
-  if (low) return spread_plane<bfloat16>(Plain(), 1, g, to, sums, p, padding);
-  spread_plane<float>(Plain(), 1, g, to, sums, p, padding);
+  is_dense(p) ? spread_any<true>(blocked, low, g, to, sums, p, padding)
+              : spread_any<false>(blocked, low, g, to, sums, p, padding);
 }
 
 }  // namespace suan::cpu::HWY_NAMESPACE

@@ -35,6 +35,7 @@ inline Plane plane_of(const PoolAttrs& a, const Shape& x, const Shape& y) {
           .dh = x.rank() == 3 ? 1 : dilation_of(a, 0),
           .dw = dilation_of(a, last)};
 }
+inline bool is_dense(const Plane& p) { return p.dh == 1 && p.dw == 1; }
 
 // The first of start, start + step, ... that is not before the image.
 inline int64_t first_inside(int64_t start, int64_t step) {
@@ -67,15 +68,16 @@ HWY_BEFORE_NAMESPACE();
 namespace suan::cpu::HWY_NAMESPACE {
 
 // Calls f(output position, rows and columns of the window inside the image) for every window: rows
-// y0, y0 + dh, ... before y1.
-template <class F>
+// y0, y0 + dh, ... before y1. kDense: dh and dw are 1, which the loops then know.
+template <bool kDense, class F>
 HWY_INLINE void for_each_window(const Plane& p, const F& f) {
-  const int64_t rows = (p.kh - 1) * p.dh + 1, columns = (p.kw - 1) * p.dw + 1;
+  const int64_t dh = kDense ? 1 : p.dh, dw = kDense ? 1 : p.dw;
+  const int64_t rows = (p.kh - 1) * dh + 1, columns = (p.kw - 1) * dw + 1;
   for (int64_t oy = 0; oy < p.oh; ++oy) {
-    const int64_t y0 = first_inside(oy * p.sh - p.ph, p.dh);
+    const int64_t y0 = first_inside(oy * p.sh - p.ph, dh);
     const int64_t y1 = std::min(oy * p.sh - p.ph + rows, p.h);
     for (int64_t ox = 0; ox < p.ow; ++ox) {
-      const int64_t x0 = first_inside(ox * p.sw - p.pw, p.dw);
+      const int64_t x0 = first_inside(ox * p.sw - p.pw, dw);
       const int64_t x1 = std::min(ox * p.sw - p.pw + columns, p.w);
       f(static_cast<size_t>(oy * p.ow + ox), y0, y1, x0, x1);
     }

@@ -25,29 +25,30 @@ HWY_INLINE auto beats(V a, V b) {
   return hn::MaskFromVec(hn::Or(hn::VecFromMask(d, hn::Gt(b, a)), nan));
 }
 
-template <class T, class D>
+template <bool kDense, class T, class D>
 void pool_plane(D d, size_t all_lanes, const void* from, void* to, const Plane& p) {
   const T* x = static_cast<const T*>(from);
   T* y = static_cast<T*>(to);
-  for_each_window(p, [&](size_t out, int64_t y0, int64_t y1, int64_t x0, int64_t x1) HWY_ATTR {
-    for (size_t l = 0; l < all_lanes; l += hn::Lanes(d)) {
-      const auto at = [&](int64_t r, int64_t c) {
-        return x + static_cast<size_t>(r * p.w + c) * all_lanes + l;
-      };
-      auto best = load(d, at(y0, x0));
-      for (int64_t r = y0; r < y1; r += p.dh) {
-        for (int64_t c = x0; c < x1; c += p.dw) {
-          const auto v = load(d, at(r, c));
-          best = hn::IfThenElse(beats(best, v), v, best);
-        }
-      }
-      store(best, d, y + out * all_lanes + l);
-    }
-  });
+  for_each_window<kDense>(p,
+                          [&](size_t out, int64_t y0, int64_t y1, int64_t x0, int64_t x1) HWY_ATTR {
+                            for (size_t l = 0; l < all_lanes; l += hn::Lanes(d)) {
+                              const auto at = [&](int64_t r, int64_t c) {
+                                return x + static_cast<size_t>(r * p.w + c) * all_lanes + l;
+                              };
+                              auto best = load(d, at(y0, x0));
+                              for (int64_t r = y0; r < y1; r += kDense ? 1 : p.dh) {
+                                for (int64_t c = x0; c < x1; c += kDense ? 1 : p.dw) {
+                                  const auto v = load(d, at(r, c));
+                                  best = hn::IfThenElse(beats(best, v), v, best);
+                                }
+                              }
+                              store(best, d, y + out * all_lanes + l);
+                            }
+                          });
 }
 
 // Finds each window's first largest element again, and adds the gradient there.
-template <class T, class D>
+template <bool kDense, class T, class D>
 void gradient_plane(D d, size_t all_lanes, const void* data, const void* gradient, void* result,
                     const Plane& p) {
   const hn::RebindToSigned<D> di;
@@ -55,46 +56,57 @@ void gradient_plane(D d, size_t all_lanes, const void* data, const void* gradien
   const T* g = static_cast<const T*>(gradient);
   T* to = static_cast<T*>(result);
   std::memset(result, 0, static_cast<size_t>(p.h * p.w) * all_lanes * sizeof(T));
-  for_each_window(p, [&](size_t out, int64_t y0, int64_t y1, int64_t x0, int64_t x1) HWY_ATTR {
-    for (size_t l = 0; l < all_lanes; l += hn::Lanes(d)) {
-      const auto cell = [&](int64_t r, int64_t c) {
-        return static_cast<size_t>(r * p.w + c) * all_lanes + l;
-      };
-      auto best = load(d, x + cell(y0, x0));
-      auto where = hn::Set(di, static_cast<int32_t>(y0 * p.w + x0));
-      for (int64_t r = y0; r < y1; r += p.dh) {
-        for (int64_t c = x0; c < x1; c += p.dw) {
-          const auto v = load(d, x + cell(r, c));
-          const auto take = beats(best, v);
-          best = hn::IfThenElse(take, v, best);
-          where = hn::IfThenElse(hn::RebindMask(di, take),
-                                 hn::Set(di, static_cast<int32_t>(r * p.w + c)), where);
+  for_each_window<kDense>(
+      p, [&](size_t out, int64_t y0, int64_t y1, int64_t x0, int64_t x1) HWY_ATTR {
+        for (size_t l = 0; l < all_lanes; l += hn::Lanes(d)) {
+          const auto cell = [&](int64_t r, int64_t c) {
+            return static_cast<size_t>(r * p.w + c) * all_lanes + l;
+          };
+          auto best = load(d, x + cell(y0, x0));
+          auto where = hn::Set(di, static_cast<int32_t>(y0 * p.w + x0));
+          for (int64_t r = y0; r < y1; r += kDense ? 1 : p.dh) {
+            for (int64_t c = x0; c < x1; c += kDense ? 1 : p.dw) {
+              const auto v = load(d, x + cell(r, c));
+              const auto take = beats(best, v);
+              best = hn::IfThenElse(take, v, best);
+              where = hn::IfThenElse(hn::RebindMask(di, take),
+                                     hn::Set(di, static_cast<int32_t>(r * p.w + c)), where);
+            }
+          }
+          const auto from = load(d, g + out * all_lanes + l);
+          for (int64_t r = y0; r < y1; r += kDense ? 1 : p.dh) {
+            for (int64_t c = x0; c < x1; c += kDense ? 1 : p.dw) {
+              const auto at = hn::Set(di, static_cast<int32_t>(r * p.w + c));
+              const auto here = hn::RebindMask(d, hn::Eq(where, at));
+              T* sum = to + cell(r, c);
+              store(hn::Add(load(d, sum), hn::IfThenElseZero(here, from)), d, sum);
+            }
+          }
         }
-      }
-      const auto from = load(d, g + out * all_lanes + l);
-      for (int64_t r = y0; r < y1; r += p.dh) {
-        for (int64_t c = x0; c < x1; c += p.dw) {
-          const auto at = hn::Set(di, static_cast<int32_t>(r * p.w + c));
-          const auto here = hn::RebindMask(d, hn::Eq(where, at));
-          T* sum = to + cell(r, c);
-          store(hn::Add(load(d, sum), hn::IfThenElseZero(here, from)), d, sum);
-        }
-      }
-    }
-  });
+      });
+}
+
+template <bool kDense>
+void pool_any(bool blocked, bool low, const void* x, void* y, const Plane& p) {
+  if (blocked && low) return pool_plane<kDense, bfloat16>(Blocked(), 16, x, y, p);
+  if (blocked) return pool_plane<kDense, float>(Blocked(), 16, x, y, p);
+  if (low) return pool_plane<kDense, bfloat16>(Plain(), 1, x, y, p);
+  pool_plane<kDense, float>(Plain(), 1, x, y, p);
+}
+template <bool kDense>
+void gradient_any(bool blocked, bool low, const void* x, const void* g, void* to, const Plane& p) {
+  if (blocked && low) return gradient_plane<kDense, bfloat16>(Blocked(), 16, x, g, to, p);
+  if (blocked) return gradient_plane<kDense, float>(Blocked(), 16, x, g, to, p);
+  if (low) return gradient_plane<kDense, bfloat16>(Plain(), 1, x, g, to, p);
+  gradient_plane<kDense, float>(Plain(), 1, x, g, to, p);
 }
 
 void pool_run(bool blocked, bool low, const void* x, void* y, const Plane& p) {
-  if (blocked && low) return pool_plane<bfloat16>(Blocked(), 16, x, y, p);
-  if (blocked) return pool_plane<float>(Blocked(), 16, x, y, p);
-  if (low) return pool_plane<bfloat16>(Plain(), 1, x, y, p);
-  pool_plane<float>(Plain(), 1, x, y, p);
+  is_dense(p) ? pool_any<true>(blocked, low, x, y, p) : pool_any<false>(blocked, low, x, y, p);
 }
 void gradient_run(bool blocked, bool low, const void* x, const void* g, void* to, const Plane& p) {
-  if (blocked && low) return gradient_plane<bfloat16>(Blocked(), 16, x, g, to, p);
-  if (blocked) return gradient_plane<float>(Blocked(), 16, x, g, to, p);
-  if (low) return gradient_plane<bfloat16>(Plain(), 1, x, g, to, p);
-  gradient_plane<float>(Plain(), 1, x, g, to, p);
+  is_dense(p) ? gradient_any<true>(blocked, low, x, g, to, p)
+              : gradient_any<false>(blocked, low, x, g, to, p);
 }
 
 }  // namespace suan::cpu::HWY_NAMESPACE
