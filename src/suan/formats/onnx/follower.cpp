@@ -178,6 +178,7 @@ void for_each_used(const ::onnx::NodeProto& node,
                    const std::function<void(const std::string&)>& f) {
   for (const std::string& name : node.input()) f(name);
   for (const auto& attribute : node.attribute()) {
+    if (node.op_type() == "Gradient" && attribute.name() == "y") f(attribute.s());
     if (!attribute.has_g()) continue;
     for (const auto& inner : attribute.g().node()) for_each_used(inner, f);
     for (const auto& output : attribute.g().output()) f(output.name());
