@@ -2,6 +2,7 @@
 // loops. SPDX-License-Identifier: Apache-2.0
 #include "suan/backend/cpu/attention.h"
 #include "suan/backend/cpu/batch_norm.h"
+#include "suan/backend/cpu/cast.h"
 #include "suan/backend/cpu/conv.h"
 #include "suan/backend/cpu/csr_matmul.h"
 #include "suan/backend/cpu/dnnl.h"
@@ -46,7 +47,8 @@ constexpr Kernel kTable[] = {
 #undef BINARY
     TILES(select) TILES(cast) TILES(fused)
 #undef TILES
-        {Op::sum, "cpu_sum", cpu::reduce_why_not, cpu::make_sum_call},
+        {Op::cast, "cpu_cast", cpu::cast_why_not, plain<cpu::cast>},
+    {Op::sum, "cpu_sum", cpu::reduce_why_not, cpu::make_sum_call},
     {Op::max, "cpu_max", cpu::reduce_why_not, cpu::make_max_call},
     {.op = Op::matmul,
      .name = "dnnl_sgemm",
