@@ -84,7 +84,8 @@ Tensor one_axis(const Tensor& x, const ResizeAttrs& a) {
 }
 
 // y with `value` where a position is outside x along any axis.
-Tensor extrapolated(const Tensor& x, Tensor y, const std::vector<ResizeAttrs>& axes, double value) {
+Tensor extrapolated(const Tensor& x, const Tensor& y, const std::vector<ResizeAttrs>& axes,
+                    double value) {
   Tensor outside;
   for (const ResizeAttrs& a : axes) {
     const auto axis = static_cast<int>(a.axis);
