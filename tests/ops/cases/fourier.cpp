@@ -17,17 +17,6 @@ Build forward(int64_t axis = -1) {
 Build inverse() {
   return [](const Tensors& x) { return parts(dft({x[0], x[1]}, true)); };
 }
-// All that is left of an impulse at 1 after both is that impulse.
-OpCase both_ways(int64_t n, double tolerance) {
-  std::vector<double> impulse(static_cast<size_t>(n)), none(static_cast<size_t>(n));
-  impulse[1] = 1;
-  std::vector<double> expected = impulse;
-  expected.insert(expected.end(), none.begin(), none.end());
-  return {"both ways",
-          {given({n}, impulse), given({n}, none)},
-          [](const Tensors& x) { return parts(dft(dft({x[0], x[1]}), true)); },
-          {.gradient = false, .tolerance = tolerance, .expected = expected}};
-}
 
 }  // namespace
 
@@ -48,10 +37,6 @@ const OpCases& cases_dft() {
                inverse(),
                {.expected = {1, 2, 3, 5, 0, 0, 0, 0}}},
               {"middle axis", {real({2, 6, 3}), real({2, 6, 3})}, forward(1), {.tolerance = 4}},
-              {"two factors", {real({2, 70})}, forward(), {.gradient = false, .tolerance = 16}},
-              both_ways(210, 16),
-              both_ways(67, 16),
-              both_ways(2 * 2053, 64),
           },
       .bad = {{[] { dft({zeros({2}, DType::i32), {}}); },
                "dft: got i32[2], expected floats with 1 to 268435456 elements along the last axis"},
