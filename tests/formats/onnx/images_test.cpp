@@ -256,6 +256,16 @@ TEST(OnnxImages, RefusesWrongWindows) {
                "LpPool: p is 0, expected a positive number");
   expect_error({"MaxUnpool", {x, numbered({1, 2, 4}, DType::i64)}, {{"kernel_shape", Ints{2, 2}}}},
                "MaxUnpool: got [1, 2, 4, 4] and indices [1, 2, 4], expected the same shape");
+  const Tensor one = numbered({1, 1, 2, 2}), place = ints({0, 1, 2, 3});
+  expect_error(
+      {"MaxUnpool",
+       {one, Tensor::from({DType::i64, {1, 1, 2, 2}, place.array().buffer}), ints({1, 1, 1, 1})},
+       {{"kernel_shape", Ints{1 << 20, 1 << 20}}}},
+      "MaxUnpool: f32[1, 1, 1048577, 1048577] is too large");
+  expect_error(
+      {"DeformConv", {one, numbered({1, 1, 1, 1}), numbered({1, 2, 2, 2})}, {{"group", INT64_MAX}}},
+      "DeformConv: got [1, 1, 2, 2], weights [1, 1, 1, 1], group 9223372036854775807 and "
+      "offset_group 1");
 }
 
 TEST(OnnxImages, RefusesWrongResizes) {

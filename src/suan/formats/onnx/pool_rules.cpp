@@ -32,6 +32,13 @@ std::vector<int64_t> overhang(const NodeView& n, const Shape& x, const Window& w
   return extra;
 }
 
+// Of what is made on the way to a result, which may be smaller.
+void check_memory(const NodeView& n, const Type& type) {
+  if (!type.shape.fits_memory() || type.bytes() > n.limits().value_bytes) {
+    n.fail("{} is too large", to_string(type));
+  }
+}
+
 using Pooling = Tensor (*)(const Tensor&, PoolAttrs);
 
 // Pools axes one or two at a time, which gives the same and has fast kernels.
@@ -89,6 +96,7 @@ Tensor average(const NodeView& n, const Tensor& x, Window window, bool count_pad
     begin.insert(begin.end(), window.begin.begin(), window.begin.end());
     end.insert(end.end(), window.end.begin(), window.end.end());
     image = pad(x, begin, end);
+    check_memory(n, image.type());
     window.begin.assign(window.axes(), 0);
     window.end.assign(window.axes(), 0);
     count_padding = false;
@@ -224,7 +232,7 @@ Outputs max_unpool(const NodeView& n) {
                     window.begin[i] - window.end[i]);
     if (shape.back() < 1) n.fail("the padding leaves nothing of {}", to_string(x.shape()));
   }
-  if (!shape.fits_memory()) n.fail("the result {} is too large", to_string(shape));
+  check_memory(n, Type(x.dtype(), shape));
   const Tensor flat =
       scatter(zeros({shape.numel()}, x.dtype()), reshape(positions, {x.shape().numel()}),
               reshape(x, {x.shape().numel()}), 0, Combine::set);

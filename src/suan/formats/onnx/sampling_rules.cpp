@@ -146,7 +146,8 @@ Tensor regular_places(const Window& w, std::span<const int64_t> outputs, size_t 
 void check_deform(const NodeView& n, const Shape& x, const Shape& w, const Shape& offset,
                   const Window& window, int64_t groups, int64_t parts) {
   const int64_t kernel = product(window.kernel);
-  if (groups < 1 || parts < 1 || x[1] % parts || x[1] != w[1] * groups || w[0] % groups) {
+  if (groups < 1 || groups > w[0] || parts < 1 || parts > x[1] || x[1] % parts ||
+      x[1] != w[1] * groups || w[0] % groups) {
     n.fail("got {}, weights {}, group {} and offset_group {}", to_string(x), to_string(w), groups,
            parts);
   }
