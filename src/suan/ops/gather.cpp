@@ -70,7 +70,8 @@ std::vector<Tensor> put_gradient(const GradContext& c) {
     case Combine::add:
       return {g, {}, Take(g, at, axis)};
     case Combine::mul: {
-      const Tensor rest = select(equal(u, 0.0), Take(g * x, at, axis), Take(g * y, at, axis) / u);
+      const Tensor none = equal(u, 0.0), some = select(none, 1.0, u);
+      const Tensor rest = select(none, Take(g * x, at, axis), Take(g * y, at, axis) / some);
       return {Put(g, at, u, axis, Combine::mul), {}, rest};
     }
     case Combine::max:

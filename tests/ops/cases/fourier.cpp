@@ -1,5 +1,6 @@
-// Cases of the Fourier transform: by hand, and there and back again, for lengths that go by a
-// matrix, by factors, and by a convolution. SPDX-License-Identifier: Apache-2.0
+// Cases of the Fourier transform. Lengths that go by factors or by a convolution have constants too
+// large for the suite: they are in tests/formats/onnx/signals_test.cpp.
+// SPDX-License-Identifier: Apache-2.0
 #include "suan/ops/fourier.h"
 
 #include "suan/ops/leaf.h"

@@ -118,11 +118,13 @@ std::vector<Value> Follower::follow_graph(const ::onnx::GraphProto& graph, const
 }
 
 void Follower::follow_nodes(const google::protobuf::RepeatedPtrField<::onnx::NodeProto>& nodes,
-                            Scope& scope) {
+                            Scope& scope, const std::vector<bool>* chosen) {
   const Restore<const Scope*> here(scope_, &scope);
   const Restore<Position> position(position_, {&nodes, 0});
-  for (; position_.next < nodes.size(); ++position_.next) {
+  const int count = chosen ? static_cast<int>(chosen->size()) : nodes.size();
+  for (; position_.next < count; ++position_.next) {
     const ::onnx::NodeProto& node = nodes[position_.next];
+    if (chosen && !(*chosen)[static_cast<size_t>(position_.next)]) continue;
     if (++followed_ > model_.limits.nodes) {
       fail(ErrorCode::kUnsupported, "graph", "more than {} nodes ran", model_.limits.nodes);
     }
@@ -171,51 +173,45 @@ std::vector<Value> Follower::follow_node(const ::onnx::NodeProto& node, Scope& s
 
 namespace {
 
-using Names = std::unordered_set<std::string>;
-
 // Calls f on every name that the node or a graph within it may read.
 void for_each_used(const ::onnx::NodeProto& node,
                    const std::function<void(const std::string&)>& f) {
   for (const std::string& name : node.input()) f(name);
   for (const auto& attribute : node.attribute()) {
-    if (node.op_type() == "Gradient" && attribute.name() == "y") f(attribute.s());
     if (!attribute.has_g()) continue;
     for (const auto& inner : attribute.g().node()) for_each_used(inner, f);
     for (const auto& output : attribute.g().output()) f(output.name());
   }
 }
 
-// The first `count` nodes without those that do not lead from the given names to `wanted`.
-google::protobuf::RepeatedPtrField<::onnx::NodeProto> leading(
-    const google::protobuf::RepeatedPtrField<::onnx::NodeProto>& nodes, int count,
-    const std::map<std::string, Value>& given, const std::string& wanted) {
-  Names changed, needed{wanted};
-  for (const auto& [name, value] : given) changed.insert(name);
+// Which of the first `count` nodes give `wanted` or lead to it, and depend on a changed name.
+std::vector<bool> leading(const google::protobuf::RepeatedPtrField<::onnx::NodeProto>& nodes,
+                          int count, std::unordered_set<std::string> changed,
+                          const std::map<std::string, Value>& given, const std::string& wanted) {
   std::vector<bool> chosen(static_cast<size_t>(count));
-  const auto has_output = [](const ::onnx::NodeProto& node, const auto& test) {
-    return std::any_of(node.output().begin(), node.output().end(), test);
-  };
   for (int i = 0; i < count; ++i) {
     bool depends = false;
-    for_each_used(nodes[i], [&](const std::string& name) {
+    const auto test = [&](const std::string& name) {
       depends = depends || (!name.empty() && changed.contains(name));
-    });
+    };
+    for_each_used(nodes[i], test);
+    for (const auto& attribute : nodes[i].attribute()) {  // what a gradient is of
+      if (nodes[i].op_type() == "Gradient" && attribute.name() == "y") test(attribute.s());
+    }
     chosen[static_cast<size_t>(i)] = depends;
     if (depends) changed.insert(nodes[i].output().begin(), nodes[i].output().end());
   }
+  std::unordered_set<std::string> needed{wanted};
   for (int i = count - 1; i >= 0; --i) {
-    const bool is_needed = has_output(nodes[i], [&](const std::string& name) {
+    const auto& outputs = nodes[i].output();
+    const bool is_needed = std::any_of(outputs.begin(), outputs.end(), [&](const auto& name) {
       return !name.empty() && needed.contains(name) && !given.contains(name);
     });
     chosen[static_cast<size_t>(i)] = chosen[static_cast<size_t>(i)] && is_needed;
     if (!chosen[static_cast<size_t>(i)]) continue;
     for_each_used(nodes[i], [&](const std::string& name) { needed.insert(name); });
   }
-  google::protobuf::RepeatedPtrField<::onnx::NodeProto> found;
-  for (int i = 0; i < count; ++i) {
-    if (chosen[static_cast<size_t>(i)]) *found.Add() = nodes[i];
-  }
-  return found;
+  return chosen;
 }
 
 }  // namespace
@@ -227,9 +223,13 @@ Value Follower::follow_again(const std::map<std::string, Value>& given, const st
   }
   const Restore<int> deeper(depth_, depth_ + 1);
   const Restore<bool> recorded(known_, false);
+  std::unordered_set<std::string> names = changed_;  // what changed around this stays so
+  for (const auto& [name, value] : given) names.insert(name);
+  const Restore<std::unordered_set<std::string>> changed(changed_, names);
+  const auto chosen = leading(*position_.nodes, position_.next, std::move(names), given, wanted);
   Scope scope(scope_);
   for (const auto& [name, value] : given) scope.set(name, value);
-  follow_nodes(leading(*position_.nodes, position_.next, given, wanted), scope);
+  follow_nodes(*position_.nodes, scope, &chosen);
   const Value* value = scope.find(wanted);
   if (!value) fail(ErrorCode::kBadFile, "graph", "no node before computes '{}'", wanted);
   return *value;
@@ -303,6 +303,7 @@ std::vector<Value> Follower::call_function(const ::onnx::FunctionProto& function
     opsets[set.domain() == "ai.onnx" ? "" : set.domain()] = set.version();
   }
   const Restore<const Opsets*> own(opsets_, &opsets);
+  const Restore<std::unordered_set<std::string>> own_names(changed_, {});
   Scope scope(nullptr);
   for (int i = 0; i < function.input_size(); ++i) {
     scope.set(function.input(i),

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "suan/formats/onnx/internal/node.h"
 
@@ -44,8 +45,9 @@ class Follower {
 
  private:
   using Opsets = std::map<std::string, int64_t>;
+  // All, or those that `chosen` marks.
   void follow_nodes(const google::protobuf::RepeatedPtrField<::onnx::NodeProto>& nodes,
-                    Scope& scope);
+                    Scope& scope, const std::vector<bool>* chosen = nullptr);
   std::vector<Value> follow_node(const ::onnx::NodeProto& node, Scope& scope);
   std::vector<Value> call_function(const ::onnx::FunctionProto& function,
                                    const ::onnx::NodeProto& node, std::vector<Value> inputs);
@@ -61,6 +63,7 @@ class Follower {
     int next = 0;  // the node now followed
   };
   Position position_;
+  std::unordered_set<std::string> changed_;  // names that follow_again gave other values
   int depth_ = 0;
   int64_t followed_ = 0;
 };

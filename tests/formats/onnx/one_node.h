@@ -1,0 +1,168 @@
+// Models of one node, followed in both ways, for the tests of operators.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <gtest/gtest.h>
+#include <onnx/onnx_pb.h>
+
+#include <cmath>
+#include <map>
+#include <variant>
+
+#include "suan/base/string_pool.h"
+#include "suan/formats/onnx/session.h"
+#include "suan/ops/elementwise.h"
+
+namespace suan::onnx {
+
+using Ints = std::vector<int64_t>;
+using Floats = std::vector<double>;
+using Texts = std::vector<std::string>;
+using Attribute = std::variant<int64_t, double, std::string, Ints, Floats, Texts, Array>;
+using Attributes = std::map<std::string, Attribute>;
+
+inline void set(::onnx::AttributeProto& to, const Attribute& from) {
+  using Proto = ::onnx::AttributeProto;
+  if (const auto* i = std::get_if<int64_t>(&from)) {
+    to.set_type(Proto::INT);
+    to.set_i(*i);
+  } else if (const auto* f = std::get_if<double>(&from)) {
+    to.set_type(Proto::FLOAT);
+    to.set_f(static_cast<float>(*f));
+  } else if (const auto* s = std::get_if<std::string>(&from)) {
+    to.set_type(Proto::STRING);
+    to.set_s(*s);
+  } else if (const auto* ints = std::get_if<Ints>(&from)) {
+    to.set_type(Proto::INTS);
+    for (int64_t v : *ints) to.add_ints(v);
+  } else if (const auto* floats = std::get_if<Floats>(&from)) {
+    to.set_type(Proto::FLOATS);
+    for (double v : *floats) to.add_floats(static_cast<float>(v));
+  } else if (const auto* texts = std::get_if<Texts>(&from)) {
+    to.set_type(Proto::STRINGS);
+    for (const std::string& v : *texts) to.add_strings(v);
+  } else {
+    const Array& array = std::get<Array>(from);
+    to.set_type(Proto::TENSOR);
+    const std::map<DType, int> codes{
+        {DType::f32, 1}, {DType::u8, 2}, {DType::i64, 7}, {DType::f64, 11}};
+    to.mutable_t()->set_data_type(codes.at(array.dtype));
+    for (int64_t size : array.shape) to.mutable_t()->add_dims(size);
+    to.mutable_t()->set_raw_data(array.buffer->data(), array.bytes());
+  }
+}
+
+// A model of one node. An input without a tensor is left out.
+struct OneNode {
+  std::string op;
+  std::vector<Tensor> inputs;
+  Attributes attributes = {};
+  int64_t opset = 20;
+  int outputs = 1;
+  std::string domain = {};
+
+  std::shared_ptr<const Model> model() const {
+    ::onnx::ModelProto proto;
+    proto.set_ir_version(8);
+    auto& set = *proto.add_opset_import();
+    set.set_domain(domain);
+    set.set_version(opset);
+    auto& graph = *proto.mutable_graph();
+    graph.set_name("test");
+    auto& node = *graph.add_node();
+    node.set_op_type(op);
+    node.set_domain(domain);
+    node.set_name("it");
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      const std::string name = inputs[i] ? "x" + std::to_string(i) : "";
+      node.add_input(name);
+      if (inputs[i]) graph.add_input()->set_name(name);
+    }
+    for (int i = 0; i < outputs; ++i) {
+      node.add_output("y" + std::to_string(i));
+      graph.add_output()->set_name("y" + std::to_string(i));
+    }
+    for (const auto& [name, value] : attributes) {
+      auto& attribute = *node.add_attribute();
+      attribute.set_name(name);
+      onnx::set(attribute, value);
+    }
+    return Model::parse(proto.SerializeAsString(), "test.onnx");
+  }
+  std::vector<Value> arguments() const {
+    std::vector<Value> list;
+    for (const Tensor& t : inputs) {
+      if (t) list.emplace_back(Tensor::from(t.array()));
+    }
+    return list;
+  }
+  // Both ways of following must agree.
+  std::vector<Tensor> run() const {
+    std::vector<Tensor> all;
+    const auto interpreted = model()->interpret(arguments());
+    Session session(model());
+    const auto compiled = session.run(arguments());
+    for (size_t i = 0; i < compiled.size(); ++i) {
+      all.push_back(compiled[i].tensor);
+      EXPECT_EQ(to_string(all[i].type()), to_string(interpreted[i].tensor.type()));
+      if (all[i].dtype() == DType::string) {
+        EXPECT_EQ(texts(all[i]), texts(interpreted[i].tensor));
+      } else {
+        expect_same(numbers(all[i]), numbers(interpreted[i].tensor));
+      }
+    }
+    return all;
+  }
+  static void expect_same(const std::vector<double>& a, const std::vector<double>& b) {
+    ASSERT_EQ(a.size(), b.size());
+    for (size_t i = 0; i < a.size(); ++i) {
+      if (a[i] == b[i] || (std::isnan(a[i]) && std::isnan(b[i]))) continue;
+      EXPECT_NEAR(a[i], b[i], 1e-6 + 1e-5 * std::abs(a[i])) << i;
+    }
+  }
+  static Texts texts(const Tensor& t) {
+    Texts list;
+    const Array array = t.array();
+    for (StringId id : array.span<StringId>()) list.emplace_back(text_of(id));
+    return list;
+  }
+  static std::vector<double> numbers(const Tensor& t) {
+    const Array array = cast(t, DType::f64).array();
+    return {array.as<double>(), array.as<double>() + array.numel()};
+  }
+};
+
+inline void expect_near(const Tensor& got, const std::string& type, const std::vector<double>& want,
+                        double tolerance = 1e-5) {
+  EXPECT_EQ(to_string(got.type()), type);
+  const auto values = OneNode::numbers(got);
+  ASSERT_EQ(values.size(), want.size());
+  for (size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(values[i], want[i], tolerance) << i;
+}
+inline void expect_error(const OneNode& node, const std::string& text) {
+  try {
+    node.model()->interpret(node.arguments());
+    ADD_FAILURE() << "no error, expected: " << text;
+  } catch (const Error& error) {
+    EXPECT_EQ(std::string(error.what()), "node 'it' (" + node.op + "): " + text);
+  }
+}
+
+inline Tensor numbered(Shape shape, DType dtype = DType::f32) {
+  Array array(DType::f32, shape);
+  for (int64_t i = 0; i < array.numel(); ++i) array.as<float>()[i] = static_cast<float>(i);
+  return cast(Tensor::from(array), dtype);
+}
+inline Tensor floats(const std::vector<float>& values, Shape shape) {
+  return Tensor::from(Array::of(std::span<const float>(values), shape));
+}
+inline Tensor ints(const std::vector<int64_t>& values) {
+  return Tensor::from(
+      Array::of(std::span<const int64_t>(values), {static_cast<int64_t>(values.size())}));
+}
+inline Tensor texts(const Texts& values, Shape shape) {
+  std::vector<StringId> ids;
+  for (const std::string& v : values) ids.push_back(intern(v));
+  return Tensor::from(Array::of(std::span<const StringId>(ids), shape));
+}
+
+}  // namespace suan::onnx
