@@ -59,6 +59,23 @@ struct OneNode {
   int64_t opset = 20;
   int outputs = 1;
   std::string domain = {};
+  mutable std::string reason = {};  // after run(): why it was interpreted
+
+  // The same fields one by one, for nodes that a test changes step by step.
+  OneNode& in(const Tensor& tensor) { return inputs.push_back(tensor), *this; }
+  OneNode& absent() { return in({}); }
+  template <class T>
+  OneNode& with(const std::string& name, const T& value) {
+    if constexpr (std::is_integral_v<T>) {
+      attributes[name] = static_cast<int64_t>(value);
+    } else if constexpr (std::is_floating_point_v<T>) {
+      attributes[name] = static_cast<double>(value);
+    } else {
+      attributes[name] = value;
+    }
+    return *this;
+  }
+  OneNode& give(int count) { return outputs = count, *this; }
 
   std::shared_ptr<const Model> model() const {
     ::onnx::ModelProto proto;
@@ -101,6 +118,7 @@ struct OneNode {
     const auto interpreted = model()->interpret(arguments());
     Session session(model());
     const auto compiled = session.run(arguments());
+    reason = session.interpreted_because();
     for (size_t i = 0; i < compiled.size(); ++i) {
       all.push_back(compiled[i].tensor);
       EXPECT_EQ(to_string(all[i].type()), to_string(interpreted[i].tensor.type()));
@@ -111,6 +129,23 @@ struct OneNode {
       }
     }
     return all;
+  }
+  // The message with which both ways of following refuse the node.
+  std::string error() const {
+    std::string messages[2];
+    for (const bool interpret : {true, false}) {
+      std::string& message = messages[interpret];
+      try {
+        Session(model(), {.interpret = interpret}).run(arguments());
+        message = "no error";
+      } catch (const Error& e) {
+        message = e.what();
+        const std::string head = "node 'it' (" + op + "): ";
+        if (message.starts_with(head)) message.erase(0, head.size());
+      }
+    }
+    EXPECT_EQ(messages[0], messages[1]);
+    return messages[1];
   }
   static void expect_same(const std::vector<double>& a, const std::vector<double>& b) {
     ASSERT_EQ(a.size(), b.size());
@@ -131,6 +166,11 @@ struct OneNode {
   }
 };
 
+// A node to be filled in step by step.
+inline OneNode node_of(const std::string& op, int64_t opset = 17) {
+  return {.op = op, .inputs = {}, .opset = opset};
+}
+
 inline void expect_near(const Tensor& got, const std::string& type, const std::vector<double>& want,
                         double tolerance = 1e-5) {
   EXPECT_EQ(to_string(got.type()), type);
@@ -138,13 +178,17 @@ inline void expect_near(const Tensor& got, const std::string& type, const std::v
   ASSERT_EQ(values.size(), want.size());
   for (size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(values[i], want[i], tolerance) << i;
 }
+inline void expect_near(const Tensor& got, const std::vector<double>& want) {
+  expect_near(got, to_string(got.type()), want);
+}
 inline void expect_error(const OneNode& node, const std::string& text) {
-  try {
-    node.model()->interpret(node.arguments());
-    ADD_FAILURE() << "no error, expected: " << text;
-  } catch (const Error& error) {
-    EXPECT_EQ(std::string(error.what()), "node 'it' (" + node.op + "): " + text);
-  }
+  EXPECT_EQ(node.error(), text);
+}
+template <class T>
+std::vector<T> values_of(const Tensor& tensor) {
+  EXPECT_EQ(tensor.dtype(), dtype_of<T>());
+  const Array array = tensor.array();
+  return std::vector<T>(array.as<T>(), array.as<T>() + array.numel());
 }
 
 inline Tensor numbered(Shape shape, DType dtype = DType::f32) {
@@ -152,8 +196,12 @@ inline Tensor numbered(Shape shape, DType dtype = DType::f32) {
   for (int64_t i = 0; i < array.numel(); ++i) array.as<float>()[i] = static_cast<float>(i);
   return cast(Tensor::from(array), dtype);
 }
-inline Tensor floats(const std::vector<float>& values, Shape shape) {
-  return Tensor::from(Array::of(std::span<const float>(values), shape));
+template <class T>
+Tensor tensor_of(const std::vector<T>& values, const Shape& shape) {
+  return Tensor::from(Array::of(std::span<const T>(values), shape));
+}
+inline Tensor floats(const std::vector<float>& values, const Shape& shape) {
+  return tensor_of(values, shape);
 }
 inline Tensor ints(const std::vector<int64_t>& values) {
   return Tensor::from(

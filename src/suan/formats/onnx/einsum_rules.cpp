@@ -44,7 +44,7 @@ Labels parse_term(const NodeView& n, std::string_view text) {
     } else if (is_letter(text[i])) {
       labels.push_back(text[i]);
     } else {
-      n.fail("the equation has '{}', expected letters, '...', ',' and '->'", text);
+      n.fail("the term '{}' has more than letters and '...'", text);
     }
   }
   return labels;
