@@ -3,18 +3,14 @@
 // stdin.
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
-#include <fstream>
-#include <iostream>
 #include <memory>
 #include <optional>
 
+#include "apps/suan/bench_worker.h"
 #include "apps/suan/commands.h"
-#include "apps/suan/model.h"
 #include "suan/base/error.h"
 #include "suan/base/random.h"
 #include "suan/models/create.h"
@@ -93,8 +89,7 @@ class Bench {
     Array y(DType::i64, c.y);
     for (int64_t& v : y.span<int64_t>()) v = random.randint(0, c.classes);
     y_ = Tensor::from(y);
-    before_mb_ = status_mb("VmRSS");
-    std::ofstream("/proc/self/clear_refs") << "5";  // the high-water mark starts anew
+    memory_.emplace();  // the batch does not count
     model_ = models::create(c.model, c.config);
     const auto parameters = model_->module().parameters();
     for (const StatePtr& p : parameters) parameter_count_ += p->type().shape.numel();
@@ -126,38 +121,25 @@ class Bench {
     }
     return times;
   }
-  double peak_mb() const { return status_mb("VmHWM") - before_mb_; }
+  double peak_mb() const { return memory_->mb(); }
   double flops() const { return flops_; }
   int64_t parameter_count() const { return parameter_count_; }
 
   void serve() {
-    fmt::print("{}\n", json_line({{"ready", true},
-                                  {"parameters", parameter_count_},
-                                  {"flops", flops_},
-                                  {"version", std::string(SUAN_VERSION)}}));
-    std::fflush(stdout);
-    for (std::string line; std::getline(std::cin, line);) {
-      if (line == "peak") {
-        fmt::print("{}\n", json_line({{"gflops", measure_arithmetic(precision_, 0.05)}}));
-      } else if (line.starts_with("go ")) {
-        const auto times = run(std::max(1, std::atoi(line.c_str() + 3)));
-        double total = 0;
-        for (double t : times) total += t;
-        fmt::print("{}\n", json_line({{"ms", total / static_cast<double>(times.size())},
-                                      {"ms_min", *std::min_element(times.begin(), times.end())},
-                                      {"peak_mb", peak_mb()}}));
-      } else {
-        fail("bench", "got '{}', expected `go N` or `peak`", line);
-      }
-      std::fflush(stdout);
-    }
+    serve_benchmark(
+        {{"ready", true},
+         {"parameters", parameter_count_},
+         {"flops", flops_},
+         {"version", std::string(SUAN_VERSION)}},
+        [this](int n) { return run(n); }, *memory_, precision_);
   }
 
  private:
   using StepFunction = std::function<Tensor(const Tensor&, const Tensor&)>;
   DType precision_;
   Tensor x_, y_;
-  double before_mb_ = 0, flops_ = 0;
+  std::optional<PeakMemory> memory_;
+  double flops_ = 0;
   int64_t parameter_count_ = 0;
   std::unique_ptr<models::Model> model_;
   std::unique_ptr<optim::Optimizer> optimizer_;

@@ -5,10 +5,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
-#include <fstream>
-#include <iostream>
 
+#include "apps/suan/bench_worker.h"
 #include "apps/suan/commands.h"
 #include "apps/suan/model.h"
 #include "suan/base/error.h"
@@ -28,8 +26,6 @@ class InferBench {
  public:
   explicit InferBench(const BenchInferOptions& options)
       : precision_(*parse_dtype(options.precision)) {
-    before_mb_ = status_mb("VmRSS");
-    std::ofstream("/proc/self/clear_refs") << "5";  // the high-water mark starts anew
     const auto start = Clock::now();
     loaded_ = std::make_unique<LoadedModel>(options);
     arguments_ = loaded_->arguments();
@@ -49,7 +45,7 @@ class InferBench {
     }
     return times;
   }
-  double peak_mb() const { return status_mb("VmHWM") - before_mb_; }
+  double peak_mb() const { return memory_.mb(); }
   double flops() const { return flops_; }
   double first_seconds() const { return first_; }
   const std::string& interpreted() const { return loaded_->session->interpreted_because(); }
@@ -61,31 +57,15 @@ class InferBench {
   }
 
   void serve() {
-    fmt::print("{}\n", json_line({{"ready", true},
-                                  {"parameters", int64_t{0}},
-                                  {"flops", flops_},
-                                  {"version", std::string(SUAN_VERSION)}}));
-    std::fflush(stdout);
-    for (std::string line; std::getline(std::cin, line);) {
-      if (line == "peak") {
-        fmt::print("{}\n", json_line({{"gflops", measure_arithmetic(precision_, 0.05)}}));
-      } else if (line.starts_with("go ")) {
-        const auto times = run(std::max(1, std::atoi(line.c_str() + 3)));
-        double total = 0;
-        for (double t : times) total += t;
-        fmt::print("{}\n", json_line({{"ms", total / static_cast<double>(times.size())},
-                                      {"ms_min", *std::min_element(times.begin(), times.end())},
-                                      {"peak_mb", peak_mb()}}));
-      } else {
-        fail("bench", "got '{}', expected `go N` or `peak`", line);
-      }
-      std::fflush(stdout);
-    }
+    serve_benchmark(
+        {{"ready", true}, {"flops", flops_}, {"version", std::string(SUAN_VERSION)}},
+        [this](int n) { return run(n); }, memory_, precision_);
   }
 
  private:
   DType precision_;
-  double before_mb_ = 0, first_ = 0, flops_ = 0;
+  PeakMemory memory_;
+  double first_ = 0, flops_ = 0;
   std::unique_ptr<LoadedModel> loaded_;
   std::vector<onnx::Value> arguments_;
 };

@@ -98,7 +98,6 @@ struct GenerateOptions : CommonOptions {
 int run_generate(const GenerateOptions& options);
 
 struct RunModelOptions : ModelOptions {
-  bool random = false;
   std::string save;  // a folder
 };
 int run_model(const RunModelOptions& options);

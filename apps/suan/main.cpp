@@ -169,7 +169,7 @@ struct ModelCommands {
   void add_run(CLI::App& app, int& exit_code) {
     CLI::App& command = *app.add_subcommand("run", "Run a model once and print its outputs");
     add_model(command, run);
-    command.add_flag("--random", run.random, "Make up all inputs (as without --input)");
+    command.add_flag("--random")->description("Make up all inputs (as without --input)");
     command.add_option("--save", run.save, "Write the outputs as .npy files into this folder");
     add_command(command, run, run_model, exit_code);
   }

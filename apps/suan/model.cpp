@@ -5,7 +5,6 @@
 #include <fmt/core.h>
 
 #include <filesystem>
-#include <fstream>
 
 #include "suan/base/error.h"
 #include "suan/base/nearest.h"
@@ -57,15 +56,6 @@ void print_value(const std::string& name, const onnx::Value& value) {
 }
 
 }  // namespace
-
-double status_mb(std::string_view field) {
-  std::ifstream in("/proc/self/status");
-  for (std::string line; std::getline(in, line);) {
-    if (line.starts_with(field))
-      return std::strtod(line.c_str() + field.size() + 1, nullptr) / 1024;
-  }
-  return 0;
-}
 
 LoadedModel::LoadedModel(const ModelOptions& options)
     : model(onnx::Model::load(options.model)),

@@ -23,7 +23,4 @@ struct LoadedModel {
   const ModelOptions& options_;
 };
 
-// A field of /proc/self/status in MB ("VmHWM": the highest resident size so far).
-double status_mb(std::string_view field);
-
 }  // namespace suan::app

@@ -3,9 +3,9 @@
 #include "suan/backend/evaluate.h"
 
 #include <algorithm>
-#include <unordered_set>
 
 #include "suan/base/error.h"
+#include "suan/graph/graph.h"
 #include "suan/graph/pending.h"
 #include "suan/ops/op.h"
 #include "suan/ops/shape_ops.h"
@@ -14,25 +14,6 @@ namespace suan {
 namespace {
 
 constexpr double kSmallWork = 1 << 12;
-
-// The nodes without a value that `wanted` needs, inputs before users.
-std::vector<NodePtr> unvalued_nodes(const Tensor& wanted) {
-  std::vector<NodePtr> found;
-  std::unordered_set<const Node*> seen;
-  const auto visit = [&](const Tensor& t) {
-    if (t && !t.node().value(t.output()) && seen.insert(&t.node()).second) {
-      found.push_back(t.node_ptr());
-    }
-  };
-  visit(wanted);
-  for (size_t i = 0; i < found.size(); ++i) {
-    const NodePtr node = found[i];
-    for (const Tensor& t : node->inputs) visit(t);
-  }
-  std::sort(found.begin(), found.end(),
-            [](const NodePtr& a, const NodePtr& b) { return a->id < b->id; });
-  return found;
-}
 
 const Kernel* kernel_for(const Node& node, const Backend& backend) {
   if (cost_of(node).flops <= kSmallWork) {
@@ -46,18 +27,6 @@ const Kernel* kernel_for(const Node& node, const Backend& backend) {
   return nullptr;
 }
 
-// Constants in the form the call wants them (Call::packed_bytes).
-void pack_inputs(const Call& call, const Node& node, std::vector<Operand>& in,
-                 std::vector<BufferPtr>& packs) {
-  for (size_t i = 0; i < node.inputs.size(); ++i) {
-    const size_t bytes = call.packed_bytes(static_cast<int>(i));
-    if (bytes == 0) continue;
-    packs.push_back(Buffer::allocate(bytes));
-    call.pack(static_cast<int>(i), in[i].data, packs.back()->data());
-    in[i].data = packs.back()->data();
-  }
-}
-
 void run_kernel(const Node& node, const Kernel& kernel) {
   std::vector<Operand> in, out;
   for (const Tensor& t : node.inputs) {
@@ -67,13 +36,13 @@ void run_kernel(const Node& node, const Kernel& kernel) {
       in.push_back({(*t.node().value(t.output()))->data(), t.type()});
     }
   }
-  std::vector<BufferPtr> blocks, blocks_of_packs;
+  std::vector<BufferPtr> blocks, packs;
   for (const Type& type : node.types) {
     blocks.push_back(Buffer::allocate(std::max<size_t>(type.bytes(), 1)));
     out.push_back({blocks.back()->data(), type});
   }
   const auto call = kernel.make(node);
-  pack_inputs(*call, node, in, blocks_of_packs);
+  pack_inputs(*call, in, packs);
   const BufferPtr scratch = Buffer::allocate(std::max<size_t>(call->scratch_bytes(), 1));
   RunErrors errors;
   call->run({in, out, scratch->data(), errors});
@@ -110,7 +79,7 @@ void evaluate_node(const NodePtr& node, const Backend& backend) {
 }  // namespace
 
 bool is_constant(const Tensor& tensor) {
-  for (const NodePtr& node : unvalued_nodes(tensor)) {
+  for (const NodePtr& node : unvalued_nodes({&tensor, 1})) {
     if (!node->op->infer || node->op->random) return false;
   }
   return true;
@@ -118,7 +87,7 @@ bool is_constant(const Tensor& tensor) {
 
 Array evaluate(const Tensor& tensor, const Backend& backend) {
   const PauseTracking pause;
-  for (const NodePtr& node : unvalued_nodes(tensor)) {
+  for (const NodePtr& node : unvalued_nodes({&tensor, 1})) {
     if (!node->value(0)) evaluate_node(node, backend);
   }
   return {tensor.dtype(), tensor.shape(), *tensor.node().value(tensor.output())};

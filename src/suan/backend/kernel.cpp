@@ -29,6 +29,16 @@ void RunErrors::throw_if_any() {
   throw error;
 }
 
+void pack_inputs(const Call& call, std::span<Operand> in, std::vector<BufferPtr>& packs) {
+  for (size_t i = 0; i < in.size(); ++i) {
+    const size_t bytes = call.packed_bytes(static_cast<int>(i));
+    if (bytes == 0) continue;
+    packs.push_back(Buffer::allocate(bytes));
+    call.pack(static_cast<int>(i), in[i].data, packs.back()->data());
+    in[i].data = packs.back()->data();
+  }
+}
+
 std::vector<const Kernel*> own_kernels(const Backend& backend, const Node& node) {
   std::vector<const Kernel*> out;
   for (const Kernel& kernel : backend.kernels) {

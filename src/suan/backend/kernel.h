@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "suan/base/buffer.h"
 #include "suan/graph/op_def.h"
 #include "suan/target/target.h"
 
@@ -66,6 +67,9 @@ class Call {
   virtual int64_t part_cost() const { return 0; }  // of one, in element-operations
   virtual void run_parts(const KernelArgs& /*args*/, int64_t /*begin*/, int64_t /*end*/) const {}
 };
+// Packs those inputs that the call wants packed, for a run without a plan; `packs` holds the
+// blocks.
+void pack_inputs(const Call& call, std::span<Operand> in, std::vector<BufferPtr>& packs);
 constexpr int64_t kThreadWork = 1 << 14;  // element-operations worth a thread
 
 struct Kernel {

@@ -90,66 +90,6 @@ struct StringId {
   bool operator==(const StringId&) const = default;
 };
 
-// The C++ type that stores one element of a dtype.
-template <DType>
-struct storage_of;
-template <>
-struct storage_of<DType::f64> {
-  using type = double;
-};
-template <>
-struct storage_of<DType::f32> {
-  using type = float;
-};
-template <>
-struct storage_of<DType::bf16> {
-  using type = bfloat16;
-};
-template <>
-struct storage_of<DType::f16> {
-  using type = float16;
-};
-template <>
-struct storage_of<DType::i64> {
-  using type = int64_t;
-};
-template <>
-struct storage_of<DType::i32> {
-  using type = int32_t;
-};
-template <>
-struct storage_of<DType::i8> {
-  using type = int8_t;
-};
-template <>
-struct storage_of<DType::u8> {
-  using type = uint8_t;
-};
-template <>
-struct storage_of<DType::boolean> {
-  using type = bool;
-};
-template <>
-struct storage_of<DType::i16> {
-  using type = int16_t;
-};
-template <>
-struct storage_of<DType::u64> {
-  using type = uint64_t;
-};
-template <>
-struct storage_of<DType::u32> {
-  using type = uint32_t;
-};
-template <>
-struct storage_of<DType::u16> {
-  using type = uint16_t;
-};
-template <>
-struct storage_of<DType::string> {
-  using type = StringId;
-};
-
 template <class T>
 struct TypeTag {
   using type = T;

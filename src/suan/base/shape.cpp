@@ -50,10 +50,10 @@ void Shape::erase(int axis) {
   --rank_;
 }
 
-int64_t Shape::numel() const {
+int64_t Shape::numel(int first, int end) const {
   int64_t n = 1;
   bool large = false;
-  for (int64_t size : *this) {
+  for (int64_t size : std::span(sizes_).subspan(first, end - first)) {
     if (size == 0) return 0;
     large = __builtin_mul_overflow(n, size, &n) || large;
   }

@@ -34,7 +34,8 @@ class Shape {
   void insert(int axis, int64_t size);
   void erase(int axis);
 
-  int64_t numel() const;     // product of the sizes; 1 for a scalar; at most INT64_MAX
+  int64_t numel() const { return numel(0, rank_); }  // 1 for a scalar; at most INT64_MAX
+  int64_t numel(int first, int end) const;           // of the axes first, ..., end - 1
   bool fits_memory() const;  // whether all products of sizes stay far below overflow
   bool is_concrete() const;  // no symbols
   Shape strides() const;     // row-major, in elements

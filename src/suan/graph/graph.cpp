@@ -16,14 +16,17 @@ std::vector<Tensor> Graph::roots() const {
   return roots;
 }
 
-std::vector<NodePtr> Graph::nodes() const {
+namespace {
+
+// The nodes of the roots, and of their inputs in turn, as far as a tensor `follows`; by id.
+template <class Follows>
+std::vector<NodePtr> reach(const std::vector<Tensor>& roots, Follows follows) {
   std::vector<NodePtr> found;
   std::unordered_set<const Node*> seen;
   const auto visit = [&](const Tensor& t) {
-    if (t && seen.insert(&t.node()).second) found.push_back(t.node_ptr());
+    if (t && follows(t) && seen.insert(&t.node()).second) found.push_back(t.node_ptr());
   };
-  for (const Tensor& t : inputs) visit(t);
-  for (const Tensor& t : roots()) visit(t);
+  for (const Tensor& t : roots) visit(t);
   for (size_t i = 0; i < found.size(); ++i) {
     const NodePtr node = found[i];  // `found` grows below
     for (const Tensor& t : node->inputs) visit(t);
@@ -31,6 +34,20 @@ std::vector<NodePtr> Graph::nodes() const {
   std::sort(found.begin(), found.end(),
             [](const NodePtr& a, const NodePtr& b) { return a->id < b->id; });
   return found;
+}
+
+}  // namespace
+
+std::vector<NodePtr> Graph::nodes() const {
+  std::vector<Tensor> from = inputs;
+  const std::vector<Tensor> results = roots();
+  from.insert(from.end(), results.begin(), results.end());
+  return reach(from, [](const Tensor&) { return true; });
+}
+
+std::vector<NodePtr> unvalued_nodes(std::span<const Tensor> wanted) {
+  return reach({wanted.begin(), wanted.end()},
+               [](const Tensor& t) { return !t.node().value(t.output()); });
 }
 
 void ValueMap::set(const Tensor& from, const Tensor& to) {

@@ -4,6 +4,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -30,6 +31,10 @@ struct Graph {
   // outputs, then the updates' values.
   std::vector<Tensor> roots() const;
 };
+
+// The nodes that must run for the values of `wanted` to be known, inputs before users: the walk
+// stops at values that are there.
+std::vector<NodePtr> unvalued_nodes(std::span<const Tensor> wanted);
 
 // Text form. Prints constants of up to `max_constant` elements in full, larger ones as a digest.
 std::string to_text(const Graph& graph, int64_t max_constant = 256);

@@ -1,13 +1,12 @@
 // Folding per-channel factors and terms into constant weights. Each rule looks at one elementwise
 // node whose operand is a convolution or product that nobody else reads.
 // SPDX-License-Identifier: Apache-2.0
-#include <unordered_map>
-
 #include "suan/ops/conv.h"
 #include "suan/ops/elementwise.h"
 #include "suan/ops/matmul.h"
 #include "suan/ops/op.h"
 #include "suan/ops/shape_ops.h"
+#include "suan/passes/internal/users.h"
 #include "suan/passes/pass.h"
 
 namespace suan {
@@ -110,26 +109,15 @@ Tensor folded(const Node& node, const Inputs& inputs) {
   return {};
 }
 
-std::unordered_map<const Node*, int> count_users(const Graph& graph) {
-  std::unordered_map<const Node*, int> users;
-  for (const Tensor& t : graph.roots()) ++users[&t.node()];
-  for (const NodePtr& node : graph.nodes()) {
-    for (const Tensor& t : node->inputs) {
-      if (t) ++users[&t.node()];
-    }
-  }
-  return users;
-}
-
 }  // namespace
 
 Graph fold_affine(const Graph& graph, const Target& target) {
   if (!target.evaluate) return graph;
-  const auto users = count_users(graph);
+  const Users users(graph);
   return rewrite(graph, [&](const NodePtr& node, const Inputs& inputs) -> Inputs {
-    for (size_t i = 0; i < inputs.size(); ++i) {  // counted as they were before this pass
+    for (size_t i = 0; i < inputs.size(); ++i) {  // as they were read before this pass
       if (!inputs[i] || !site_of(inputs[i]).node) continue;
-      if (users.at(&node->inputs[i].node()) > 1) return {};
+      if (!users.only(node->inputs[i].node())) return {};
     }
     const bool binary = inputs.size() == 2 && inputs[0] && inputs[1];
     const Tensor result = binary ? folded(*node, inputs) : Tensor();

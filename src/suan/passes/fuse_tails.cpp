@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "suan/passes/internal/region_builder.h"
+#include "suan/passes/internal/users.h"
 #include "suan/passes/pass.h"
 
 namespace suan {
@@ -12,20 +13,13 @@ namespace {
 
 class TailFinder {
  public:
-  TailFinder(const Graph& graph, const Target& target) : target_(target) {
-    for (const Tensor& t : graph.roots()) wanted_.insert(&t.node());
-    for (const NodePtr& node : graph.nodes()) {
-      for (const Tensor& t : node->inputs) {
-        if (t) users_[&t.node()].push_back(node);
-      }
-    }
-  }
+  TailFinder(const Graph& graph, const Target& target) : target_(target), users_(graph) {}
 
   // The anchor and its tail; the anchor alone where nothing can follow.
   std::vector<NodePtr> find(const NodePtr& anchor) {
     std::vector<NodePtr> members{anchor};
     while (true) {
-      const NodePtr next = only_user(*members.back());
+      const NodePtr next = users_.only(*members.back());
       if (!next || taken_.contains(next.get()) || next->types.size() != 1) break;
       if (!next->op->row || !(next->types[0] == anchor->types[0])) break;
       members.push_back(next);
@@ -38,14 +32,9 @@ class TailFinder {
   }
 
  private:
-  NodePtr only_user(const Node& node) const {
-    const auto found = users_.find(&node);
-    const bool one = found != users_.end() && found->second.size() == 1 && !wanted_.contains(&node);
-    return one ? found->second[0] : nullptr;
-  }
   const Target& target_;
-  std::unordered_map<const Node*, std::vector<NodePtr>> users_;
-  std::unordered_set<const Node*> wanted_, taken_;
+  Users users_;
+  std::unordered_set<const Node*> taken_;
 };
 
 }  // namespace

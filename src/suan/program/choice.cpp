@@ -106,7 +106,8 @@ class Rehearsal {
     const auto call = kernel.make(node);
     const BufferPtr scratch = Buffer::allocate(call->scratch_bytes());
     std::vector<BufferPtr> packs;
-    const std::vector<Operand> operands = packed(*call, node, packs);
+    std::vector<Operand> operands = operands_;
+    pack_inputs(*call, std::span(operands).first(inputs_), packs);
     const std::span<const Operand> all(operands);
     const KernelArgs args{all.first(inputs_), all.subspan(inputs_), scratch->data(), errors_};
     call->run(args);
@@ -122,19 +123,6 @@ class Rehearsal {
   }
 
  private:
-  std::vector<Operand> packed(const Call& call, const Node& node, std::vector<BufferPtr>& packs) {
-    std::vector<Operand> operands = operands_;
-    for (size_t i = 0; i < inputs_; ++i) {
-      const bool constant = node.inputs[i] && is(node.inputs[i].node(), Op::constant);
-      const size_t bytes = constant ? call.packed_bytes(static_cast<int>(i)) : 0;
-      if (bytes == 0) continue;
-      packs.push_back(Buffer::allocate(bytes));
-      call.pack(static_cast<int>(i), operands[i].data, packs.back()->data());
-      operands[i].data = packs.back()->data();
-    }
-    return operands;
-  }
-
   size_t inputs_;
   std::vector<BufferPtr> blocks_;
   std::vector<Operand> operands_;

@@ -17,25 +17,6 @@
 namespace suan {
 namespace {
 
-// The nodes that `wanted` needs, without those behind known values, inputs before users.
-std::vector<NodePtr> needed_nodes(const std::vector<Tensor>& wanted) {
-  std::vector<NodePtr> found;
-  std::unordered_set<const Node*> seen;
-  const auto visit = [&](const Tensor& t) {
-    if (t && seen.insert(&t.node()).second) found.push_back(t.node_ptr());
-  };
-  for (const Tensor& t : wanted) visit(t);
-  for (size_t i = 0; i < found.size(); ++i) {
-    const NodePtr node = found[i];
-    for (const Tensor& t : node->inputs) {
-      if (t && !t.node().value(t.output())) visit(t);
-    }
-  }
-  std::sort(found.begin(), found.end(),
-            [](const NodePtr& a, const NodePtr& b) { return a->id < b->id; });
-  return found;
-}
-
 // The graph of `wanted`, cut where values are known: those become inputs, with their blocks.
 Graph cut_at_values(const std::vector<Tensor>& wanted, std::vector<BufferPtr>& blocks) {
   Graph graph;
@@ -52,7 +33,7 @@ Graph cut_at_values(const std::vector<Tensor>& wanted, std::vector<BufferPtr>& b
     }
     return t;
   };
-  for (const NodePtr& node : needed_nodes(wanted)) {
+  for (const NodePtr& node : unvalued_nodes(wanted)) {
     if (!node->op->infer) continue;
     std::vector<Tensor> inputs;
     for (const Tensor& t : node->inputs) inputs.push_back(operand(t));
@@ -104,7 +85,7 @@ ProgramCache& cache() {
 bool realise_pending(const NodePtr& node) {
   constexpr size_t kWorthIt = 1000;
   const std::vector<Tensor> wanted{Tensor(node, 0)};
-  const std::vector<NodePtr> needed = needed_nodes(wanted);
+  const std::vector<NodePtr> needed = unvalued_nodes(wanted);
   if (needed.size() < kWorthIt) return false;
   // A leaf without a value is an input: this is a graph made by hand, not a lazy value.
   const bool by_hand = std::any_of(needed.begin(), needed.end(),

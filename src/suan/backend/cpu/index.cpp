@@ -29,8 +29,8 @@ class IndexedCall : public Call {
     const Shape& x = node.inputs[0].shape();
     const int a = normalize_axis(axis, x.rank(), "axis");
     size_ = x[a];
-    for (int i = 0; i < a; ++i) outer_ *= x[i];
-    for (int i = a + 1; i < x.rank(); ++i) inner_ *= x[i];
+    outer_ = x.numel(0, a);
+    inner_ = x.numel(a + 1, x.rank());
   }
   size_t scratch_bytes() const override { return static_cast<size_t>(count_) * sizeof(int64_t); }
 

@@ -63,8 +63,8 @@ class ResizeCall final : public Call {
     const auto axis = static_cast<int>(a.axis);
     from_ = x[axis];
     to_ = a.size;
-    for (int i = 0; i < axis; ++i) outer_ *= x[i];
-    for (int i = axis + 1; i < x.rank(); ++i) inner_ *= x[i];
+    outer_ = x.numel(0, axis);
+    inner_ = x.numel(axis + 1, x.rank());
     ResizeTaps taps = resize_taps(a, from_);
     first_ = std::move(taps.first);
     at_ = std::move(taps.at);

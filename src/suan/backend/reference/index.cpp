@@ -7,6 +7,7 @@
 #include "suan/backend/reference/element.h"
 #include "suan/backend/reference/kernels.h"
 #include "suan/ops/gather.h"
+#include "suan/ops/scalar_math.h"
 #include "suan/ops/segment.h"
 
 namespace suan::reference {
@@ -23,25 +24,15 @@ int64_t position_of(const Node& node, const KernelArgs& args, int64_t i, int64_t
 
 template <class C>
 C combined(Combine combine, C y, C u) {
-  const auto wins = [](C a, C b, bool less) { return a != a || (less ? a < b : a > b); };
   switch (combine) {
     case Combine::mul:
-      if constexpr (std::is_same_v<C, int64_t>) {
-        return static_cast<C>(static_cast<uint64_t>(y) * static_cast<uint64_t>(u));
-      } else {
-        return y * u;
-      }
+      return rows::multiply(y, u);
     case Combine::max:
-      return wins(u, y, false) ? u : y;
+      return rows::maximum(y, u);
     case Combine::min:
-      return wins(u, y, true) ? u : y;
+      return rows::minimum(y, u);
     default:
-      break;
-  }
-  if constexpr (std::is_same_v<C, int64_t>) {
-    return static_cast<C>(static_cast<uint64_t>(y) + static_cast<uint64_t>(u));
-  } else {
-    return y + u;
+      return rows::add(y, u);
   }
 }
 
@@ -62,9 +53,7 @@ template <class F>
 void for_each_gathered(const Node& node, const KernelArgs& args, int64_t axis, F&& f) {
   const Shape& x = args.in[0].type.shape;
   const int a = normalize_axis(axis, x.rank(), "axis");
-  int64_t outer = 1, inner = 1;
-  for (int i = 0; i < a; ++i) outer *= x[i];
-  for (int i = a + 1; i < x.rank(); ++i) inner *= x[i];
+  const int64_t outer = x.numel(0, a), inner = x.numel(a + 1, x.rank());
   const int64_t count = args.in[1].numel();
   for (int64_t j = 0; j < count; ++j) {
     const int64_t at = position_of(node, args, j, x[a]);

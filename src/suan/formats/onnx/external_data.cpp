@@ -132,9 +132,7 @@ Array read_external(const ::onnx::TensorProto& proto, DType dtype, const Shape& 
     }
     done += static_cast<uint64_t>(n);
   }
-  if (dtype == DType::boolean) {
-    for (uint64_t i = 0; i < bytes; ++i) array.as<uint8_t>()[i] = array.as<uint8_t>()[i] != 0;
-  }
+  if (dtype == DType::boolean) normalise_bools(array);
   return array;
 }
 

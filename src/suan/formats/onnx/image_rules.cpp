@@ -105,10 +105,9 @@ Outputs col2im(const NodeView& n) {
   }
   const int64_t images = s[0] * (s[1] / elements);
   const std::vector<int64_t> at = block_positions(w, image, blocks, positions);
-  const Tensor sum = scatter(
-      zeros({images, positions + 1}, x.dtype()),
-      Tensor::from(Array::of(std::span<const int64_t>(at), {static_cast<int64_t>(at.size())})),
-      reshape(x, {images, elements * count}), 1);
+  const Tensor sum =
+      scatter(zeros({images, positions + 1}, x.dtype()), Tensor::from(Array::list(at)),
+              reshape(x, {images, elements * count}), 1);
   shape[1] = s[1] / elements;
   return {reshape(narrow(sum, 1, 0, positions), shape)};
 }

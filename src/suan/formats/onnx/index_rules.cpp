@@ -43,10 +43,6 @@ Outputs scatter_elements(const NodeView& n) {
   return {put_along_axis(x, n.in(1), n.in(2), axis, combine_of(n))};
 }
 
-int64_t product(const Shape& shape, int from, int to) {
-  return std::accumulate(shape.begin() + from, shape.begin() + to, int64_t{1}, std::multiplies<>());
-}
-
 // The last axis of `indices` holds positions along axes [batch, batch + k) of x. Gives positions in
 // x with those axes (and the batch axes before them) merged into one.
 Tensor merged_positions(const NodeView& n, const Tensor& x, const Tensor& indices, int batch) {
@@ -55,26 +51,24 @@ Tensor merged_positions(const NodeView& n, const Tensor& x, const Tensor& indice
     n.fail("indices {} are too many for {}", to_string(indices.shape()), to_string(x.shape()));
   }
   std::vector<int64_t> sizes(x.shape().begin() + batch, x.shape().begin() + batch + k), steps;
-  for (int i = 0; i < k; ++i) steps.push_back(product(x.shape(), batch + i + 1, batch + k));
-  const auto row = [](const std::vector<int64_t>& v) {
-    return Tensor::from(Array::of(std::span<const int64_t>(v), {static_cast<int64_t>(v.size())}));
-  };
+  for (int i = 0; i < k; ++i) steps.push_back(x.shape().numel(batch + i + 1, batch + k));
   const Tensor at = cast(indices, DType::i64);
-  const Tensor from_front = select(less(at, 0.0), at + row(sizes), at);
+  const Tensor from_front = select(less(at, 0.0), at + Tensor::from(Array::list(sizes)), at);
   // One position outside must not end up inside through the others.
-  const Tensor outside = logical_or(less(from_front, 0.0), greater_equal(from_front, row(sizes)));
+  const Tensor outside = logical_or(less(from_front, 0.0),
+                                    greater_equal(from_front, Tensor::from(Array::list(sizes))));
   const Tensor far = full(-static_cast<double>(INT32_MAX) * 1024, {}, DType::i64);
-  Tensor position = sum(from_front * row(steps), {-1});
+  Tensor position = sum(from_front * Tensor::from(Array::list(steps)), {-1});
   position = select(greater(max(cast(outside, DType::i64), {-1}), 0.0), far, position);
   if (batch == 0) return position;
   Shape lead = Shape::filled(position.rank(), 1);
   for (int i = 0; i < batch; ++i) lead[i] = x.shape()[i];
   const Tensor number = reshape(arange(lead.numel()), lead);
-  return position + number * static_cast<double>(product(x.shape(), batch, batch + k));
+  return position + number * static_cast<double>(x.shape().numel(batch, batch + k));
 }
 
 Tensor merged(const Tensor& x, int axes) {
-  Shape shape{product(x.shape(), 0, axes)};
+  Shape shape{x.shape().numel(0, axes)};
   for (int i = axes; i < x.rank(); ++i) shape.push_back(x.shape()[i]);
   return reshape(x, shape);
 }
@@ -157,7 +151,7 @@ Outputs hardmax(const NodeView& n) {
   const Tensor& x = n.in(0);
   const int axis = axis_of(n, n.i("axis", n.opset >= 13 ? -1 : 1), std::max(x.rank(), 1));
   if (n.opset >= 13) return {one_hot(argmax(x, axis), x.shape()[axis], axis, x.dtype())};
-  const int64_t rows = product(x.shape(), 0, axis), columns = product(x.shape(), axis, x.rank());
+  const int64_t rows = x.shape().numel(0, axis), columns = x.shape().numel(axis, x.rank());
   const Tensor flat = argmax(reshape(x, {rows, columns}), 1);
   return {reshape(one_hot(flat, columns, 1, x.dtype()), x.shape())};
 }
@@ -215,8 +209,7 @@ Outputs compress(const NodeView& n) {
   for (size_t i = 0; i < condition.size(); ++i) {
     if (condition[i]) kept.push_back(static_cast<int64_t>(i));
   }
-  const auto count = static_cast<int64_t>(kept.size());
-  return {gather(x, Tensor::from(Array::of(std::span<const int64_t>(kept), {count})), axis)};
+  return {gather(x, Tensor::from(Array::list(kept)), axis)};
 }
 
 // Slices along an axis compared as rows of bytes would not order numbers: they compare as values.
@@ -272,11 +265,9 @@ Outputs unique(const NodeView& n) {
     counts = c;
     for (int64_t& i : inverse) i = rank[static_cast<size_t>(i)];
   }
-  const auto list = [](const std::vector<int64_t>& v) {
-    return Tensor::from(Array::of(std::span<const int64_t>(v), {static_cast<int64_t>(v.size())}));
-  };
   const Tensor source = whole ? rows : x;
-  return {gather(source, list(first), axis), list(first), list(inverse), list(counts)};
+  return {gather(source, Tensor::from(Array::list(first)), axis), Tensor::from(Array::list(first)),
+          Tensor::from(Array::list(inverse)), Tensor::from(Array::list(counts))};
 }
 
 constexpr OperatorRule kRules[] = {

@@ -65,7 +65,7 @@ Array list_attribute(const NodeView& n, const std::string& prefix) {
   if (n.has_attr(prefix + "_floats")) {
     found.push_back(n.known(numbers(n.floats(prefix + "_floats"), DType::f32)));
   }
-  if (n.has_attr(prefix + "_int64s")) found.push_back(list_of(n.ints(prefix + "_int64s")));
+  if (n.has_attr(prefix + "_int64s")) found.push_back(Array::list(n.ints(prefix + "_int64s")));
   if (n.has_attr(prefix + "_strings")) {
     found.push_back(list_of_texts(n.strings(prefix + "_strings")));
   }
@@ -99,14 +99,15 @@ Outputs map_category(const NodeView& n, const Array& ids, const Array& texts) {
   return {looked_up(n, n.in(0), to_text ? ids : texts, values, default_value(n, values.dtype))};
 }
 Outputs category_mapper(const NodeView& n) {
-  return map_category(n, list_of(n.ints("cats_int64s")), list_of_texts(n.strings("cats_strings")));
+  return map_category(n, Array::list(n.ints("cats_int64s")),
+                      list_of_texts(n.strings("cats_strings")));
 }
 Outputs label_encoder(const NodeView& n) {
   if (n.opset < 2) {
     const Array texts = list_of_texts(n.strings("classes_strings"));
     std::vector<int64_t> ids(static_cast<size_t>(texts.numel()));
     std::iota(ids.begin(), ids.end(), 0);
-    return map_category(n, list_of(ids), texts);
+    return map_category(n, Array::list(ids), texts);
   }
   const Array keys = list_attribute(n, "keys"), values = list_attribute(n, "values");
   return {looked_up(n, n.in(0), keys, values, default_value(n, values.dtype))};
@@ -164,7 +165,7 @@ Outputs imputer(const NodeView& n) {
   per_feature(n, "imputed_value_int64s", x, DType::i64, std::vector<double>(by.size()));
   const Tensor replaced = Tensor::of<int64_t>({n.i("replaced_value_int64", 0)}, {});
   return {select(equal(cast(x, DType::i64), replaced),
-                 cast(NodeView::constant(list_of(by)), x.dtype()), x)};
+                 cast(NodeView::constant(Array::list(by)), x.dtype()), x)};
 }
 
 // Each row divided by its largest element, its sum of magnitudes or its length, where that is not
@@ -210,7 +211,7 @@ Tensor picked(const Tensor& values, const std::vector<int64_t>& positions) {
       values.dtype() == DType::string ? reshape(one_text(""), {1}) : zeros({1}, values.dtype());
   std::vector<int64_t> at = positions;
   for (int64_t& p : at) p = p < 0 ? values.shape()[0] : p;
-  return gather(concat({values, none}), NodeView::constant(list_of(at)));
+  return gather(concat({values, none}), NodeView::constant(Array::list(at)));
 }
 
 // The value, which must be a map with such keys.

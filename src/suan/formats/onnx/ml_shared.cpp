@@ -47,7 +47,7 @@ Tensor class_labels(const NodeView& n, std::string_view ints, std::string_view s
   const std::vector<int64_t> numbers = n.ints(ints);
   const std::vector<std::string> texts = n.strings(strings);
   if (!numbers.empty() && !texts.empty()) n.fail("expected either {} or {}", ints, strings);
-  if (!numbers.empty()) return NodeView::constant(list_of(numbers));
+  if (!numbers.empty()) return NodeView::constant(Array::list(numbers));
   return texts.empty() ? Tensor() : NodeView::constant(list_of_texts(texts));
 }
 
@@ -62,11 +62,11 @@ Tensor as_rows(const NodeView& n, const Tensor& x) {
 Array list_of_texts(const std::vector<std::string>& texts) {
   std::vector<StringId> ids;
   for (const std::string& t : texts) ids.push_back(intern(t));
-  return list_of(ids);
+  return Array::list(ids);
 }
 
 Tensor numbers(const std::vector<double>& values, DType dtype) {
-  return cast(NodeView::constant(list_of(values)), dtype);
+  return cast(NodeView::constant(Array::list(values)), dtype);
 }
 
 }  // namespace suan::onnx

@@ -163,27 +163,27 @@ std::shared_ptr<const Model> Model::parse(std::string_view bytes, const std::str
 }
 
 namespace {
-// Arguments in the order of the graph's inputs, with initialized inputs left at their values.
-std::vector<Value> checked(const Model& model, const std::vector<Value>& arguments) {
+void check_arguments(const Model& model, const std::vector<Value>& arguments) {
   const auto& inputs = model.inputs();
   if (arguments.size() != inputs.size()) {
     fail("input", "got {} values, expected {}", arguments.size(), inputs.size());
   }
   for (size_t i = 0; i < inputs.size(); ++i) check_argument(inputs[i], arguments[i]);
-  return arguments;
 }
 }  // namespace
 
 std::vector<Value> Model::interpret(const std::vector<Value>& arguments) const {
   const PauseTracking pause;
-  return Follower(*impl_, true).run(checked(*this, arguments));
+  check_arguments(*this, arguments);
+  return Follower(*impl_, true).run(arguments);
 }
 
 Specialised Model::specialise(const std::vector<Value>& arguments) const {
   const PauseTracking pause;
   Specialised result;
   result.graph.name = impl_->proto.graph().name();
-  std::vector<Value> traced = checked(*this, arguments);
+  check_arguments(*this, arguments);
+  std::vector<Value> traced = arguments;
   for (size_t i = 0; i < traced.size(); ++i) {
     for_each_tensor(traced[i], [&](Tensor& t) {
       t = make_input(t.type(), impl_->inputs[i].name);

@@ -45,27 +45,15 @@ Array NodeView::known(const Tensor& tensor) const {
 }
 std::vector<double> NodeView::known_numbers(int i) const {
   const Array array = known(i);
-  std::vector<double> out;
   if (array.dtype == DType::string) fail("input {} is text, expected numbers", i);
-  visit(array.dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    for (int64_t k = 0; k < array.numel(); ++k)
-      out.push_back(static_cast<double>(array.as<T>()[k]));
-  });
-  return out;
+  return array.to_vector<double>();
 }
 std::vector<int64_t> NodeView::known_ints(int i) const {
   const Array array = known(i);
   if (!is_integer(array.dtype) && array.dtype != DType::boolean) {
     fail("input {} is {}, expected integers", i, name(array.dtype));
   }
-  std::vector<int64_t> out;
-  visit(array.dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    for (int64_t k = 0; k < array.numel(); ++k)
-      out.push_back(static_cast<int64_t>(array.as<T>()[k]));
-  });
-  return out;
+  return array.to_vector<int64_t>();
 }
 int64_t NodeView::known_int(int i) const {
   const std::vector<int64_t> values = known_ints(i);

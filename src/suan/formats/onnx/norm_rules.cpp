@@ -31,9 +31,8 @@ Outputs over_axis(const NodeView& n) {
   const int axis = axis_of(n, n.i("axis", flat ? 1 : -1), flat ? std::max(x.rank(), 1) : x.rank());
   if (x.shape().numel() == 0) return {x};
   if (!flat || axis == x.rank() - 1) return {F(x, axis)};
-  int64_t rows = 1, columns = 1;
-  for (int i = 0; i < x.rank(); ++i) (i < axis ? rows : columns) *= x.shape()[i];
-  return {reshape(F(reshape(x, {rows, columns}), 1), x.shape())};
+  const Shape& s = x.shape();
+  return {reshape(F(reshape(x, {s.numel(0, axis), s.numel(axis, s.rank())}), 1), s)};
 }
 
 // The tensors that batch normalization takes, with x as [n, c, ...].
@@ -47,8 +46,7 @@ Batch batch_of(const NodeView& n) {
   int64_t c = b.x.rank() > 1 ? b.x.shape()[1] : 1;
   if (b.x.rank() == 1) b.x = reshape(b.x, {b.x.shape()[0], 1});
   if (n.opset < 9 && !n.i("spatial", 1)) {  // one statistic for each element of a sample
-    c = 1;
-    for (int i = 1; i < b.x.rank(); ++i) c *= b.x.shape()[i];
+    c = b.x.shape().numel(1, b.x.rank());
     b.x = reshape(b.x, {b.x.shape()[0], c});
   }
   for (Tensor* t : {&b.scale, &b.shift, &b.mean, &b.variance}) {

@@ -318,8 +318,7 @@ Tensor exact_conv(const Tensor& x, const Tensor& w, const ConvAttrs& attrs) {
 // The convolution of whole f32 numbers up to 255, in i32 or f32.
 Tensor integer_conv(const NodeView& n, const Tensor& x, const Tensor& w) {
   const ConvAttrs attrs = conv_attrs(n, x.shape(), w.shape());
-  int64_t taps = 1;
-  for (int i = 2; i < w.rank(); ++i) taps *= w.shape()[i];
+  const int64_t taps = w.shape().numel(2, w.rank());
   const std::vector<int64_t> at = cuts(term_bounds(w, 1, taps));
   const bool whole = at.size() == 2;
   if (!whole && (at.size() < 2 || attrs.groups != 1 || x.shape()[1] != w.shape()[1])) {

@@ -71,7 +71,7 @@ Samples samples_of(const NodeView& n, const Align& a, int axis, int64_t regions)
     counts.push_back(std::max<int64_t>(static_cast<int64_t>(count), 0));
     samples.most = std::max(samples.most, counts.back());
   }
-  samples.each = Tensor::from(Array::of(std::span<const int64_t>(counts), {regions}));
+  samples.each = Tensor::from(Array::list(counts));
   return samples;
 }
 
@@ -202,11 +202,10 @@ Outputs max_roi_pool(const NodeView& n) {
     }
     if (rows.size() > most) n.fail("the regions cover more than {} elements", most);
   }
-  const auto list = [](const std::vector<int64_t>& v) {
-    return Tensor::from(Array::of(std::span<const int64_t>(v), {static_cast<int64_t>(v.size())}));
-  };
-  const Tensor covered = gather(pixel_rows(cast(x, wide(x.dtype()))), list(rows), 0);
-  const Tensor y = segment_max(covered, list(owners), r[0] * bins[0] * bins[1]);
+  const Tensor covered =
+      gather(pixel_rows(cast(x, wide(x.dtype()))), Tensor::from(Array::list(rows)), 0);
+  const Tensor y =
+      segment_max(covered, Tensor::from(Array::list(owners)), r[0] * bins[0] * bins[1]);
   const Tensor pooled = transpose(reshape(y, {r[0], bins[0], bins[1], s[1]}), {0, 3, 1, 2});
   return {cast(pooled, x.dtype())};
 }

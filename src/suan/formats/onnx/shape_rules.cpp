@@ -18,10 +18,6 @@
 namespace suan::onnx {
 namespace {
 
-Tensor ints_tensor(const std::vector<int64_t>& values) {
-  return Tensor::from(
-      Array::of(std::span<const int64_t>(values), Shape{static_cast<int64_t>(values.size())}));
-}
 Shape shape_of(const NodeView& n, const std::vector<int64_t>& sizes) {
   for (int64_t size : sizes) {
     if (size < 0) n.fail("got the size {}, expected at least 0", size);
@@ -37,7 +33,7 @@ Outputs shape_rule(const NodeView& n) {
   };
   const int64_t start = end_of(n.i("start", 0)), end = end_of(n.i("end", rank));
   std::vector<int64_t> sizes(shape.begin() + start, shape.begin() + std::max(start, end));
-  return {ints_tensor(sizes)};
+  return {Tensor::from(Array::list(sizes))};
 }
 Outputs size_rule(const NodeView& n) {
   return {Tensor::of<int64_t>({n.in(0).shape().numel()}, {})};
@@ -79,9 +75,8 @@ Outputs flatten_rule(const NodeView& n) {
   int64_t axis = n.i("axis", 1);
   if (axis < 0) axis += x.rank();
   if (axis < 0 || axis > x.rank()) n.fail("axis {} is out of range", axis);
-  int64_t rows = 1, columns = 1;
-  for (int i = 0; i < x.rank(); ++i) (i < axis ? rows : columns) *= x.shape()[i];
-  return {reshape(x, {rows, columns})};
+  const int first = static_cast<int>(axis);
+  return {reshape(x, {x.shape().numel(0, first), x.shape().numel(first, x.rank())})};
 }
 
 std::vector<int64_t> axes_of(const NodeView& n) {
@@ -161,9 +156,7 @@ Outputs tile(const NodeView& n) {
     const int64_t r = repeats[static_cast<size_t>(i)];
     if (r < 0) n.fail("got {} repeats", r);
     if (r == 1) continue;
-    int64_t outer = 1, inner = 1;
-    for (int k = 0; k < i; ++k) outer *= y.shape()[k];
-    for (int k = i + 1; k < y.rank(); ++k) inner *= y.shape()[k];
+    const int64_t outer = y.shape().numel(0, i), inner = y.shape().numel(i + 1, y.rank());
     const int64_t size = y.shape()[i];
     Shape shape = y.shape();
     if (size && r > INT64_MAX / size) n.fail("the result is too large");
@@ -248,11 +241,7 @@ Outputs pad_rule(const NodeView& n) {
 }
 
 Outputs constant(const NodeView& n) {
-  const auto list = [](const auto& values) {
-    using T = typename std::decay_t<decltype(values)>::value_type;
-    return Tensor::from(
-        Array::of(std::span<const T>(values), Shape{static_cast<int64_t>(values.size())}));
-  };
+  const auto list = [](const auto& values) { return Tensor::from(Array::list(values)); };
   if (n.has_attr("value")) return {NodeView::constant(n.tensor("value"))};
   if (n.has_attr("value_int")) return {Tensor::of<int64_t>({n.i("value_int")}, {})};
   if (n.has_attr("value_ints")) return {list(n.ints("value_ints"))};

@@ -130,10 +130,7 @@ void read_raw(std::string_view raw, const TensorProto& proto, const Array& array
     return;
   }
   std::memcpy(array.buffer->data(), raw.data(), raw.size());
-  if (array.dtype == DType::boolean) {
-    for (int64_t i = 0; i < array.numel(); ++i)
-      array.as<uint8_t>()[i] = array.as<uint8_t>()[i] != 0;
-  }
+  if (array.dtype == DType::boolean) normalise_bools(array);
 }
 
 }  // namespace
@@ -149,6 +146,10 @@ int onnx_of_dtype(DType dtype) {
     if (c.dtype == dtype) return c.onnx;
   }
   return 0;
+}
+
+void normalise_bools(const Array& array) {
+  for (uint8_t& byte : array.span<uint8_t>()) byte = byte != 0;
 }
 
 Array read_tensor(const TensorProto& proto, const std::string& where,

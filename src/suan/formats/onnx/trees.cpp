@@ -13,11 +13,7 @@ namespace {
 
 std::vector<double> numbers_of(const NodeView& n, const Array& array) {
   if (!is_arithmetic(array.dtype)) n.fail("a list of numbers is {}", name(array.dtype));
-  return visit(array.dtype, [&](auto tag) {
-    std::vector<double> out;
-    for (auto v : array.span<typename decltype(tag)::type>()) out.push_back(static_cast<double>(v));
-    return out;
-  });
+  return array.to_vector<double>();
 }
 
 // A list with as many elements as there are nodes; empty: it may be left out.
@@ -25,6 +21,13 @@ template <class T>
 void check_length(const NodeView& n, std::string_view name, const std::vector<T>& list,
                   size_t size) {
   if (list.size() != size) n.fail("{} has {} elements, expected {}", name, list.size(), size);
+}
+
+// An attribute with one integer for each node.
+std::vector<int64_t> ints_of(const NodeView& n, const std::string& name, size_t nodes) {
+  std::vector<int64_t> values = n.ints(name);
+  check_length(n, name, values, nodes);
+  return values;
 }
 
 bool holds(const Branch& b, double x) {
@@ -168,11 +171,7 @@ Ensemble read_node_lists(const NodeView& n, const std::string& votes, int64_t ta
                                          "BRANCH_GT",  "BRANCH_EQ", "BRANCH_NEQ"};
   Ensemble e{.targets = targets};
   const std::vector<std::string> modes = n.strings("nodes_modes");
-  const auto list = [&](const std::string& name) {
-    std::vector<int64_t> values = n.ints(name);
-    check_length(n, name, values, modes.size());
-    return values;
-  };
+  const auto list = [&](const std::string& name) { return ints_of(n, name, modes.size()); };
   const auto trees = list("nodes_treeids"), ids = list("nodes_nodeids"),
              features = list("nodes_featureids"), yes = list("nodes_truenodeids"),
              no = list("nodes_falsenodeids");
@@ -241,11 +240,7 @@ Ensemble read_branch_lists(const NodeView& n) {
   const std::vector<double> modes = numbers_of(n, n.tensor("nodes_modes")),
                             splits = numbers_of(n, n.tensor("nodes_splits")),
                             weights = numbers_of(n, n.tensor("leaf_weights"));
-  const auto list = [&](const std::string& name) {
-    std::vector<int64_t> values = n.ints(name);
-    check_length(n, name, values, modes.size());
-    return values;
-  };
+  const auto list = [&](const std::string& name) { return ints_of(n, name, modes.size()); };
   const auto features = list("nodes_featureids"), yes = list("nodes_truenodeids"),
              yes_leaf = list("nodes_trueleafs"), no = list("nodes_falsenodeids"),
              no_leaf = list("nodes_falseleafs");

@@ -16,10 +16,6 @@ Tensor class_labels(const NodeView& n, std::string_view ints, std::string_view s
 // x as a matrix of f32 or f64, a row for each sample.
 Tensor as_rows(const NodeView& n, const Tensor& x);
 
-template <class T>
-Array list_of(const std::vector<T>& values) {
-  return Array::of(std::span<const T>(values), {static_cast<int64_t>(values.size())});
-}
 Array list_of_texts(const std::vector<std::string>& texts);
 // A list of numbers in this dtype.
 Tensor numbers(const std::vector<double>& values, DType dtype);

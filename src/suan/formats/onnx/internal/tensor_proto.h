@@ -19,6 +19,8 @@ int onnx_of_dtype(DType dtype);
 // Throws Error(kBadFile) naming `where` and the tensor.
 Array read_tensor(const ::onnx::TensorProto& proto, const std::string& where,
                   const std::filesystem::path* folder = nullptr);
+// Bytes of a stranger as bools: what is not 0 is true.
+void normalise_bools(const Array& array);
 // A SparseTensorProto made dense.
 Array read_sparse_tensor(const ::onnx::SparseTensorProto& proto, const std::string& where);
 Value read_sequence(const ::onnx::SequenceProto& proto, const std::string& where, int depth = 0);

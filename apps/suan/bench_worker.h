@@ -1,0 +1,28 @@
+// What the benchmarks of the command share: the memory they take, and answering
+// benchmarks/compare.py, whose docstring says how. SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <functional>
+#include <vector>
+
+#include "apps/suan/commands.h"
+#include "suan/base/dtype.h"
+
+namespace suan::app {
+
+// The most resident memory since this was made, beyond what there was then.
+class PeakMemory {
+ public:
+  PeakMemory();
+  double mb() const;
+
+ private:
+  double before_mb_;
+};
+
+// Prints `ready` and then answers lines on standard input: `go N` by the times in milliseconds that
+// run(N) gives, `peak` by the arithmetic rate in this precision. Throws Error for other lines.
+void serve_benchmark(const formats::JsonFields& ready,
+                     const std::function<std::vector<double>(int)>& run, const PeakMemory& memory,
+                     DType precision);
+
+}  // namespace suan::app
