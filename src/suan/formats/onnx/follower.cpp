@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 #include <unordered_set>
+#include <utility>
 
 #include "suan/backend/evaluate.h"
 #include "suan/base/nearest.h"
@@ -38,8 +39,8 @@ namespace {
 template <class T>
 class Restore {
  public:
-  Restore(T& place, T value) : place_(place), old_(place) { place = value; }
-  ~Restore() { place_ = old_; }
+  Restore(T& place, T value) : place_(place), old_(std::exchange(place, std::move(value))) {}
+  ~Restore() { place_ = std::move(old_); }
   Restore(const Restore&) = delete;
   Restore& operator=(const Restore&) = delete;
 

@@ -90,9 +90,9 @@ Tensor blend(const Tensor& rows, const Taps& taps) {
   const int64_t points = taps.points.numel(), count = taps.row.shape().numel();
   const Tensor columns = reshape(taps.row, {count});
   if (!taps.weight && points == count) return gather(image, columns, 0);
-  const double each = points ? static_cast<double>(count / points) : 0;
+  const int64_t each = points ? count / points : 0;
   const Tensor weight = taps.weight ? reshape(cast(taps.weight, rows.dtype()), {count}) : Tensor();
-  return csr_matmul(arange(0, each, points + 1), columns, weight, image);
+  return csr_matmul(arange(0, static_cast<double>(each), points + 1), columns, weight, image);
 }
 
 Tensor pixel_rows(const Tensor& x) {
