@@ -55,6 +55,7 @@ class Learner {
   Tensor loss_of(const Tensor& logits, const Tensor& y) const;
   std::vector<Tensor> trace_step(const std::vector<Tensor>& args, bool update);
   std::vector<Tensor> trace_eval(const std::vector<Tensor>& args);
+  Tensor eval_logits(const Tensor& x) const;
   void check_classes(const Tensor& logits) const;
   void swap_average();
   void set_training(bool training);

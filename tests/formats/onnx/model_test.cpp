@@ -186,6 +186,44 @@ TEST(OnnxModel, RefusesInitializersThatLie) {
   expect_error([&] { b.model(); }, "test.onnx: tensor 'w' has the size -3");
 }
 
+// x + w with 2,000 raw floats, which are taken out of the message before it is parsed.
+Builder with_raw_weights(const std::vector<float>& w) {
+  Builder b;
+  b.input("x", {2000}).output("y").node("Add", {"x", "w"}, {"y"});
+  TensorProto& t = *b.proto.mutable_graph()->add_initializer();
+  t.set_name("w");
+  t.set_data_type(TensorProto::FLOAT);
+  t.add_dims(static_cast<int64_t>(w.size()));
+  t.set_raw_data(w.data(), w.size() * sizeof(float));
+  return b;
+}
+
+TEST(OnnxModel, ReadsLargeRawTensors) {
+  std::vector<float> w(2000);
+  for (size_t i = 0; i < w.size(); ++i) w[i] = static_cast<float>(i);
+  EXPECT_EQ(run(with_raw_weights(w), {floats(std::vector<float>(2000, 0), {2000})}), w);
+  w.pop_back();
+  Builder short_data = with_raw_weights(w);
+  short_data.proto.mutable_graph()->mutable_initializer(0)->set_dims(0, 2000);
+  expect_error([&] { (void)short_data.model(); },
+               "test.onnx: tensor 'w' has 7996 bytes, expected 8000");
+}
+
+TEST(OnnxModel, RefusesMessagesCutAnywhere) {
+  const std::string bytes = with_raw_weights(std::vector<float>(2000)).proto.SerializeAsString();
+  int refused = 0, cuts = 0;
+  for (size_t size = 0; size < bytes.size(); size += size < 100 ? 1 : 97, ++cuts) {
+    try {
+      (void)Model::parse(std::string_view(bytes).substr(0, size), "test.onnx");
+    } catch (const Error& error) {
+      EXPECT_EQ(std::string(error.what()),
+                "test.onnx: is not an ONNX model (its message does not parse)");
+      ++refused;
+    }
+  }
+  EXPECT_EQ(refused, cuts);
+}
+
 TEST(OnnxModel, StopsLoopsWithoutEnd) {
   Builder b;
   b.input("x", {1}).output("y");

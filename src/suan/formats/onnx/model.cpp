@@ -9,6 +9,7 @@
 
 #include "suan/base/file.h"
 #include "suan/formats/onnx/internal/follower.h"
+#include "suan/formats/onnx/internal/raw_tensors.h"
 #include "suan/graph/pending.h"
 #include "suan/graph/trace.h"
 
@@ -101,29 +102,46 @@ void check_argument(const Argument& expected, const Value& got) {
   }
 }
 
-void read_initializers(Model::Impl& impl, const std::filesystem::path* folder) {
+// Where a model's bytes come from: `folder` (or null) holds its external data, and of a mapped file
+// what has been read is dropped from memory.
+struct Source {
+  const std::filesystem::path* folder = nullptr;
+  bool mapped = false;
+};
+
+void read_initializers(Model::Impl& impl, const std::vector<std::string_view>& raw,
+                       const Source& source) {
+  size_t i = 0;
   for (auto& t : *impl.proto.mutable_graph()->mutable_initializer()) {
-    if (!impl.initializers.emplace(t.name(), Tensor::from(read_tensor(t, impl.where, folder)))
-             .second) {
+    const std::string_view bytes = i < raw.size() ? raw[i] : std::string_view();
+    ++i;
+    const Array array = read_tensor(t, impl.where, source.folder, bytes);
+    if (!impl.initializers.emplace(t.name(), Tensor::from(array)).second) {
       fail(ErrorCode::kBadFile, impl.where, "the initializer '{}' is there twice", t.name());
     }
-    t.clear_raw_data();  // the array has it now
+    delete t.release_raw_data();  // the array has it now
     t.clear_float_data();
+    if (source.mapped) drop_pages(bytes);
   }
   for (const auto& t : impl.proto.graph().sparse_initializer()) {
     impl.initializers.emplace(t.values().name(), Tensor::from(read_sparse_tensor(t, impl.where)));
   }
 }
 
-std::shared_ptr<const Model> finish(std::unique_ptr<Model::Impl> impl,
-                                    const std::filesystem::path* folder) {
+std::shared_ptr<const Model> read_model(std::string_view bytes, const std::string& where,
+                                        const Limits& limits, const Source& source) {
+  auto impl = std::make_unique<Model::Impl>();
+  impl->where = where;
+  impl->limits = limits;
+  const SplitModel split = split_model(bytes);
+  parse_message(split.message, where, impl->proto);
   for (const auto& set : impl->proto.opset_import()) {
     impl->opsets[set.domain() == "ai.onnx" ? "" : set.domain()] = set.version();
   }
   for (const auto& function : impl->proto.functions()) {
     impl->functions.emplace(function.domain() + "." + function.name(), &function);
   }
-  read_initializers(*impl, folder);
+  read_initializers(*impl, split.raw, source);
   for (const auto& info : impl->proto.graph().input()) {
     if (!impl->initializers.contains(info.name())) {
       impl->inputs.push_back(read_argument(info, impl->where));
@@ -135,15 +153,6 @@ std::shared_ptr<const Model> finish(std::unique_ptr<Model::Impl> impl,
   return std::make_shared<const Model>(std::move(impl));
 }
 
-std::unique_ptr<Model::Impl> parse_into(std::string_view bytes, const std::string& where,
-                                        const Limits& limits) {
-  auto impl = std::make_unique<Model::Impl>();
-  impl->where = where;
-  impl->limits = limits;
-  parse_message(bytes, where, impl->proto);
-  return impl;
-}
-
 }  // namespace
 
 Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -152,14 +161,15 @@ const std::vector<Argument>& Model::inputs() const { return impl_->inputs; }
 const std::vector<Argument>& Model::outputs() const { return impl_->outputs; }
 
 std::shared_ptr<const Model> Model::load(const std::filesystem::path& path, const Limits& limits) {
-  const std::string bytes = read_file(path.string(), limits.file_bytes);
+  const BufferPtr bytes = map_file(path.string(), limits.file_bytes);
   const std::filesystem::path folder = path.parent_path();
-  return finish(parse_into(bytes, path.string(), limits), &folder);
+  return read_model({bytes->as<char>(), bytes->bytes()}, path.string(), limits,
+                    {.folder = &folder, .mapped = true});
 }
 
 std::shared_ptr<const Model> Model::parse(std::string_view bytes, const std::string& where,
                                           const Limits& limits) {
-  return finish(parse_into(bytes, where, limits), nullptr);
+  return read_model(bytes, where, limits, {});
 }
 
 namespace {

@@ -153,7 +153,7 @@ void normalise_bools(const Array& array) {
 }
 
 Array read_tensor(const TensorProto& proto, const std::string& where,
-                  const std::filesystem::path* folder) {
+                  const std::filesystem::path* folder, std::string_view raw) {
   const DType dtype = dtype_of_onnx(proto.data_type(), where + ": tensor '" + proto.name() + "'");
   const Shape shape = read_shape(proto, where);
   if (proto.has_segment()) bad(where, proto, "is stored in segments, which nothing writes");
@@ -162,12 +162,14 @@ Array read_tensor(const TensorProto& proto, const std::string& where,
     return read_external(proto, dtype, shape, where, *folder);
   }
   // What a message cannot hold is not allocated for it.
-  const size_t most = proto.ByteSizeLong();
+  const size_t most = proto.ByteSizeLong() + raw.size();
   if (static_cast<uint64_t>(shape.numel()) > 4 * most) {
     bad(where, proto, fmt::format("says {} but holds {} bytes", to_string(shape), most));
   }
   Array array(dtype, shape);
-  if (proto.has_raw_data()) {
+  if (!raw.empty()) {
+    read_raw(raw, proto, array, where);
+  } else if (proto.has_raw_data()) {
     read_raw(proto.raw_data(), proto, array, where);
   } else {
     read_lists(proto, array, where);

@@ -15,10 +15,10 @@ namespace suan::onnx {
 DType dtype_of_onnx(int64_t code, std::string_view where);
 int onnx_of_dtype(DType dtype);
 
-// The array a TensorProto holds. External data is read beneath `folder` (none: it is refused).
-// Throws Error(kBadFile) naming `where` and the tensor.
+// The array a TensorProto holds. External data is read beneath `folder` (none: it is refused);
+// `raw`, where not empty, is its raw_data. Throws Error(kBadFile) naming `where` and the tensor.
 Array read_tensor(const ::onnx::TensorProto& proto, const std::string& where,
-                  const std::filesystem::path* folder = nullptr);
+                  const std::filesystem::path* folder = nullptr, std::string_view raw = {});
 // Bytes of a stranger as bools: what is not 0 is true.
 void normalise_bools(const Array& array);
 // A SparseTensorProto made dense.
