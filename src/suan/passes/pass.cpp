@@ -10,13 +10,10 @@ namespace suan {
 namespace {
 
 constexpr Pass kPasses[] = {
-    {"decompose", decompose},
-    {"simplify", simplify},
-    {"recognise", recognise},
-    {"fold_affine", fold_affine},
-    {"fold_constants", fold_constants},
-    {"fuse_tails", fuse_tails},
-    {"fuse", fuse},
+    {"decompose", decompose},           {"simplify", simplify},
+    {"move_views", move_views},         {"recognise", recognise},
+    {"fold_affine", fold_affine},       {"fold_constants", fold_constants},
+    {"fuse_tails", fuse_tails},         {"fuse", fuse},
     {"assign_layouts", assign_layouts},
 };
 

@@ -19,6 +19,9 @@ struct Pass {
 Graph decompose(const Graph& graph, const Target& target);
 // Equal nodes merge, known numbers fold, neutral operations vanish.
 Graph simplify(const Graph& graph, const Target& target);
+// Reshapes, transposes and slices around products with constant weights move out of their way, so
+// that what follows a product can become its tail and no part of its result is copied.
+Graph move_views(const Graph& graph, const Target& target);
 // Gelu, silu and attention written out in small nodes become one node each.
 Graph recognise(const Graph& graph, const Target& target);
 // Factors and terms that are constant for each channel move into the constant weights and the bias
