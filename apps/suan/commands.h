@@ -109,6 +109,13 @@ struct BenchInferOptions : ModelOptions {
 };
 int run_bench_infer(const BenchInferOptions& options);
 
+struct CompileCommandOptions : CommonOptions {
+  std::string model, output;
+  std::vector<std::string> shapes;  // NAME=SIZExSIZE
+  std::string precision = "f32";
+};
+int run_compile(const CompileCommandOptions& options);
+
 struct ConformanceOptions : CommonOptions {
   std::vector<std::string> folders;
   bool interpret = false;

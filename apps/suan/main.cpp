@@ -152,6 +152,7 @@ struct ModelCommands {
   ConformanceOptions conformance;
   RunModelOptions run;
   BenchInferOptions bench;
+  CompileCommandOptions compile;
 
   static void add_model(CLI::App& command, ModelOptions& options) {
     command.add_option("MODEL", options.model, "An ONNX file")->required();
@@ -174,8 +175,24 @@ struct ModelCommands {
     add_command(command, run, run_model, exit_code);
   }
 
+  void add_compile(CLI::App& app, int& exit_code) {
+    CLI::App& command = *app.add_subcommand("compile", "Compile a model into an engine file");
+    command.add_option("MODEL", compile.model, "An ONNX file")->required();
+    command.add_option("-o,--output", compile.output, "The engine file, such as model.suan")
+        ->required();
+    command
+        .add_option("--shape", compile.shapes,
+                    "The shape of an input; given again, another program")
+        ->type_name("NAME=1x3x224x224")
+        ->expected(1)
+        ->take_all();
+    command.add_option("--precision", compile.precision, "f32 or bf16")->capture_default_str();
+    add_command(command, compile, run_compile, exit_code);
+  }
+
   void add(CLI::App& app, int& exit_code) {
     add_run(app, exit_code);
+    add_compile(app, exit_code);
     CLI::App& command = *app.add_subcommand("conformance", "Run ONNX test-data folders");
     command.add_option("DIR", conformance.folders, "Folders with tests, or above such")->required();
     command.add_flag("--interpret", conformance.interpret, "Run node by node, compile nothing");

@@ -84,6 +84,7 @@ class Planner {
     steps();
     results();
     lifetimes();
+    drop_unread_constants();
     update_states_in_place();
     reuse_inputs_in_place();
     group_steps();
@@ -220,6 +221,21 @@ class Planner {
         if (s >= 0) storage(s).last = std::max(storage(s).last, static_cast<int>(i));
       }
     }
+  }
+
+  // A constant that is only read packed needs no memory of its own.
+  void drop_unread_constants() {
+    std::vector<BufferPtr> read;
+    for (Storage& s : plan_.storages) {
+      if (s.place != Place::constant) continue;
+      if (s.last < 0) {
+        s.place = Place::nowhere;
+        continue;
+      }
+      read.push_back(plan_.constants[static_cast<size_t>(s.index)]);
+      s.index = static_cast<int>(read.size()) - 1;
+    }
+    plan_.constants = std::move(read);
   }
 
   // Whether output `o` of a step may take over the memory of its input `i`.

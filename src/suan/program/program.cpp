@@ -19,11 +19,24 @@ namespace suan {
 ProgramPtr Program::build(const Graph& graph, const Backend& backend,
                           const ProgramOptions& options) {
   const PauseTracking pause;
-  auto program = std::shared_ptr<Program>(new Program());
   const bool mixed = options.precision != DType::f32;
-  const Graph optimised =
-      optimise(mixed ? lower_precision(graph, options.precision) : graph, *backend.target);
-  BudgetedPlan planned = plan_within(optimised, backend, options.memory_budget);
+  return plan_graph(
+      optimise(mixed ? lower_precision(graph, options.precision) : graph, *backend.target), backend,
+      options.memory_budget);
+}
+
+ProgramPtr Program::from_optimised(const Graph& graph, const Backend& backend,
+                                   size_t memory_budget) {
+  const PauseTracking pause;
+  const Graph laid_out = assign_layouts(without_layouts(graph), *backend.target);
+  verify(laid_out);
+  return plan_graph(laid_out, backend, memory_budget);
+}
+
+ProgramPtr Program::plan_graph(const Graph& optimised, const Backend& backend,
+                               size_t memory_budget) {
+  auto program = std::shared_ptr<Program>(new Program());
+  BudgetedPlan planned = plan_within(optimised, backend, memory_budget);
   program->backend_ = &backend;
   program->graph_ = std::move(planned.graph);
   program->plan_ = std::move(planned.plan);

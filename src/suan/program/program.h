@@ -24,6 +24,10 @@ class Program {
   // Optimises the graph for the backend's target and plans it.
   static std::shared_ptr<const Program> build(const Graph& graph, const Backend& backend,
                                               const ProgramOptions& options = {});
+  // Plans a graph that has been through the passes (graph() of a program, on whatever machine):
+  // only layouts are chosen again.
+  static std::shared_ptr<const Program> from_optimised(const Graph& graph, const Backend& backend,
+                                                       size_t memory_budget = 0);
 
   const Graph& graph() const { return graph_; }  // after the passes
   const Plan& plan() const { return plan_; }
@@ -35,6 +39,8 @@ class Program {
 
  private:
   Program() = default;
+  static std::shared_ptr<const Program> plan_graph(const Graph& optimised, const Backend& backend,
+                                                   size_t memory_budget);
   Graph graph_;
   Plan plan_;
   const Backend* backend_ = nullptr;
