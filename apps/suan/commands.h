@@ -71,6 +71,7 @@ struct ModelOptions : CommonOptions {
   int batch = 1;
   std::string precision = "f32";
   bool interpret = false;
+  std::vector<std::string> pad;  // SYMBOL[=MASK][:BOUND]
 };
 struct InspectOptions : ModelOptions {  // the model may be a run, a recipe or a graph file too
   std::vector<std::string> settings;
@@ -106,6 +107,7 @@ struct BenchInferOptions : ModelOptions {
   int runs = 50;
   int warmup = 5;
   bool serve = false;
+  int lengths = 0;  // requests of random sizes of the padded axis; 0: all of one size
 };
 int run_bench_infer(const BenchInferOptions& options);
 

@@ -15,6 +15,7 @@
 #include "suan/base/error.h"
 #include "suan/base/file.h"
 #include "suan/base/threads.h"
+#include "suan/engine/engine.h"
 #include "suan/program/choice.h"
 
 namespace suan::app {
@@ -42,7 +43,12 @@ std::string run_in_child(const fs::path& test, const ConformanceOptions& options
   if (child < 0) fail(ErrorCode::kSystem, "conformance", "fork: {}", std::strerror(errno));
   if (child == 0) {
     close(ends[0]);
-    const std::string reason = onnx::run_conformance_test(test, {.interpret = options.interpret});
+    const auto runner = [&](const std::shared_ptr<const onnx::Model>& model) -> onnx::Runner {
+      const auto engine =
+          std::make_shared<Engine>(model, EngineOptions{.interpret = options.interpret});
+      return [engine](const auto& arguments) { return engine->run(arguments); };
+    };
+    const std::string reason = onnx::run_conformance_test(test, runner);
     const ssize_t written = write(ends[1], reason.data(), reason.size());
     _exit(written == static_cast<ssize_t>(reason.size()) ? 0 : 1);
   }

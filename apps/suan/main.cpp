@@ -54,6 +54,13 @@ void add_model_sizes(CLI::App& command, ModelOptions& options) {
       ->capture_default_str();
 }
 
+void add_pad(CLI::App& command, ModelOptions& options) {
+  command.add_option("--pad", options.pad, "Pad an open size, so that nearby ones share a program")
+      ->type_name("SYMBOL[=MASK][:BOUND]")
+      ->expected(1)
+      ->take_all();
+}
+
 // The commands about recipes and runs.
 struct RunCommands {
   DemoOptions demo;
@@ -128,6 +135,7 @@ struct RunCommands {
     inspect_command.add_option("RUN", inspect.model, "A run, a recipe, an ONNX model, or a graph")
         ->required();
     add_model_sizes(inspect_command, inspect);
+    add_pad(inspect_command, inspect);
     inspect_command.add_flag("--why", inspect.why, "Say why other kernels were refused");
     inspect_command.add_flag("--graph", inspect.graph, "Print the optimised graph as text");
     inspect_command.add_option("--runs", inspect.runs, "Where runs are looked for by name");
@@ -158,12 +166,18 @@ struct ModelCommands {
     command.add_option("MODEL", options.model, "An ONNX file")->required();
     add_model_sizes(command, options);
     command.add_flag("--interpret", options.interpret, "Run node by node, compile nothing");
+    add_pad(command, options);
   }
   void add_bench(CLI::App& bench_command, int& exit_code) {
     CLI::App& command = *bench_command.add_subcommand("infer", "The time of a model's run");
     add_model(command, bench);
     command.add_option("--runs", bench.runs, "Runs to time")->check(CLI::PositiveNumber);
     command.add_option("--warmup", bench.warmup, "Runs before that")->check(CLI::NonNegativeNumber);
+    command
+        .add_option("--lengths", bench.lengths,
+                    "Requests of random sizes of the padded axis, from 1 to its bound, against "
+                    "runs at the bound")
+        ->check(CLI::PositiveNumber);
     command.add_flag("--serve", bench.serve, "Answer `go N` and `peak` lines on standard input");
     add_command(command, bench, run_bench_infer, exit_code);
   }

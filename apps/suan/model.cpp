@@ -58,11 +58,14 @@ void print_value(const std::string& name, const onnx::Value& value) {
 }  // namespace
 
 LoadedModel::LoadedModel(const ModelOptions& options)
-    : model(onnx::Model::load(options.model)),
-      session(std::make_unique<onnx::Session>(
-          model, onnx::SessionOptions{.precision = precision_of(options.precision),
-                                      .interpret = options.interpret})),
-      options_(options) {}
+    : LoadedModel(onnx::Model::load(options.model), options) {}
+LoadedModel::LoadedModel(std::shared_ptr<const onnx::Model> loaded, const ModelOptions& options)
+    : model(std::move(loaded)), options_(options) {
+  EngineOptions wanted{.precision = precision_of(options.precision),
+                       .interpret = options.interpret};
+  for (const std::string& rule : options.pad) wanted.pad.push_back(parse_pad_rule(rule));
+  engine = std::make_unique<Engine>(model, std::move(wanted));
+}
 
 // Sizes the file leaves open come from --dim; the first one is the batch, and 1 unless given.
 Shape LoadedModel::shape_of(const onnx::Argument& input) const {
@@ -119,7 +122,8 @@ std::vector<onnx::Value> LoadedModel::arguments() const {
 
 int run_model(const RunModelOptions& options) {
   const LoadedModel loaded(options);
-  const std::vector<onnx::Value> outputs = loaded.session->run(loaded.arguments());
+  const std::vector<onnx::Value> arguments = loaded.arguments();
+  const std::vector<onnx::Value> outputs = loaded.engine->run(arguments);
   if (!options.save.empty()) std::filesystem::create_directories(options.save);
   for (size_t i = 0; i < outputs.size(); ++i) {
     const std::string& name = loaded.model->outputs()[i].name;
@@ -127,7 +131,7 @@ int run_model(const RunModelOptions& options) {
     if (options.save.empty() || !outputs[i].tensor) continue;
     formats::write_npy(fmt::format("{}/output_{}.npy", options.save, i), outputs[i].tensor.array());
   }
-  const std::string& reason = loaded.session->interpreted_because();
+  const std::string reason = loaded.engine->interpreted_because(arguments);
   if (!reason.empty()) fmt::print("interpreted: {}\n", reason);
   if (options.json) {
     fmt::print("{}\n", json_line({{"outputs", static_cast<int64_t>(outputs.size())},

@@ -5,17 +5,18 @@
 #include <vector>
 
 #include "apps/suan/commands.h"
-#include "suan/formats/onnx/session.h"
+#include "suan/engine/engine.h"
 
 namespace suan::app {
 
 struct LoadedModel {
   explicit LoadedModel(const ModelOptions& options);
+  LoadedModel(std::shared_ptr<const onnx::Model> model, const ModelOptions& options);
   // One for each input: read from its file, else made up: floats in [-1, 1), all other numbers 1.
   std::vector<onnx::Value> arguments() const;
 
   std::shared_ptr<const onnx::Model> model;
-  std::unique_ptr<onnx::Session> session;
+  std::unique_ptr<Engine> engine;
 
  private:
   Shape shape_of(const onnx::Argument& input) const;
