@@ -121,8 +121,9 @@ int run_compile(const CompileCommandOptions& options);
 struct ConformanceOptions : CommonOptions {
   std::vector<std::string> folders;
   bool interpret = false;
-  int timeout = 60;  // seconds for one test
-  std::string page;  // a Markdown file to write
+  bool engine_file = false;  // run each model from an engine file
+  int timeout = 60;          // seconds for one test
+  std::string page;          // a Markdown file to write
 };
 int run_conformance(const ConformanceOptions& options);
 

@@ -9,6 +9,7 @@
 #include <map>
 
 #include "apps/suan/commands.h"
+#include "apps/suan/model.h"
 #include "suan/base/error.h"
 #include "suan/base/nearest.h"
 #include "suan/engine/engine_file.h"
@@ -30,6 +31,7 @@ Shape parse_sizes(const std::string& text) {
       fail("--shape", "got '{}', expected sizes such as 1x3x224x224", text);
     }
     shape.push_back(size);
+    if (!shape.fits_memory()) fail("--shape", "'{}' is too large", text);
     if (!more) return shape;
     at = read.ptr + 1;
   }
@@ -44,13 +46,11 @@ GivenShapes parse_shapes(const std::vector<std::string>& settings,
   for (const onnx::Argument& input : inputs) names.push_back(input.name);
   GivenShapes shapes;
   for (const std::string& setting : settings) {
-    const size_t split = setting.rfind('=');
-    if (split == std::string::npos) fail("--shape", "got '{}', expected NAME=SIZES", setting);
-    const std::string name = setting.substr(0, split);
+    const auto [name, sizes] = split_setting(setting, "--shape");
     if (std::find(names.begin(), names.end(), name) == names.end()) {
       fail("--shape", "{}", unknown_name("input", name, names));
     }
-    shapes[name].push_back(parse_sizes(setting.substr(split + 1)));
+    shapes[name].push_back(parse_sizes(sizes));
   }
   return shapes;
 }
@@ -86,8 +86,7 @@ class Signature {
 
  private:
   void bind(const onnx::Argument& input, const Shape& shape) {
-    if (!input.ranked || shape.rank() != input.shape.rank())
-      return;  // specialise() says what is wrong
+    if (!input.ranked || shape.rank() != input.shape.rank()) return;  // the model will refuse it
     for (int i = 0; i < shape.rank(); ++i) {
       if (input.shape[i] < 0) sizes_.emplace(input.shape[i], shape[i]);
     }
@@ -121,14 +120,6 @@ std::vector<std::vector<Type>> signatures_of(const onnx::Model& model,
     signatures.push_back(Signature(model.inputs(), given, i).types());
   }
   return signatures;
-}
-
-DType precision_of(const std::string& text) {
-  const auto dtype = parse_dtype(text);
-  if (dtype != DType::f32 && dtype != DType::bf16) {
-    fail("--precision", "got '{}', expected f32 or bf16", text);
-  }
-  return *dtype;
 }
 
 }  // namespace

@@ -156,7 +156,9 @@ std::vector<Profiled> profile_training(const ProfileOptions& options, DType& pre
   return profile(step.context(), [&] { step.learner().step(step.batch(), lr); }, options.steps);
 }
 
-bool is_model(const std::string& path) { return path.ends_with(".onnx"); }
+bool is_model(const std::string& path) {
+  return path.ends_with(".onnx") || path.ends_with(".suan");
+}
 
 // The program of a model for the arguments that the options describe.
 ProgramPtr model_program(const LoadedModel& loaded, const std::vector<onnx::Value>& arguments) {

@@ -132,7 +132,9 @@ struct RunCommands {
 
   void add_inspect(CLI::App& app, int& exit_code) {
     CLI::App& inspect_command = *app.add_subcommand("inspect", "The program of a training step");
-    inspect_command.add_option("RUN", inspect.model, "A run, a recipe, an ONNX model, or a graph")
+    inspect_command
+        .add_option("RUN", inspect.model,
+                    "A run, a recipe, an ONNX model, an engine file, or a graph")
         ->required();
     add_model_sizes(inspect_command, inspect);
     add_pad(inspect_command, inspect);
@@ -143,7 +145,8 @@ struct RunCommands {
     add_command(inspect_command, inspect, run_inspect, exit_code);
     CLI::App& profile_command =
         *app.add_subcommand("profile", "Where the time of a training step goes");
-    profile_command.add_option("RUN", profile.model, "A run, a recipe or an ONNX model")
+    profile_command
+        .add_option("RUN", profile.model, "A run, a recipe, an ONNX model or an engine file")
         ->required();
     add_model_sizes(profile_command, profile);
     profile_command.add_option("--steps", profile.steps, "Steps to measure")
@@ -163,7 +166,7 @@ struct ModelCommands {
   CompileCommandOptions compile;
 
   static void add_model(CLI::App& command, ModelOptions& options) {
-    command.add_option("MODEL", options.model, "An ONNX file")->required();
+    command.add_option("MODEL", options.model, "An ONNX file or an engine file")->required();
     add_model_sizes(command, options);
     command.add_flag("--interpret", options.interpret, "Run node by node, compile nothing");
     add_pad(command, options);
@@ -210,6 +213,8 @@ struct ModelCommands {
     CLI::App& command = *app.add_subcommand("conformance", "Run ONNX test-data folders");
     command.add_option("DIR", conformance.folders, "Folders with tests, or above such")->required();
     command.add_flag("--interpret", conformance.interpret, "Run node by node, compile nothing");
+    command.add_flag("--engine-file", conformance.engine_file,
+                     "Write each model into an engine file and run that");
     command.add_option("--page", conformance.page, "Write the failures as a Markdown page");
     command.add_option("--timeout", conformance.timeout, "Seconds for one test")
         ->check(CLI::Range(1, 86400));

@@ -43,7 +43,9 @@ Independence prove(const Shape& shape, const Function& f) {
 void expect_axis(int axis, const Shape& shape, const Function& f) {
   const Independence proof = prove(shape, f);
   EXPECT_EQ(proof.fault, "");
-  if (proof.fault.empty()) EXPECT_EQ(proof.outputs[0], axis);
+  if (proof.fault.empty()) {
+    EXPECT_EQ(proof.outputs[0], axis);
+  }
 }
 void expect_fault(const Shape& shape, const Function& f) { EXPECT_NE(prove(shape, f).fault, ""); }
 

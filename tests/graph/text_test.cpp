@@ -59,7 +59,7 @@ TEST(GraphText, KeepsConstantsElsewhere) {
   });
   EXPECT_EQ(asked, "the \"first\" f32[2]");
   EXPECT_EQ(to_text(read), to_text(g));
-  expect_bad(text, "line 2, column 50: a constant lies elsewhere");
+  expect_bad(text, "line 2, column 49: a constant lies elsewhere");
 }
 
 TEST(GraphText, KeepsTheOrderOfInputsWhateverTheirAge) {

@@ -26,8 +26,12 @@ std::string machine_key() {
 
 EngineFile compile_engine_file(const std::shared_ptr<const onnx::Model>& model,
                                std::span<const std::vector<Type>> signatures, DType precision) {
-  EngineFile file{.inputs = model->inputs(), .outputs = model->outputs()};
-  if (std::any_of(file.inputs.begin(), file.inputs.end(), is_open)) file.model = model;
+  EngineFile file{.inputs = model->inputs(),
+                  .outputs = model->outputs(),
+                  .precision = precision,
+                  .exact = exact_mode()};
+  const bool open = std::any_of(file.inputs.begin(), file.inputs.end(), is_open);
+  if (open || signatures.empty()) file.model = model;
   std::vector<ProgramPtr> programs;
   for (const std::vector<Type>& types : signatures) {
     std::vector<onnx::Value> arguments;
@@ -35,10 +39,7 @@ EngineFile compile_engine_file(const std::shared_ptr<const onnx::Model>& model,
     try {
       const onnx::Specialised made = model->specialise(arguments);
       programs.push_back(Program::build(made.graph, current_backend(), {.precision = precision}));
-      file.programs.push_back({.graph = without_layouts(programs.back()->graph()),
-                               .outputs = made.outputs,
-                               .precision = precision,
-                               .exact = exact_mode()});
+      file.programs.push_back({without_layouts(programs.back()->graph()), made.outputs});
     } catch (const onnx::DataDependent&) {
       file.model = model;
     }

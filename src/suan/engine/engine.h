@@ -46,6 +46,8 @@ class Engine {
   // An engine for programs that are ready: see add(). It compiles nothing.
   Engine(std::vector<onnx::Argument> inputs, std::vector<onnx::Argument> outputs,
          EngineOptions options = {});
+  // An engine for a model file: ONNX, or an engine file (engine/engine_file.h).
+  static std::unique_ptr<Engine> load(const std::string& path, EngineOptions options = {});
   ~Engine();
 
   const std::vector<onnx::Argument>& inputs() const { return inputs_; }

@@ -4,6 +4,7 @@
 #include "suan/engine/engine_file.h"
 
 #include <charconv>
+#include <fstream>
 
 #include "suan/base/file.h"
 #include "suan/engine/internal/constants.h"
@@ -26,6 +27,8 @@ std::string write_description(const EngineFile& file) {
   Writer out;
   out.text(SUAN_VERSION);
   out.text(file.machine);
+  out.text(name(file.precision));
+  out.flag(file.exact);
   engine::write_arguments(out, file.inputs);
   engine::write_arguments(out, file.outputs);
   return out.take();
@@ -48,8 +51,6 @@ std::string write_programs(const EngineFile& file, ConstantWriter& constants,
   Writer out;
   out.count(file.programs.size());
   for (const EngineProgram& program : file.programs) {
-    out.text(name(program.precision));
-    out.flag(program.exact);
     out.text(write_graph(program.graph, constants, path));
     engine::write_values(out, program.outputs);
   }
@@ -74,6 +75,8 @@ void read_description(Bytes section, std::string_view where, EngineFile& file) {
   Reader reader(section, where);
   reader.text("the version of the program that wrote it");
   file.machine = reader.text("the machine");
+  file.precision = engine::read_dtype(reader);
+  file.exact = reader.flag("whether it is exact");
   file.inputs = engine::read_arguments(reader);
   file.outputs = engine::read_arguments(reader);
   reader.expect_end("the description");
@@ -103,8 +106,6 @@ void read_programs(Bytes section, const ConstantReader& constants, std::string_v
   Reader reader(section, where);
   for (uint32_t left = reader.count("the number of programs"); left > 0; --left) {
     EngineProgram program;
-    program.precision = engine::read_dtype(reader);
-    program.exact = reader.flag("whether a program is exact");
     program.graph = read_graph(reader.text("a graph"), constants, where);
     program.outputs = engine::read_values(reader, program.graph.outputs);
     const size_t takes = program.graph.inputs.size(), gives = program.outputs.size();
@@ -162,6 +163,12 @@ EngineFile parse_engine_file(const BufferPtr& owner, std::string_view where) {
   file.kernels.assign(kernels.begin(), kernels.end());
   file.packed = constants.take_packed();
   return file;
+}
+
+bool is_engine_file(const std::string& path) {
+  std::array<char, engine::kMagic.size()> start{};
+  std::ifstream(path, std::ios::binary).read(start.data(), start.size());
+  return start == engine::kMagic;
 }
 
 EngineFile read_engine_file(const std::string& path) {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "suan/engine/engine.h"
 #include "suan/formats/onnx/model.h"
 #include "suan/program/packs.h"
 
@@ -17,12 +18,12 @@ namespace suan {
 struct EngineProgram {
   Graph graph;  // after the passes, in plain layouts: for Program::from_optimised
   std::vector<onnx::Value> outputs;  // of the model; their tensors are graph.outputs, in order
-  DType precision = DType::f32;
-  bool exact = false;
 };
 
 struct EngineFile {
   std::vector<onnx::Argument> inputs, outputs;
+  DType precision = DType::f32;
+  bool exact = false;
   std::vector<EngineProgram> programs;
   std::shared_ptr<const onnx::Model> model;  // null: these programs are all there is
   std::string machine;                       // that the kernels were chosen on: machine_key()
@@ -49,5 +50,12 @@ void write_engine_file(const std::string& path, const EngineFile& file);
 EngineFile read_engine_file(const std::string& path);
 // The same from memory, which must be 64-byte aligned; the weights keep `owner` alive.
 EngineFile parse_engine_file(const BufferPtr& owner, std::string_view where);
+// Whether a file begins as an engine file does.
+bool is_engine_file(const std::string& path);
+
+// An engine that begins with the programs of the file; `where` names it in messages. Precision is
+// the file's. Where the machine is another one, kernels are chosen again and a warning says so.
+std::unique_ptr<Engine> make_engine(const EngineFile& file, const std::string& where,
+                                    EngineOptions options = {});
 
 }  // namespace suan

@@ -241,7 +241,9 @@ class Planner {
   // Whether output `o` of a step may take over the memory of its input `i`.
   static bool aliases(const PlannedStep& step, size_t o, size_t i) {
     if (!step.kernel || !step.kernel->in_place || !step.node->inputs[i]) return false;
-    if (!step.call->may_overwrite(o, i)) return false;
+    for (size_t j = 0; j < step.in.size(); ++j) {  // the same memory may be read as several inputs
+      if (step.in[j] == step.in[i] && !step.call->may_overwrite(o, j)) return false;
+    }
     return step.node->types[o] == step.node->inputs[i].type() &&
            step.node->layout(static_cast<int>(o)) == layout_of(step.node->inputs[i]);
   }

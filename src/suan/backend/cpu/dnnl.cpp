@@ -173,6 +173,16 @@ void DnnlCall::finish(Slot from, const dnnl::memory::desc& desc, Slot to,
       pd.scratchpad_desc());
 }
 
+bool DnnlCall::may_overwrite(size_t /*output*/, size_t input) const {
+  const auto reads = [&](const Stage& stage) {
+    return std::any_of(stage.arguments.begin(), stage.arguments.end(), [&](const Argument& a) {
+      return a.slot.kind == Slot::in && a.slot.index == residual_;
+    });
+  };
+  return static_cast<int>(input) == residual_ &&
+         std::none_of(stages_.begin(), stages_.end(), reads);
+}
+
 void DnnlCall::run(const KernelArgs& args) const {
   if (residual_ >= 0) {
     const Operand &from = args.in[static_cast<size_t>(residual_)], &to = args.out[0];

@@ -1,7 +1,6 @@
 // The constants of an engine file: a table, and their bytes in the section `data`. Each is there
 // once, whatever number of programs reads it, plain or packed. SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <deque>
 #include <map>
 #include <string>
 #include <unordered_map>
