@@ -57,10 +57,6 @@ void print_value(const std::string& name, const onnx::Value& value) {
   }
 }
 
-}  // namespace
-
-namespace {
-
 EngineOptions engine_options(const ModelOptions& options) {
   EngineOptions wanted{.precision = precision_of(options.precision),
                        .interpret = options.interpret};
