@@ -5,6 +5,8 @@ set(config_folder ${CMAKE_INSTALL_LIBDIR}/cmake/suan)
 install(TARGETS suan EXPORT suanTargets)
 if(TARGET suan_cli)
   install(TARGETS suan_cli)
+  install(TARGETS suan_c EXPORT suanTargets)
+  install(FILES bindings/c/suan.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 endif()
 install(DIRECTORY src/suan DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING
   PATTERN internal EXCLUDE PATTERN *-inl.h EXCLUDE PATTERN *.h PATTERN *.inc PATTERN *.table)

@@ -10,6 +10,7 @@
 #include "apps/suan/commands.h"
 #include "apps/suan/model.h"
 #include "suan/base/error.h"
+#include "suan/base/random.h"
 #include "suan/program/program.h"
 #include "suan/target/machine.h"
 
@@ -22,6 +23,12 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+double milliseconds(Engine& engine, const std::vector<onnx::Value>& arguments) {  // of one run
+  const auto start = Clock::now();
+  engine.run(arguments);
+  return 1e3 * seconds_since(start);
+}
+
 class InferBench {
  public:
   explicit InferBench(const BenchInferOptions& options)
@@ -29,26 +36,21 @@ class InferBench {
     const auto start = Clock::now();
     loaded_ = std::make_unique<LoadedModel>(options);
     arguments_ = loaded_->arguments();
-    loaded_->session->run(arguments_);
+    loaded_->engine->run(arguments_);
     first_ = seconds_since(start);
-    if (const RunContext* context = loaded_->session->context(arguments_)) {
-      flops_ = context->program().flops();
-    }
+    interpreted_ = loaded_->engine->interpreted_because(arguments_);
+    if (const ProgramPtr program = loaded_->engine->program(arguments_)) flops_ = program->flops();
   }
 
   std::vector<double> run(int n) {  // milliseconds of each
     std::vector<double> times;
-    for (int i = 0; i < n; ++i) {
-      const auto start = Clock::now();
-      loaded_->session->run(arguments_);
-      times.push_back(1e3 * seconds_since(start));
-    }
+    for (int i = 0; i < n; ++i) times.push_back(milliseconds(*loaded_->engine, arguments_));
     return times;
   }
   double peak_mb() const { return memory_.mb(); }
   double flops() const { return flops_; }
   double first_seconds() const { return first_; }
-  const std::string& interpreted() const { return loaded_->session->interpreted_because(); }
+  const std::string& interpreted() const { return interpreted_; }
   int64_t batch() const {
     for (const onnx::Value& value : arguments_) {
       if (value.tensor && value.tensor.rank()) return value.tensor.shape()[0];
@@ -66,18 +68,81 @@ class InferBench {
   DType precision_;
   PeakMemory memory_;
   double first_ = 0, flops_ = 0;
+  std::string interpreted_;
   std::unique_ptr<LoadedModel> loaded_;
   std::vector<onnx::Value> arguments_;
 };
 
-double percentile(const std::vector<double>& sorted, double share) {
-  return sorted[std::min(sorted.size() - 1,
-                         static_cast<size_t>(share * static_cast<double>(sorted.size())))];
+struct Latency {
+  explicit Latency(std::vector<double> times) {
+    std::sort(times.begin(), times.end());
+    const auto percentile = [&](double share) {
+      return times[std::min(times.size() - 1,
+                            static_cast<size_t>(share * static_cast<double>(times.size())))];
+    };
+    p50 = percentile(0.5);
+    p90 = percentile(0.9);
+    p99 = percentile(0.99);
+  }
+  double p50, p90, p99;
+};
+
+// A model with this size of the axis that the rule pads.
+ModelOptions with_size(const BenchInferOptions& options, const PadRule& rule, int64_t size) {
+  ModelOptions sized = options;
+  for (const std::string& symbol : rule.symbols) {
+    sized.dims.push_back(fmt::format("{}={}", symbol, size));
+  }
+  return sized;
+}
+
+// Requests of random sizes, each beside a run of an engine that knows the bound alone.
+int run_lengths(const BenchInferOptions& options) {
+  if (options.pad.size() != 1) fail("--lengths", "got {} --pad, expected one", options.pad.size());
+  const PadRule rule = parse_pad_rule(options.pad[0]);
+  if (!rule.bound) fail("--lengths", "--pad {} has no bound", options.pad[0]);
+  const auto model = onnx::Model::load(options.model);
+  ModelOptions bound = with_size(options, rule, rule.bound);
+  const LoadedModel padded(model, bound);
+  ModelOptions fixed_options = bound;
+  fixed_options.pad.clear();
+  const LoadedModel fixed(model, fixed_options);
+  const auto longest = fixed.arguments();
+  padded.engine->program(longest);  // loading ends here
+  for (int i = 0; i <= options.warmup; ++i) fixed.engine->run(longest);
+  Random random(1);
+  std::vector<double> times, fixed_times;
+  for (int i = 0; i < options.lengths; ++i) {
+    const ModelOptions sized = with_size(options, rule, random.randint(1, rule.bound + 1));
+    const auto arguments = LoadedModel(model, sized).arguments();
+    times.push_back(milliseconds(*padded.engine, arguments));
+    fixed_times.push_back(milliseconds(*fixed.engine, longest));
+  }
+  const Latency all(times), one(fixed_times);
+  fmt::print("sizes 1 to {}  p50 {:.3f} ms, p90 {:.3f} ms, p99 {:.3f} ms\n", rule.bound, all.p50,
+             all.p90, all.p99);
+  fmt::print("size {}        p50 {:.3f} ms, p90 {:.3f} ms, p99 {:.3f} ms\n", rule.bound, one.p50,
+             one.p90, one.p99);
+  fmt::print("ratio          p99 {:.3f} of its p50, {:.3f} of its p99; {} programs\n",
+             all.p99 / one.p50, all.p99 / one.p99, padded.engine->programs());
+  if (options.json) {
+    fmt::print("{}\n", json_line({{"ms_p50", all.p50},
+                                  {"ms_p90", all.p90},
+                                  {"ms_p99", all.p99},
+                                  {"bound", rule.bound},
+                                  {"bound_ms_p50", one.p50},
+                                  {"bound_ms_p99", one.p99},
+                                  {"ratio_p99_to_p50", all.p99 / one.p50},
+                                  {"ratio_p99", all.p99 / one.p99},
+                                  {"programs", static_cast<int64_t>(padded.engine->programs())}}));
+  }
+  return 0;
 }
 
 }  // namespace
 
 int run_bench_infer(const BenchInferOptions& options) {
+  if (options.lengths) return run_lengths(options);
   InferBench bench(options);
   if (!bench.interpreted().empty()) fmt::print("interpreted: {}\n", bench.interpreted());
   bench.run(options.warmup);
@@ -85,10 +150,7 @@ int run_bench_infer(const BenchInferOptions& options) {
     bench.serve();
     return 0;
   }
-  auto times = bench.run(options.runs);
-  std::sort(times.begin(), times.end());
-  const double p50 = percentile(times, 0.5), p90 = percentile(times, 0.9),
-               p99 = percentile(times, 0.99);
+  const auto [p50, p90, p99] = Latency(bench.run(options.runs));
   const double gflops = bench.flops() / p50 / 1e6;
   const double share = 100 * gflops / peak_gflops(machine_peak(), *parse_dtype(options.precision));
   const double throughput = 1e3 * static_cast<double>(bench.batch()) / p50;

@@ -71,6 +71,7 @@ struct ModelOptions : CommonOptions {
   int batch = 1;
   std::string precision = "f32";
   bool interpret = false;
+  std::vector<std::string> pad;  // SYMBOL[=MASK][:BOUND]
 };
 struct InspectOptions : ModelOptions {  // the model may be a run, a recipe or a graph file too
   std::vector<std::string> settings;
@@ -106,14 +107,23 @@ struct BenchInferOptions : ModelOptions {
   int runs = 50;
   int warmup = 5;
   bool serve = false;
+  int lengths = 0;  // requests of random sizes of the padded axis; 0: all of one size
 };
 int run_bench_infer(const BenchInferOptions& options);
+
+struct CompileCommandOptions : CommonOptions {
+  std::string model, output;
+  std::vector<std::string> shapes;  // NAME=SIZExSIZE
+  std::string precision = "f32";
+};
+int run_compile(const CompileCommandOptions& options);
 
 struct ConformanceOptions : CommonOptions {
   std::vector<std::string> folders;
   bool interpret = false;
-  int timeout = 60;  // seconds for one test
-  std::string page;  // a Markdown file to write
+  bool engine_file = false;  // run each model from an engine file
+  int timeout = 60;          // seconds for one test
+  std::string page;          // a Markdown file to write
 };
 int run_conformance(const ConformanceOptions& options);
 

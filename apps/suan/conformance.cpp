@@ -15,6 +15,7 @@
 #include "suan/base/error.h"
 #include "suan/base/file.h"
 #include "suan/base/threads.h"
+#include "suan/engine/engine_file.h"
 #include "suan/program/choice.h"
 
 namespace suan::app {
@@ -35,6 +36,22 @@ std::string read_until_end(int fd, int seconds, bool& timed_out) {
   return text;
 }
 
+// The outputs of an engine file that is written for these arguments and read again.
+std::vector<onnx::Value> run_from_file(const std::shared_ptr<const onnx::Model>& model,
+                                       const std::vector<onnx::Value>& arguments) {
+  std::vector<std::vector<Type>> signatures(1);
+  for (const onnx::Value& value : arguments) {
+    if (value.tensor) signatures[0].push_back(value.tensor.type());
+  }
+  if (signatures[0].size() != arguments.size()) signatures.clear();  // the model alone
+  const fs::path path =
+      fs::temp_directory_path() / fmt::format("suan-conformance-{}.suan", getpid());
+  write_engine_file(path, compile_engine_file(model, signatures));
+  const EngineFile file = read_engine_file(path);
+  fs::remove(path);
+  return make_engine(file, path)->run(arguments);
+}
+
 std::string run_in_child(const fs::path& test, const ConformanceOptions& options) {
   int ends[2];
   if (pipe(ends) != 0) fail(ErrorCode::kSystem, "conformance", "pipe: {}", std::strerror(errno));
@@ -42,7 +59,15 @@ std::string run_in_child(const fs::path& test, const ConformanceOptions& options
   if (child < 0) fail(ErrorCode::kSystem, "conformance", "fork: {}", std::strerror(errno));
   if (child == 0) {
     close(ends[0]);
-    const std::string reason = onnx::run_conformance_test(test, {.interpret = options.interpret});
+    const auto runner = [&](const std::shared_ptr<const onnx::Model>& model) -> onnx::Runner {
+      if (options.engine_file) {
+        return [model](const auto& arguments) { return run_from_file(model, arguments); };
+      }
+      const auto engine =
+          std::make_shared<Engine>(model, EngineOptions{.interpret = options.interpret});
+      return [engine](const auto& arguments) { return engine->run(arguments); };
+    };
+    const std::string reason = onnx::run_conformance_test(test, runner);
     const ssize_t written = write(ends[1], reason.data(), reason.size());
     _exit(written == static_cast<ssize_t>(reason.size()) ? 0 : 1);
   }

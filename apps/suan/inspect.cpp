@@ -156,24 +156,29 @@ std::vector<Profiled> profile_training(const ProfileOptions& options, DType& pre
   return profile(step.context(), [&] { step.learner().step(step.batch(), lr); }, options.steps);
 }
 
-bool is_model(const std::string& path) { return path.ends_with(".onnx"); }
+bool is_model(const std::string& path) {
+  return path.ends_with(".onnx") || path.ends_with(".suan");
+}
 
 // The program of a model for the arguments that the options describe.
-RunContext& model_context(const LoadedModel& loaded, const std::vector<onnx::Value>& arguments) {
-  RunContext* context = loaded.session->context(arguments);
-  if (!context) {
-    loaded.session->run(arguments);
+ProgramPtr model_program(const LoadedModel& loaded, const std::vector<onnx::Value>& arguments) {
+  ProgramPtr program = loaded.engine->program(arguments);
+  if (!program) {
     fail(ErrorCode::kUnsupported, "model", "has no program: {}",
-         loaded.session->interpreted_because());
+         loaded.engine->interpreted_because(arguments));
   }
-  return *context;
+  return program;
 }
 
 std::vector<Profiled> profile_model(const ProfileOptions& options) {
   const LoadedModel loaded(options);
   const auto arguments = loaded.arguments();
-  RunContext& context = model_context(loaded, arguments);
-  return profile(context, [&] { loaded.session->run(arguments); }, options.steps);
+  RunContext context(model_program(loaded, arguments));
+  std::vector<BufferPtr> blocks;
+  for (const onnx::Value& value : arguments) {
+    for_each_tensor(value, [&](const Tensor& t) { blocks.push_back(t.array().buffer); });
+  }
+  return profile(context, [&] { context.run(blocks); }, options.steps);
 }
 
 }  // namespace
@@ -181,7 +186,7 @@ std::vector<Profiled> profile_model(const ProfileOptions& options) {
 int run_inspect(const InspectOptions& options) {
   if (is_model(options.model)) {
     const LoadedModel loaded(options);
-    print_program(model_context(loaded, loaded.arguments()).program(), options);
+    print_program(*model_program(loaded, loaded.arguments()), options);
     return 0;
   }
   if (is_graph_file(options.model)) {

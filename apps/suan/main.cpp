@@ -54,6 +54,13 @@ void add_model_sizes(CLI::App& command, ModelOptions& options) {
       ->capture_default_str();
 }
 
+void add_pad(CLI::App& command, ModelOptions& options) {
+  command.add_option("--pad", options.pad, "Pad an open size, so that nearby ones share a program")
+      ->type_name("SYMBOL[=MASK][:BOUND]")
+      ->expected(1)
+      ->take_all();
+}
+
 // The commands about recipes and runs.
 struct RunCommands {
   DemoOptions demo;
@@ -125,9 +132,12 @@ struct RunCommands {
 
   void add_inspect(CLI::App& app, int& exit_code) {
     CLI::App& inspect_command = *app.add_subcommand("inspect", "The program of a training step");
-    inspect_command.add_option("RUN", inspect.model, "A run, a recipe, an ONNX model, or a graph")
+    inspect_command
+        .add_option("RUN", inspect.model,
+                    "A run, a recipe, an ONNX model, an engine file, or a graph")
         ->required();
     add_model_sizes(inspect_command, inspect);
+    add_pad(inspect_command, inspect);
     inspect_command.add_flag("--why", inspect.why, "Say why other kernels were refused");
     inspect_command.add_flag("--graph", inspect.graph, "Print the optimised graph as text");
     inspect_command.add_option("--runs", inspect.runs, "Where runs are looked for by name");
@@ -135,7 +145,8 @@ struct RunCommands {
     add_command(inspect_command, inspect, run_inspect, exit_code);
     CLI::App& profile_command =
         *app.add_subcommand("profile", "Where the time of a training step goes");
-    profile_command.add_option("RUN", profile.model, "A run, a recipe or an ONNX model")
+    profile_command
+        .add_option("RUN", profile.model, "A run, a recipe, an ONNX model or an engine file")
         ->required();
     add_model_sizes(profile_command, profile);
     profile_command.add_option("--steps", profile.steps, "Steps to measure")
@@ -152,17 +163,24 @@ struct ModelCommands {
   ConformanceOptions conformance;
   RunModelOptions run;
   BenchInferOptions bench;
+  CompileCommandOptions compile;
 
   static void add_model(CLI::App& command, ModelOptions& options) {
-    command.add_option("MODEL", options.model, "An ONNX file")->required();
+    command.add_option("MODEL", options.model, "An ONNX file or an engine file")->required();
     add_model_sizes(command, options);
     command.add_flag("--interpret", options.interpret, "Run node by node, compile nothing");
+    add_pad(command, options);
   }
   void add_bench(CLI::App& bench_command, int& exit_code) {
     CLI::App& command = *bench_command.add_subcommand("infer", "The time of a model's run");
     add_model(command, bench);
     command.add_option("--runs", bench.runs, "Runs to time")->check(CLI::PositiveNumber);
     command.add_option("--warmup", bench.warmup, "Runs before that")->check(CLI::NonNegativeNumber);
+    command
+        .add_option("--lengths", bench.lengths,
+                    "Requests of random sizes of the padded axis, from 1 to its bound, against "
+                    "runs at the bound")
+        ->check(CLI::PositiveNumber);
     command.add_flag("--serve", bench.serve, "Answer `go N` and `peak` lines on standard input");
     add_command(command, bench, run_bench_infer, exit_code);
   }
@@ -174,11 +192,29 @@ struct ModelCommands {
     add_command(command, run, run_model, exit_code);
   }
 
+  void add_compile(CLI::App& app, int& exit_code) {
+    CLI::App& command = *app.add_subcommand("compile", "Compile a model into an engine file");
+    command.add_option("MODEL", compile.model, "An ONNX file")->required();
+    command.add_option("-o,--output", compile.output, "The engine file, such as model.suan")
+        ->required();
+    command
+        .add_option("--shape", compile.shapes,
+                    "The shape of an input; given again, another program")
+        ->type_name("NAME=1x3x224x224")
+        ->expected(1)
+        ->take_all();
+    command.add_option("--precision", compile.precision, "f32 or bf16")->capture_default_str();
+    add_command(command, compile, run_compile, exit_code);
+  }
+
   void add(CLI::App& app, int& exit_code) {
     add_run(app, exit_code);
+    add_compile(app, exit_code);
     CLI::App& command = *app.add_subcommand("conformance", "Run ONNX test-data folders");
     command.add_option("DIR", conformance.folders, "Folders with tests, or above such")->required();
     command.add_flag("--interpret", conformance.interpret, "Run node by node, compile nothing");
+    command.add_flag("--engine-file", conformance.engine_file,
+                     "Write each model into an engine file and run that");
     command.add_option("--page", conformance.page, "Write the failures as a Markdown page");
     command.add_option("--timeout", conformance.timeout, "Seconds for one test")
         ->check(CLI::Range(1, 86400));

@@ -28,6 +28,9 @@ class Conformance(Command):
     def test_interpreted_models_pass(self):
         self.check(self.run_suite("--interpret"))
 
+    def test_models_from_engine_files_pass(self):
+        self.check(self.run_suite("--engine-file"))
+
 
 if __name__ == "__main__":
     unittest.main()

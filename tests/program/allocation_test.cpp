@@ -1,5 +1,6 @@
-// A program allocates when it first runs and never again. Allocations are counted by caller: those
-// that oneDNN makes for itself are small, and bounded here.
+// A program allocates when it first runs and never again, and so does an engine that runs on memory
+// of the caller. Allocations are counted by caller: those that oneDNN makes for itself are small,
+// and bounded here.
 // SPDX-License-Identifier: Apache-2.0
 #ifndef SUAN_SANITIZED  // sanitizers have an operator new of their own
 #include <dlfcn.h>
@@ -15,6 +16,7 @@
 #include "suan/optim/adam.h"
 #include "suan/program/program.h"
 #include "suan/tensor/compile.h"
+#include "tests/engine/models.h"
 
 namespace {
 
@@ -79,6 +81,31 @@ TEST(Program, AllocatesNothingAfterItsFirstRun) {
   // oneDNN makes small objects for each execution: below 20 a primitive.
   const auto steps = static_cast<int>(context.program().plan().steps.size());
   EXPECT_LE(library_allocations, kRuns * steps * 20);
+}
+
+// Runs of an engine on bound memory; the caller's program must be there.
+void expect_no_allocation(Engine& engine, const std::vector<onnx::Value>& arguments,
+                          size_t result_bytes) {
+  std::vector<Binding> in;
+  for (const onnx::Value& value : arguments) {
+    const Array array = value.tensor.array();
+    in.push_back({{array.dtype, array.shape}, array.buffer->data(), array.bytes(), array.buffer});
+  }
+  std::vector<char> memory(result_bytes);
+  Binding out{.data = memory.data(), .bytes = memory.size()};
+  engine.run(in, {&out, 1});
+  engine.run(in, {&out, 1});
+  own_allocations = 0;
+  counting = true;
+  for (int i = 0; i < 5; ++i) engine.run(in, {&out, 1});
+  counting = false;
+  EXPECT_EQ(own_allocations, 0);
+}
+
+TEST(Engine, AllocatesNothingOnMemoryOfTheCaller) {
+  Engine engine(attention().model(), {.pad = {parse_pad_rule("seq=mask:16")}, .background = false});
+  expect_no_allocation(engine, sentence(2, 16, 1), size_t{2} * 16 * 8 * sizeof(float));
+  expect_no_allocation(engine, sentence(2, 13, 1), size_t{2} * 13 * 8 * sizeof(float));  // padded
 }
 
 }  // namespace

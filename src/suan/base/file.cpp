@@ -57,6 +57,19 @@ void check_size(const std::string& path, size_t size, size_t limit) {
   }
 }
 
+BufferPtr map_with(const std::string& path, size_t limit, int protection, int kind) {
+  struct stat info{};
+  const Descriptor file{open_to_read(path, info)};
+  const auto size = static_cast<size_t>(info.st_size);
+  check_size(path, size, limit);
+  if (size == 0) return Buffer::allocate(0);
+  void* data = ::mmap(nullptr, size, protection, kind, file.fd, 0);
+  if (data == MAP_FAILED) {
+    fail(ErrorCode::kBadFile, path, "could not map it: {}", std::strerror(errno));
+  }
+  return Buffer::borrow(data, size, [data, size] { ::munmap(data, size); });
+}
+
 }  // namespace
 
 std::string read_file(const std::string& path, size_t limit) {
@@ -81,16 +94,10 @@ std::string read_file(const std::string& path, size_t limit) {
 }
 
 BufferPtr map_file(const std::string& path, size_t limit) {
-  struct stat info{};
-  const Descriptor file{open_to_read(path, info)};
-  const auto size = static_cast<size_t>(info.st_size);
-  check_size(path, size, limit);
-  if (size == 0) return Buffer::allocate(0);
-  void* data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, file.fd, 0);
-  if (data == MAP_FAILED) {
-    fail(ErrorCode::kBadFile, path, "could not map it: {}", std::strerror(errno));
-  }
-  return Buffer::borrow(data, size, [data, size] { ::munmap(data, size); });
+  return map_with(path, limit, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+}
+BufferPtr map_file_read_only(const std::string& path) {
+  return map_with(path, SIZE_MAX, PROT_READ, MAP_SHARED);
 }
 
 void drop_pages(std::string_view bytes) {

@@ -10,6 +10,7 @@
 #include <exception>
 
 #include "suan/base/error.h"
+#include "suan/base/thread_role.h"
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -39,6 +40,7 @@ std::atomic<int>& thread_setting() {
 }
 
 std::atomic_flag team_taken = ATOMIC_FLAG_INIT;
+thread_local bool in_background = false;
 
 }  // namespace
 
@@ -52,12 +54,31 @@ void set_num_threads(int count) {
 #endif
 }
 
+void follow_thread_budget() {
+#ifdef _OPENMP
+  thread_local int followed = 0;  // OpenMP keeps the setting for each thread
+  const int count = num_threads();
+  if (followed == count) return;
+  omp_set_num_threads(count);
+  followed = count;
+#endif
+}
+
+void become_background_thread() {
+  in_background = true;
+  follow_thread_budget();
+  const sched_param parameters{};
+  sched_setscheduler(0, SCHED_IDLE, &parameters);  // 0: this thread; refused: it is only not idle
+}
+bool is_background_thread() { return in_background; }
+
 void parallel_for(int64_t n, int64_t grain, RangeFunction f) {
   if (n <= 0) return;
   const int64_t pieces =
       std::min<int64_t>(num_threads(), std::max<int64_t>(1, n / std::max<int64_t>(1, grain)));
 #ifdef _OPENMP
-  if (pieces > 1 && !omp_in_parallel() && !team_taken.test_and_set(std::memory_order_acquire)) {
+  if (pieces > 1 && !in_background && !omp_in_parallel() &&
+      !team_taken.test_and_set(std::memory_order_acquire)) {
     std::exception_ptr error;
 #pragma omp parallel num_threads(static_cast<int>(pieces))
     {

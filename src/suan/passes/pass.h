@@ -36,6 +36,8 @@ Graph fuse_tails(const Graph& graph, const Target& target);
 Graph fuse(const Graph& graph, const Target& target);
 // Gives every value a storage layout and puts `reorder` nodes where layouts meet.
 Graph assign_layouts(const Graph& graph, const Target& target);
+// Undoes it: every value plain, no `reorder` nodes.
+Graph without_layouts(const Graph& graph);
 
 std::span<const Pass> standard_passes();  // in the order they run
 

@@ -17,6 +17,7 @@
 #include "suan/base/buffer.h"
 #include "suan/base/error.h"
 #include "suan/base/file.h"
+#include "suan/base/thread_role.h"
 #include "suan/base/threads.h"
 #include "suan/ops/op.h"
 #include "suan/target/machine.h"
@@ -199,6 +200,7 @@ class Choices {
     if (const Kernel* kernel = find(*cached_, key, candidates)) {
       return remember(key, cached_->at(key), kernel);
     }
+    if (is_background_thread()) return candidates[0];
     const Choice choice = measure(node, candidates);
     cache_.add(key, choice);
     return remember(key, choice, find_named(candidates, choice.kernel));

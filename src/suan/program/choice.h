@@ -15,7 +15,8 @@ namespace suan {
 bool reproducible_mode();
 void set_reproducible_mode(bool reproducible);
 
-// The kernel for a node; null: none takes it.
+// The kernel for a node; null: none takes it. A background thread (base/thread_role.h) measures
+// nothing, as others have the cores: what was not measured before goes by the table's order.
 const Kernel* choose_kernel(const Backend& backend, const Node& node);
 
 // What was measured when this node's kernel was chosen; empty: there was nothing to choose.

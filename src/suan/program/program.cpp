@@ -3,10 +3,12 @@
 #include "suan/program/program.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstring>
 
 #include "suan/base/error.h"
+#include "suan/base/thread_role.h"
 #include "suan/base/threads.h"
 #include "suan/graph/pending.h"
 #include "suan/graph/state.h"
@@ -19,11 +21,24 @@ namespace suan {
 ProgramPtr Program::build(const Graph& graph, const Backend& backend,
                           const ProgramOptions& options) {
   const PauseTracking pause;
-  auto program = std::shared_ptr<Program>(new Program());
   const bool mixed = options.precision != DType::f32;
-  const Graph optimised =
-      optimise(mixed ? lower_precision(graph, options.precision) : graph, *backend.target);
-  BudgetedPlan planned = plan_within(optimised, backend, options.memory_budget);
+  return plan_graph(
+      optimise(mixed ? lower_precision(graph, options.precision) : graph, *backend.target), backend,
+      options.memory_budget);
+}
+
+ProgramPtr Program::from_optimised(const Graph& graph, const Backend& backend,
+                                   size_t memory_budget) {
+  const PauseTracking pause;
+  const Graph laid_out = assign_layouts(without_layouts(graph), *backend.target);
+  verify(laid_out);
+  return plan_graph(laid_out, backend, memory_budget);
+}
+
+ProgramPtr Program::plan_graph(const Graph& optimised, const Backend& backend,
+                               size_t memory_budget) {
+  auto program = std::shared_ptr<Program>(new Program());
+  BudgetedPlan planned = plan_within(optimised, backend, memory_budget);
   program->backend_ = &backend;
   program->graph_ = std::move(planned.graph);
   program->plan_ = std::move(planned.plan);
@@ -33,11 +48,20 @@ ProgramPtr Program::build(const Graph& graph, const Backend& backend,
   return program;
 }
 
+namespace {
+// Which fresh block holds an output.
+size_t fresh_index(const Plan& plan, size_t output) {
+  return static_cast<size_t>(plan.storages[static_cast<size_t>(plan.outputs[output])].index);
+}
+}  // namespace
+
 RunContext::RunContext(ProgramPtr program) : program_(std::move(program)) {
   const Plan& plan = program_->plan();
   arena_ = Buffer::allocate(plan.arena_bytes);
   addresses_.assign(plan.storages.size(), nullptr);
   fresh_.resize(static_cast<size_t>(plan.fresh_count));
+  given_.resize(fresh_.size());
+  inputs_.resize(plan.inputs.size());
   outputs_.resize(plan.outputs.size());
   for (size_t i = 0; i < plan.storages.size(); ++i) {
     const Storage& s = plan.storages[i];
@@ -67,10 +91,14 @@ RunContext::RunContext(ProgramPtr program) : program_(std::move(program)) {
   }
 }
 
-void RunContext::bind(std::span<const BufferPtr> inputs) {
+void RunContext::bind(std::span<void* const> inputs, std::span<void* const> outputs) {
   const Plan& plan = program_->plan();
   for (size_t i = 0; i < plan.inputs.size(); ++i) {
-    addresses_[static_cast<size_t>(plan.inputs[i])] = inputs[i]->data();
+    addresses_[static_cast<size_t>(plan.inputs[i])] = inputs[i];
+  }
+  std::fill(given_.begin(), given_.end(), nullptr);
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (outputs[i]) given_[fresh_index(plan, i)] = outputs[i];
   }
   for (const PlannedState& s : plan.states) {
     if (s.current < 0) continue;
@@ -83,8 +111,12 @@ void RunContext::bind(std::span<const BufferPtr> inputs) {
   for (size_t i = 0; i < plan.storages.size(); ++i) {
     const Storage& s = plan.storages[i];
     if (s.place != Place::fresh) continue;
-    BufferPtr& block = fresh_[static_cast<size_t>(s.index)];
+    const auto index = static_cast<size_t>(s.index);
+    addresses_[i] = given_[index];
+    if (given_[index]) continue;
+    BufferPtr& block = fresh_[index];
     if (!block || block.use_count() > 1) block = Buffer::allocate(s.bytes);
+    std::atomic_thread_fence(std::memory_order_acquire);  // whoever let go of it has read it
     addresses_[i] = block->data();
   }
   for (const Patch& p : patches_) {
@@ -161,16 +193,36 @@ void RunContext::finish_states() {
   }
 }
 
-std::span<const BufferPtr> RunContext::run(std::span<const BufferPtr> inputs) {
+// An output may share its block with an equal one that is wanted elsewhere.
+void RunContext::take_outputs(std::span<void* const> outputs) {
   const Plan& plan = program_->plan();
+  for (size_t i = 0; i < plan.outputs.size(); ++i) {
+    const size_t index = fresh_index(plan, i);
+    void* const wanted = i < outputs.size() ? outputs[i] : nullptr;
+    const size_t bytes = plan.storages[static_cast<size_t>(plan.outputs[i])].bytes;
+    if (!given_[index]) {
+      outputs_[i] = fresh_[index];
+    } else if (!wanted) {
+      outputs_[i] = Buffer::copy_of(given_[index], bytes);
+    } else if (wanted != given_[index]) {
+      std::memcpy(wanted, given_[index], bytes);
+    }
+  }
+}
+
+std::span<const BufferPtr> RunContext::run(std::span<const BufferPtr> inputs) {
+  for (size_t i = 0; i < inputs_.size(); ++i) inputs_[i] = inputs[i]->data();
+  return run_on(inputs_, {});
+}
+
+std::span<const BufferPtr> RunContext::run_on(std::span<void* const> inputs,
+                                              std::span<void* const> outputs) {
+  follow_thread_budget();
   for (BufferPtr& b : outputs_) b.reset();
-  bind(inputs);
+  bind(inputs, outputs);
   run_steps();
   errors_.throw_if_any();
-  for (size_t i = 0; i < plan.outputs.size(); ++i) {
-    const Storage& s = plan.storages[static_cast<size_t>(plan.outputs[i])];
-    outputs_[i] = fresh_[static_cast<size_t>(s.index)];
-  }
+  take_outputs(outputs);
   finish_states();
   return outputs_;
 }

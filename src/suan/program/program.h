@@ -24,6 +24,10 @@ class Program {
   // Optimises the graph for the backend's target and plans it.
   static std::shared_ptr<const Program> build(const Graph& graph, const Backend& backend,
                                               const ProgramOptions& options = {});
+  // Plans a graph that has been through the passes (graph() of a program, on whatever machine):
+  // only layouts are chosen again.
+  static std::shared_ptr<const Program> from_optimised(const Graph& graph, const Backend& backend,
+                                                       size_t memory_budget = 0);
 
   const Graph& graph() const { return graph_; }  // after the passes
   const Plan& plan() const { return plan_; }
@@ -35,6 +39,8 @@ class Program {
 
  private:
   Program() = default;
+  static std::shared_ptr<const Program> plan_graph(const Graph& optimised, const Backend& backend,
+                                                   size_t memory_budget);
   Graph graph_;
   Plan plan_;
   const Backend* backend_ = nullptr;
@@ -51,6 +57,9 @@ class RunContext {
   // Runs the program on these argument blocks; states are read and replaced. Gives one block per
   // output. After the first run nothing is allocated, but for outputs that the caller still holds.
   std::span<const BufferPtr> run(std::span<const BufferPtr> inputs);
+  // The same on addresses, one per input. Where an address is given for an output, it is written
+  // there and its block is null. Such memory must not overlap any other.
+  std::span<const BufferPtr> run_on(std::span<void* const> inputs, std::span<void* const> outputs);
 
   const Program& program() const { return *program_; }
   // Where set, the seconds each step took are added here, one number per step.
@@ -61,7 +70,8 @@ class RunContext {
     size_t operand;
     int storage;
   };
-  void bind(std::span<const BufferPtr> inputs);
+  void bind(std::span<void* const> inputs, std::span<void* const> outputs);
+  void take_outputs(std::span<void* const> outputs);
   void run_steps();
   KernelArgs arguments(size_t step);
   void run_step(size_t step);
@@ -74,6 +84,8 @@ class RunContext {
   std::vector<size_t> first_operand_;
   std::vector<Patch> patches_;
   std::vector<BufferPtr> fresh_;
+  std::vector<void*> given_;      // for each fresh block the caller's memory that takes its place
+  std::vector<void*> inputs_;     // addresses of blocks that run() was given
   std::vector<void*> addresses_;  // by storage
   std::vector<BufferPtr> outputs_;
   RunErrors errors_;

@@ -8,7 +8,7 @@
 
 #include <fstream>
 
-#include "suan/formats/onnx/session.h"
+#include "suan/engine/engine.h"
 #include "tests/temp_folder.h"
 
 namespace suan::onnx {
@@ -94,8 +94,8 @@ std::vector<float> numbers(const Value& value) {
 std::vector<float> run(const Builder& b, const std::vector<Value>& arguments) {
   const auto model = b.model();
   const auto interpreted = numbers(model->interpret(arguments)[0]);
-  Session session(model);
-  EXPECT_EQ(numbers(session.run(arguments)[0]), interpreted);
+  Engine engine(model);
+  EXPECT_EQ(numbers(engine.run(arguments)[0]), interpreted);
   return interpreted;
 }
 
@@ -129,10 +129,11 @@ TEST(OnnxModel, LeavesDataDependentGraphsToTheInterpreter) {
   b.input("x", {4}).output("y");
   b.node("NonZero", {"x"}, {"y"});
   const auto model = b.model();
-  Session session(model);
-  const auto outputs = session.run({floats({0, 5, 0, 7}, {4})});
+  Engine engine(model);
+  const std::vector<Value> arguments{floats({0, 5, 0, 7}, {4})};
+  const auto outputs = engine.run(arguments);
   EXPECT_EQ(outputs[0].tensor.shape(), (Shape{1, 2}));
-  EXPECT_NE(session.interpreted_because().find("NonZero"), std::string::npos);
+  EXPECT_NE(engine.interpreted_because(arguments).find("NonZero"), std::string::npos);
 }
 
 TEST(OnnxModel, RefusesWhatItDoesNotKnow) {

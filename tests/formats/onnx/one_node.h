@@ -9,7 +9,7 @@
 #include <variant>
 
 #include "suan/base/string_pool.h"
-#include "suan/formats/onnx/session.h"
+#include "suan/engine/engine.h"
 #include "suan/ops/elementwise.h"
 
 namespace suan::onnx {
@@ -116,9 +116,9 @@ struct OneNode {
   std::vector<Tensor> run() const {
     std::vector<Tensor> all;
     const auto interpreted = model()->interpret(arguments());
-    Session session(model());
-    const auto compiled = session.run(arguments());
-    reason = session.interpreted_because();
+    Engine engine(model());
+    const auto compiled = engine.run(arguments());
+    reason = engine.interpreted_because(arguments());
     for (size_t i = 0; i < compiled.size(); ++i) {
       all.push_back(compiled[i].tensor);
       EXPECT_EQ(to_string(all[i].type()), to_string(interpreted[i].tensor.type()));
@@ -136,7 +136,7 @@ struct OneNode {
     for (const bool interpret : {true, false}) {
       std::string& message = messages[interpret];
       try {
-        Session(model(), {.interpret = interpret}).run(arguments());
+        Engine(model(), {.interpret = interpret}).run(arguments());
         message = "no error";
       } catch (const Error& e) {
         message = e.what();

@@ -42,9 +42,9 @@ struct Cube {
     const auto model = Model::parse(proto.SerializeAsString(), "test.onnx");
     const std::vector<Value> arguments{Value(floats({2, -1}, {2}))};
     const auto known = OneNode::numbers(model->interpret(arguments)[0].tensor);
-    Session session(model);
-    EXPECT_EQ(OneNode::numbers(session.run(arguments)[0].tensor), known);
-    EXPECT_EQ(session.interpreted_because(), "");
+    Engine engine(model);
+    EXPECT_EQ(OneNode::numbers(engine.run(arguments)[0].tensor), known);
+    EXPECT_EQ(engine.interpreted_because(arguments), "");
     return known;
   }
   void expect_error(const std::string& text) {

@@ -397,6 +397,7 @@ void FusedCall::start_frame(const KernelArgs& args, Frame& frame, Tile* tiles) c
       if (args.in[static_cast<size_t>(k)].data == args.out[o].data) frame.direct[o] = false;
     }
     frame.stream[o] = args.out[o].data && args.out[o].type.bytes() >= kStreamBytes &&
+                      reinterpret_cast<uintptr_t>(args.out[o].data) % 64 == 0 &&
                       !values_[static_cast<size_t>(outputs_[o].value)].read_back;
     for (const Operand& in : args.in) {
       if (in.data == args.out[o].data) frame.stream[o] = false;  // its lines are in the cache

@@ -9,7 +9,6 @@
 #include "suan/base/small_types.h"
 #include "suan/base/string_pool.h"
 #include "suan/formats/onnx/internal/tensor_proto.h"
-#include "suan/formats/onnx/session.h"
 
 namespace suan::onnx {
 namespace {
@@ -95,9 +94,9 @@ std::string compare(const Value& got, const Value& expected, const ConformanceOp
   return "";
 }
 
-std::string run_data_set(const Model& model, Session& session, const fs::path& folder,
+std::string run_data_set(const Model& model, const Runner& run, const fs::path& folder,
                          const ConformanceOptions& options) {
-  const std::vector<Value> outputs = session.run(read_values(folder, "input", model.inputs()));
+  const std::vector<Value> outputs = run(read_values(folder, "input", model.inputs()));
   const std::vector<Value> expected = read_values(folder, "output", model.outputs());
   if (outputs.size() != expected.size()) {
     return fmt::format("got {} outputs, expected {}", outputs.size(), expected.size());
@@ -133,14 +132,15 @@ std::vector<fs::path> find_conformance_tests(const std::vector<fs::path>& roots)
   return tests;
 }
 
-std::string run_conformance_test(const fs::path& folder, const ConformanceOptions& options) {
+std::string run_conformance_test(const fs::path& folder, const MakeRunner& make_runner,
+                                 const ConformanceOptions& options) {
   try {
     const auto model = Model::load(folder / "model.onnx");
-    Session session(model, {.interpret = options.interpret});
+    const Runner run = make_runner(model);
     for (int i = 0;; ++i) {
       const fs::path data = folder / fmt::format("test_data_set_{}", i);
       if (!fs::is_directory(data)) return "";
-      const std::string fault = run_data_set(*model, session, data, options);
+      const std::string fault = run_data_set(*model, run, data, options);
       if (!fault.empty()) return fault;
     }
   } catch (const std::exception& error) {

@@ -3,13 +3,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <filesystem>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
+
+#include "suan/formats/onnx/model.h"
 
 namespace suan::onnx {
 
 struct ConformanceOptions {
-  bool interpret = false;
   double relative = 1e-3;  // the suite's own tolerances
   double absolute = 1e-7;
 };
@@ -18,8 +21,11 @@ struct ConformanceOptions {
 // none.
 std::vector<std::filesystem::path> find_conformance_tests(
     const std::vector<std::filesystem::path>& roots);
+// What runs a model: gives its outputs for arguments.
+using Runner = std::function<std::vector<Value>(const std::vector<Value>&)>;
+using MakeRunner = std::function<Runner(const std::shared_ptr<const Model>&)>;
 // Runs one; empty: passed, else the reason.
-std::string run_conformance_test(const std::filesystem::path& folder,
+std::string run_conformance_test(const std::filesystem::path& folder, const MakeRunner& make_runner,
                                  const ConformanceOptions& options = {});
 
 }  // namespace suan::onnx

@@ -5,6 +5,7 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
+#include <algorithm>
 #include <climits>
 
 #include "suan/base/file.h"
@@ -170,6 +171,31 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& path, cons
 std::shared_ptr<const Model> Model::parse(std::string_view bytes, const std::string& where,
                                           const Limits& limits) {
   return read_model(bytes, where, limits, {});
+}
+
+std::shared_ptr<const Model> Model::assemble(const ModelParts& parts, const std::string& where,
+                                             const Limits& limits) {
+  auto impl = parse_into(parts.structure, where, limits);
+  for (const auto& [name, array] : parts.initializers) {
+    if (!impl->initializers.emplace(name, Tensor::from(array)).second) {
+      fail(ErrorCode::kBadFile, where, "the initializer '{}' is there twice", name);
+    }
+  }
+  return finish(std::move(impl), nullptr);
+}
+
+ModelParts Model::parts() const {
+  ModelParts parts;
+  ::onnx::ModelProto proto = impl_->proto;
+  proto.mutable_graph()->clear_initializer();
+  proto.mutable_graph()->clear_sparse_initializer();
+  parts.structure = proto.SerializeAsString();
+  for (const auto& [name, tensor] : impl_->initializers) {
+    parts.initializers.emplace_back(name, tensor.array());
+  }
+  std::sort(parts.initializers.begin(), parts.initializers.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  return parts;
 }
 
 namespace {

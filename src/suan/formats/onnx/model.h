@@ -6,8 +6,10 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "suan/base/array.h"
 #include "suan/base/error.h"
 #include "suan/formats/onnx/value.h"
 #include "suan/graph/graph.h"
@@ -47,6 +49,12 @@ struct Specialised {
   std::vector<Value> outputs;  // whose tensors are graph.outputs, in order
 };
 
+// A model in two: the message without its initializers, and these.
+struct ModelParts {
+  std::string structure;
+  std::vector<std::pair<std::string, Array>> initializers;
+};
+
 class Model {
  public:
   // Reads a model file; external data must lie beneath its folder. Throws Error(kBadFile).
@@ -55,8 +63,12 @@ class Model {
   // Parses the bytes of a model file; `where` is for messages.
   static std::shared_ptr<const Model> parse(std::string_view bytes, const std::string& where,
                                             const Limits& limits = {});
+  // Puts a model together again from its parts; `where` is for messages.
+  static std::shared_ptr<const Model> assemble(const ModelParts& parts, const std::string& where,
+                                               const Limits& limits = {});
   ~Model();
 
+  ModelParts parts() const;
   const std::vector<Argument>& inputs() const;  // without those that have an initializer
   const std::vector<Argument>& outputs() const;
 

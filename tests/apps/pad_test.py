@@ -1,0 +1,78 @@
+"""Padding an open size of an ONNX model: `--pad` of suan run, inspect and bench infer."""
+# SPDX-License-Identifier: Apache-2.0
+import unittest
+
+from command import Command
+
+
+def varint(number):
+    out = bytearray()
+    while number >= 0x80:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes(out) + bytes([number])
+
+
+def message(*fields):
+    """A protobuf message of (number, value) pairs; a value is an int, a text or a message."""
+    out = b""
+    for number, value in fields:
+        if isinstance(value, int):
+            out += varint(number << 3) + varint(value)
+        else:
+            data = value.encode() if isinstance(value, str) else value
+            out += varint(number << 3 | 2) + varint(len(data)) + data
+    return out
+
+
+def argument(name, *sizes):
+    """A ValueInfoProto of floats."""
+    dims = [(1, message((2, size) if isinstance(size, str) else (1, size))) for size in sizes]
+    return message((1, name), (2, message((1, message((1, 1), (2, message(*dims)))))))
+
+
+def node(op, inputs, output):
+    return message(*[(1, name) for name in inputs], (2, output), (3, op), (4, op))
+
+
+def masked_softmax():
+    """y = softmax(x + log(mask)) over the open size `seq`."""
+    graph = message((1, node("Log", ["mask"], "bias")), (1, node("Add", ["x", "bias"], "z")),
+                    (1, node("Softmax", ["z"], "y")), (2, "test"), (11, argument("x", 2, "seq")),
+                    (11, argument("mask", 1, "seq")), (12, argument("y", 2, "seq")))
+    return message((1, 8), (7, graph), (8, message((1, ""), (2, 17))))
+
+
+class Pad(Command):
+    def setUp(self):
+        super().setUp()
+        self.write("model.onnx", masked_softmax())
+
+    def test_a_padded_run_gives_the_shape_that_was_asked_for(self):
+        text = self.suan("run", "model.onnx", "--pad", "seq=mask:16", "--dim", "seq=5").stdout
+        self.assertIn("f32[2, 5]", text)
+
+    def test_inspect_shows_the_program_of_the_bound(self):
+        text = self.suan("inspect", "model.onnx", "--graph", "--pad", "seq=mask:16", "--dim", "seq=5").stdout
+        self.assertIn("f32[2, 16]", text)
+
+    def test_random_lengths_are_timed_beside_the_bound(self):
+        report = self.json("bench", "infer", "model.onnx", "--pad", "seq=mask:16", "--lengths", "50")
+        self.assertEqual(report["bound"], 16)
+        self.assertGreater(report["ratio_p99"], 0)
+        self.assertGreaterEqual(report["programs"], 1)
+
+    def test_rules_that_do_not_fit_are_one_line_and_exit_code_2(self):
+        for rule, line in [
+            ("sek=mask", "suan: pad: there is no open size 'sek', did you mean 'seq'?"),
+            ("seq=", "suan: --pad: got 'seq=', expected SYMBOL, SYMBOL=MASK or SYMBOL=MASK:BOUND"),
+            ("seq", "suan: pad: 'seq' cannot be padded without a mask"),
+        ]:
+            with self.subTest(rule):
+                error = self.suan("run", "model.onnx", "--pad", rule, "--dim", "seq=5", status=2).stderr
+                self.assertTrue(error.startswith(line), error)
+                self.assertEqual(error.count("\n"), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
