@@ -9,6 +9,7 @@
 
 #include "suan/base/file.h"
 #include "suan/formats/onnx/internal/follower.h"
+#include "suan/formats/onnx/internal/newer_fields.h"
 #include "suan/graph/pending.h"
 #include "suan/graph/trace.h"
 
@@ -121,7 +122,7 @@ std::shared_ptr<const Model> finish(std::unique_ptr<Model::Impl> impl,
     impl->opsets[set.domain() == "ai.onnx" ? "" : set.domain()] = set.version();
   }
   for (const auto& function : impl->proto.functions()) {
-    impl->functions.emplace(function.domain() + "." + function.name(), &function);
+    impl->functions.emplace(function_key(function), &function);
   }
   read_initializers(*impl, folder);
   for (const auto& info : impl->proto.graph().input()) {
@@ -190,7 +191,9 @@ Specialised Model::specialise(const std::vector<Value>& arguments) const {
       result.graph.inputs.push_back(t);
     });
   }
-  result.outputs = Follower(*impl_, false).run(traced);
+  Follower follower(*impl_, false);
+  result.outputs = follower.run(traced);
+  result.graph.updates = follower.updates();
   for (const Value& value : result.outputs) {
     for_each_tensor(value, [&](const Tensor& t) { result.graph.outputs.push_back(t); });
   }
