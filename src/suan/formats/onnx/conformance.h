@@ -14,10 +14,9 @@ struct ConformanceOptions {
   double absolute = 1e-7;
 };
 
-// The folders with a model and data at or beneath these paths, sorted. Throws Error where there are
+// The folders with a model and data at or beneath this one, sorted. Throws Error where there are
 // none.
-std::vector<std::filesystem::path> find_conformance_tests(
-    const std::vector<std::filesystem::path>& roots);
+std::vector<std::filesystem::path> find_conformance_tests(const std::filesystem::path& root);
 // Runs one; empty: passed, else the reason.
 std::string run_conformance_test(const std::filesystem::path& folder,
                                  const ConformanceOptions& options = {});
