@@ -114,19 +114,16 @@ bool is_test(const fs::path& folder) {
 
 }  // namespace
 
-std::vector<fs::path> find_conformance_tests(const std::vector<fs::path>& roots) {
+std::vector<fs::path> find_conformance_tests(const fs::path& root) {
+  if (!fs::is_directory(root)) fail(ErrorCode::kBadFile, root.string(), "is not a folder");
   std::vector<fs::path> tests;
-  for (const fs::path& root : roots) {
-    if (!fs::is_directory(root)) fail(ErrorCode::kBadFile, root.string(), "is not a folder");
-    const size_t before = tests.size();
-    if (is_test(root)) tests.push_back(root);
-    for (const auto& entry : fs::recursive_directory_iterator(root)) {
-      if (entry.is_directory() && is_test(entry.path())) tests.push_back(entry.path());
-    }
-    if (tests.size() == before) {
-      fail(ErrorCode::kBadFile, root.string(),
-           "holds no tests (folders with model.onnx and test_data_set_0)");
-    }
+  if (is_test(root)) tests.push_back(root);
+  for (const auto& entry : fs::recursive_directory_iterator(root)) {
+    if (entry.is_directory() && is_test(entry.path())) tests.push_back(entry.path());
+  }
+  if (tests.empty()) {
+    fail(ErrorCode::kBadFile, root.string(),
+         "holds no tests (folders with model.onnx and test_data_set_0)");
   }
   std::sort(tests.begin(), tests.end());
   return tests;

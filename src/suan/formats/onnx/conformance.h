@@ -17,10 +17,9 @@ struct ConformanceOptions {
   double absolute = 1e-7;
 };
 
-// The folders with a model and data at or beneath these paths, sorted. Throws Error where there are
+// The folders with a model and data at or beneath this one, sorted. Throws Error where there are
 // none.
-std::vector<std::filesystem::path> find_conformance_tests(
-    const std::vector<std::filesystem::path>& roots);
+std::vector<std::filesystem::path> find_conformance_tests(const std::filesystem::path& root);
 // What runs a model: gives its outputs for arguments.
 using Runner = std::function<std::vector<Value>(const std::vector<Value>&)>;
 using MakeRunner = std::function<Runner(const std::shared_ptr<const Model>&)>;

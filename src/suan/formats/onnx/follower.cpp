@@ -4,14 +4,22 @@
 
 #include <algorithm>
 #include <functional>
+#include <random>
 #include <unordered_set>
 #include <utility>
 
 #include "suan/backend/evaluate.h"
 #include "suan/base/nearest.h"
+#include "suan/formats/onnx/internal/newer_fields.h"
 #include "suan/graph/op_def.h"
+#include "suan/graph/state.h"
+#include "suan/ops/elementwise.h"
 #include "suan/ops/op.h"
 #include "suan/tensor/compile.h"
+
+namespace suan {
+Tensor make_state_leaf(const StatePtr& state);  // graph/node.cpp
+}
 
 namespace suan::onnx {
 
@@ -58,6 +66,17 @@ std::string title(const ::onnx::NodeProto& node) {
 bool is_full(const Tensor& t) { return is(t.node(), Op::full); }
 
 }  // namespace
+
+Tensor Follower::fresh_key() {
+  std::random_device device;
+  const auto seed = static_cast<int64_t>(uint64_t{device()} << 32 | device());
+  const Tensor key = Tensor::of<int64_t>({seed, 0}, {2});
+  if (!records_) return key;
+  const StatePtr state = State::create(fmt::format("random_key_{}", updates_.size()), key.array());
+  const Tensor now = make_state_leaf(state);
+  updates_.push_back({state, now + Tensor::of<int64_t>({0, 1}, {2})});
+  return now;
+}
 
 bool Follower::is_known(const Tensor& tensor) const {
   return tensor.node().value(tensor.output()) || is_full(tensor);
@@ -154,9 +173,11 @@ std::vector<Value> Follower::follow_node(const ::onnx::NodeProto& node, Scope& s
     }
     inputs.push_back(value ? *value : Value());
   }
-  const auto function = model_.functions.find(node.domain() + "." + node.op_type());
-  if (function != model_.functions.end()) {
-    return call_function(*function->second, node, std::move(inputs));
+  if (!model_.functions.empty()) {
+    const auto function = model_.functions.find(function_key(node));
+    if (function != model_.functions.end()) {
+      return call_function(*function->second, node, std::move(inputs));
+    }
   }
   const OperatorRule* rule = find_operator(node.domain(), node.op_type());
   if (!rule) {
@@ -289,6 +310,18 @@ void resolve_graph(::onnx::GraphProto& graph, const ::onnx::NodeProto& call,
   return copy;
 }
 
+// The call with all attributes: those that it does not give are the function's own.
+::onnx::NodeProto with_defaults(const ::onnx::NodeProto& call,
+                                const ::onnx::FunctionProto& function) {
+  ::onnx::NodeProto whole = call;
+  for (::onnx::AttributeProto& attribute : default_attributes(function)) {
+    const auto is_it = [&](const auto& given) { return given.name() == attribute.name(); };
+    if (std::any_of(call.attribute().begin(), call.attribute().end(), is_it)) continue;
+    *whole.add_attribute() = std::move(attribute);
+  }
+  return whole;
+}
+
 }  // namespace
 
 std::vector<Value> Follower::call_function(const ::onnx::FunctionProto& function,
@@ -310,8 +343,9 @@ std::vector<Value> Follower::call_function(const ::onnx::FunctionProto& function
     scope.set(function.input(i),
               static_cast<size_t>(i) < inputs.size() ? inputs[static_cast<size_t>(i)] : Value());
   }
+  const ::onnx::NodeProto call = with_defaults(node, function);
   google::protobuf::RepeatedPtrField<::onnx::NodeProto> body;
-  for (const auto& inner : function.node()) *body.Add() = with_attributes(inner, node, function);
+  for (const auto& inner : function.node()) *body.Add() = with_attributes(inner, call, function);
   follow_nodes(body, scope);
   std::vector<Value> outputs;
   for (const std::string& name : function.output()) {

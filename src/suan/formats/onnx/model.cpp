@@ -10,6 +10,7 @@
 
 #include "suan/base/file.h"
 #include "suan/formats/onnx/internal/follower.h"
+#include "suan/formats/onnx/internal/newer_fields.h"
 #include "suan/formats/onnx/internal/raw_tensors.h"
 #include "suan/graph/pending.h"
 #include "suan/graph/trace.h"
@@ -140,7 +141,7 @@ std::shared_ptr<const Model> read_model(std::string_view bytes, const std::strin
     impl->opsets[set.domain() == "ai.onnx" ? "" : set.domain()] = set.version();
   }
   for (const auto& function : impl->proto.functions()) {
-    impl->functions.emplace(function.domain() + "." + function.name(), &function);
+    impl->functions.emplace(function_key(function), &function);
   }
   read_initializers(*impl, split.raw, source);
   for (const auto& info : impl->proto.graph().input()) {
@@ -226,7 +227,9 @@ Specialised Model::specialise(const std::vector<Value>& arguments) const {
       result.graph.inputs.push_back(t);
     });
   }
-  result.outputs = Follower(*impl_, false).run(traced);
+  Follower follower(*impl_, false);
+  result.outputs = follower.run(traced);
+  result.graph.updates = follower.updates();
   for (const Value& value : result.outputs) {
     for_each_tensor(value, [&](const Tensor& t) { result.graph.outputs.push_back(t); });
   }

@@ -300,6 +300,13 @@ Outputs trilu(const NodeView& n) {
   return {select(kept, x, full(0, {}, x.dtype()))};
 }
 
+// Whether the channels come before the places in a block (CRD) or after them (DCR).
+bool channels_first(const NodeView& n) {
+  const std::string mode = n.s("mode", "DCR");
+  if (mode != "CRD" && mode != "DCR") n.fail("mode '{}' is unknown, expected DCR or CRD", mode);
+  return mode == "CRD";
+}
+
 // [b, c r r, h, w] -> [b, c, h r, w r]
 Outputs depth_to_space(const NodeView& n) {
   const Tensor& x = n.in(0);
@@ -309,7 +316,7 @@ Outputs depth_to_space(const NodeView& n) {
   }
   const Shape s = x.shape();
   const int64_t c = s[1] / (r * r);
-  const Tensor moved = n.s("mode", "DCR") == "CRD"
+  const Tensor moved = channels_first(n)
                            ? transpose(reshape(x, {s[0], c, r, r, s[2], s[3]}), {0, 1, 4, 2, 5, 3})
                            : transpose(reshape(x, {s[0], r, r, c, s[2], s[3]}), {0, 3, 4, 1, 5, 2});
   return {reshape(moved, {s[0], c, s[2] * r, s[3] * r})};
@@ -322,7 +329,9 @@ Outputs space_to_depth(const NodeView& n) {
   }
   const Shape s = x.shape();
   const Tensor split = reshape(x, {s[0], s[1], s[2] / r, r, s[3] / r, r});
-  return {reshape(transpose(split, {0, 3, 5, 1, 2, 4}), {s[0], s[1] * r * r, s[2] / r, s[3] / r})};
+  const Tensor moved = channels_first(n) ? transpose(split, {0, 1, 3, 5, 2, 4})
+                                         : transpose(split, {0, 3, 5, 1, 2, 4});
+  return {reshape(moved, {s[0], s[1] * r * r, s[2] / r, s[3] / r})};
 }
 
 constexpr OperatorRule kRules[] = {

@@ -27,6 +27,7 @@ constexpr Code kCodes[] = {
     {13, DType::u64},    {16, DType::bf16},       {17, DType::f8e4m3fn}, {18, DType::f8e4m3fnuz},
     {19, DType::f8e5m2}, {20, DType::f8e5m2fnuz}, {21, DType::u4},       {22, DType::i4},
     {23, DType::f4e2m1}, {24, DType::f8e8m0},     {25, DType::u2},       {26, DType::i2},
+    {27, DType::f6e2m3}, {28, DType::f6e3m2},
 };
 static_assert(std::size(kCodes) == kNumDTypes);
 
@@ -74,26 +75,17 @@ void copy_list(const List& list, const Array& array, const TensorProto& proto,
   });
 }
 
-// Elements of less than a byte lie together, the first in the lowest bits.
-void unpack(std::string_view bytes, const Array& array) {
-  const int bits = bits_of(array.dtype), in_byte = 8 / bits, mask = (1 << bits) - 1;
-  const bool has_sign = array.dtype == DType::i4 || array.dtype == DType::i2;
-  for (int64_t i = 0; i < array.numel(); ++i) {
-    const auto byte = static_cast<uint8_t>(bytes[static_cast<size_t>(i / in_byte)]);
-    int value = byte >> (i % in_byte * bits) & mask;
-    if (has_sign && value > mask / 2) value -= mask + 1;
-    array.as<int8_t>()[i] = static_cast<int8_t>(value);
-  }
-}
-size_t packed_size(const Array& array) {
-  return (static_cast<size_t>(array.numel()) * static_cast<size_t>(bits_of(array.dtype)) + 7) / 8;
-}
-
 void read_lists(const TensorProto& proto, const Array& array, const std::string& where) {
+  if (bits_of(array.dtype) == 6) {
+    copy_list(proto.int32_data(), array, proto, where);
+    for (uint8_t& code : array.span<uint8_t>()) code &= 63;
+    return;
+  }
   if (bits_of(array.dtype) < 8) {
     std::string bytes;
     for (int32_t packed : proto.int32_data()) bytes += static_cast<char>(packed);
-    expect_count(bytes.size(), static_cast<int64_t>(packed_size(array)), proto, where);
+    expect_count(bytes.size(), static_cast<int64_t>(packed_size(array.dtype, array.shape)), proto,
+                 where);
     unpack(bytes, array);
     return;
   }
@@ -121,8 +113,10 @@ void read_lists(const TensorProto& proto, const Array& array, const std::string&
 void read_raw(std::string_view raw, const TensorProto& proto, const Array& array,
               const std::string& where) {
   if (array.dtype == DType::string) bad(where, proto, "holds strings as raw data");
-  if (raw.size() != packed_size(array)) {
-    bad(where, proto, fmt::format("has {} bytes, expected {}", raw.size(), packed_size(array)));
+  if (raw.size() != packed_size(array.dtype, array.shape)) {
+    bad(where, proto,
+        fmt::format("has {} bytes, expected {}", raw.size(),
+                    packed_size(array.dtype, array.shape)));
   }
   if (raw.empty()) return;
   if (bits_of(array.dtype) < 8) {
@@ -146,6 +140,26 @@ int onnx_of_dtype(DType dtype) {
     if (c.dtype == dtype) return c.onnx;
   }
   return 0;
+}
+
+// Elements of less than a byte lie together, the first in the lowest bits; those of 6 bits go on in
+// the next byte.
+void unpack(std::string_view bytes, const Array& array) {
+  const int bits = bits_of(array.dtype), mask = (1 << bits) - 1;
+  const bool has_sign = array.dtype == DType::i4 || array.dtype == DType::i2;
+  for (int64_t i = 0; i < array.numel(); ++i) {
+    const auto at = static_cast<size_t>(i * bits / 8);
+    const auto low = static_cast<uint8_t>(bytes[at]),
+               high = static_cast<uint8_t>(at + 1 < bytes.size() ? bytes[at + 1] : 0);
+    int value = (high << 8 | low) >> (i * bits % 8) & mask;
+    if (has_sign && value > mask / 2) value -= mask + 1;
+    array.as<int8_t>()[i] = static_cast<int8_t>(value);
+  }
+}
+size_t packed_size(DType dtype, const Shape& shape) {
+  const auto count = static_cast<size_t>(shape.numel());
+  const int bits = bits_of(dtype);
+  return bits < 8 ? (count * static_cast<size_t>(bits) + 7) / 8 : count * size_of(dtype);
 }
 
 void normalise_bools(const Array& array) {

@@ -18,14 +18,14 @@ struct Model::Impl {
   std::vector<Argument> inputs, outputs;
   std::unordered_map<std::string, Tensor> initializers;  // of the main graph
   std::map<std::string, int64_t> opsets;                 // by domain; "" is ai.onnx
-  // Model-local functions by "domain.name".
+  // Model-local functions by function_key (newer_fields.h).
   std::unordered_map<std::string, const ::onnx::FunctionProto*> functions;
 };
 
 class Follower {
  public:
   // `known`: the arguments are constants, and every value is computed at once.
-  Follower(const Model::Impl& model, bool known) : model_(model), known_(known) {}
+  Follower(const Model::Impl& model, bool known) : model_(model), known_(known), records_(!known) {}
 
   std::vector<Value> run(const std::vector<Value>& arguments);
 
@@ -42,6 +42,9 @@ class Follower {
   // The array of a constant; throws DataDependent for anything else.
   Array known_array(const Tensor& tensor, std::string_view what) const;
   bool is_known(const Tensor& tensor) const;
+  // A random key of its own. In a recorded graph it is a state, whose stream each run moves on.
+  Tensor fresh_key();
+  const std::vector<StateUpdate>& updates() const { return updates_; }
 
  private:
   using Opsets = std::map<std::string, int64_t>;
@@ -56,6 +59,8 @@ class Follower {
 
   const Model::Impl& model_;
   bool known_;
+  bool records_;                      // whether a graph is being recorded
+  std::vector<StateUpdate> updates_;  // of it
   const Opsets* opsets_ = &model_.opsets;
   const Scope* scope_ = nullptr;
   struct Position {

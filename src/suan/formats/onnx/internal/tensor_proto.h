@@ -19,6 +19,10 @@ int onnx_of_dtype(DType dtype);
 // `raw`, where not empty, is its raw_data. Throws Error(kBadFile) naming `where` and the tensor.
 Array read_tensor(const ::onnx::TensorProto& proto, const std::string& where,
                   const std::filesystem::path* folder = nullptr, std::string_view raw = {});
+// The bytes of a tensor in a file, where elements of less than a byte lie together.
+size_t packed_size(DType dtype, const Shape& shape);
+// Those bytes of such elements into an array of one byte an element.
+void unpack(std::string_view bytes, const Array& array);
 // Bytes of a stranger as bools: what is not 0 is true.
 void normalise_bools(const Array& array);
 // A SparseTensorProto made dense.
