@@ -10,7 +10,6 @@
 #include "suan/base/threads.h"
 #include "suan/graph/pending.h"
 #include "suan/graph/state.h"
-#include "suan/passes/pass.h"
 #include "suan/passes/precision.h"
 #include "suan/program/budget.h"
 
@@ -21,8 +20,8 @@ ProgramPtr Program::build(const Graph& graph, const Backend& backend,
   const PauseTracking pause;
   auto program = std::shared_ptr<Program>(new Program());
   const bool mixed = options.precision != DType::f32;
-  const Graph optimised =
-      optimise(mixed ? lower_precision(graph, options.precision) : graph, *backend.target);
+  const Graph optimised = optimise(mixed ? lower_precision(graph, options.precision) : graph,
+                                   *backend.target, options.without, &program->pass_times_);
   BudgetedPlan planned = plan_within(optimised, backend, options.memory_budget);
   program->backend_ = &backend;
   program->graph_ = std::move(planned.graph);
