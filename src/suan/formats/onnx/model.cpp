@@ -111,7 +111,8 @@ void read_initializers(Model::Impl& impl, const std::filesystem::path* folder) {
     t.clear_float_data();
   }
   for (const auto& t : impl.proto.graph().sparse_initializer()) {
-    impl.initializers.emplace(t.values().name(), Tensor::from(read_sparse_tensor(t, impl.where)));
+    impl.initializers.emplace(t.values().name(), Tensor::from(read_sparse_tensor(
+                                                     t, impl.where, impl.limits.value_bytes)));
   }
 }
 
@@ -172,13 +173,15 @@ void check_arguments(const Model& model, const std::vector<Value>& arguments) {
 }
 }  // namespace
 
-std::vector<Value> Model::interpret(const std::vector<Value>& arguments) const {
+std::vector<Value> Model::interpret(const std::vector<Value>& arguments,
+                                    std::vector<NodeValue>* nodes) const {
   const PauseTracking pause;
   check_arguments(*this, arguments);
-  return Follower(*impl_, true).run(arguments);
+  return Follower(*impl_, true, nodes).run(arguments);
 }
 
-Specialised Model::specialise(const std::vector<Value>& arguments) const {
+Specialised Model::specialise(const std::vector<Value>& arguments,
+                              std::vector<NodeValue>* nodes) const {
   const PauseTracking pause;
   Specialised result;
   result.graph.name = impl_->proto.graph().name();
@@ -190,7 +193,7 @@ Specialised Model::specialise(const std::vector<Value>& arguments) const {
       result.graph.inputs.push_back(t);
     });
   }
-  result.outputs = Follower(*impl_, false).run(traced);
+  result.outputs = Follower(*impl_, false, nodes).run(traced);
   for (const Value& value : result.outputs) {
     for_each_tensor(value, [&](const Tensor& t) { result.graph.outputs.push_back(t); });
   }

@@ -42,8 +42,9 @@ Session::Entry* Session::find(const std::vector<Value>& arguments) {
   entry->signature = signature;
   try {
     entry->specialised = model_->specialise(arguments);
-    entry->context = std::make_unique<RunContext>(Program::build(
-        entry->specialised.graph, current_backend(), {.precision = options_.precision}));
+    entry->context = std::make_unique<RunContext>(
+        Program::build(entry->specialised.graph, current_backend(),
+                       {.precision = options_.precision, .without = options_.without}));
   } catch (const DataDependent& e) {
     entry->reason = e.what();
   }

@@ -13,7 +13,8 @@ namespace suan::onnx {
 
 struct SessionOptions {
   DType precision = DType::f32;
-  bool interpret = false;  // never compile
+  bool interpret = false;                 // never compile
+  std::vector<std::string> without = {};  // passes to leave out (passes/pass.h)
 };
 
 class Session {

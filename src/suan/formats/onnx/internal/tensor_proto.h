@@ -21,8 +21,9 @@ Array read_tensor(const ::onnx::TensorProto& proto, const std::string& where,
                   const std::filesystem::path* folder = nullptr);
 // Bytes of a stranger as bools: what is not 0 is true.
 void normalise_bools(const Array& array);
-// A SparseTensorProto made dense.
-Array read_sparse_tensor(const ::onnx::SparseTensorProto& proto, const std::string& where);
+// A SparseTensorProto made dense, of at most so many bytes.
+Array read_sparse_tensor(const ::onnx::SparseTensorProto& proto, const std::string& where,
+                         size_t most);
 Value read_sequence(const ::onnx::SequenceProto& proto, const std::string& where, int depth = 0);
 Value read_optional(const ::onnx::OptionalProto& proto, const std::string& where, int depth = 0);
 
