@@ -5,12 +5,15 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "apps/suan/bench_worker.h"
 #include "apps/suan/commands.h"
 #include "apps/suan/model.h"
 #include "suan/base/error.h"
+#include "suan/base/threads.h"
 #include "suan/program/program.h"
+#include "suan/target/energy.h"
 #include "suan/target/machine.h"
 
 namespace suan::app {
@@ -85,7 +88,9 @@ int run_bench_infer(const BenchInferOptions& options) {
     bench.serve();
     return 0;
   }
+  const EnergyMeter energy;
   auto times = bench.run(options.runs);
+  const std::optional<double> joules = energy.joules();
   std::sort(times.begin(), times.end());
   const double p50 = percentile(times, 0.5), p90 = percentile(times, 0.9),
                p99 = percentile(times, 0.99);
@@ -97,6 +102,8 @@ int run_bench_infer(const BenchInferOptions& options) {
              share);
   fmt::print("memory      {:.0f} MB at most\n", bench.peak_mb());
   fmt::print("first       {:.3f} s from the file to the first result\n", bench.first_seconds());
+  const double joules_per_run = joules.value_or(NAN) / options.runs;
+  if (joules) fmt::print("energy      {:.3f} J a run\n", joules_per_run);
   if (options.json) {
     fmt::print("{}\n", json_line({{"ms_p50", p50},
                                   {"ms_p90", p90},
@@ -106,7 +113,10 @@ int run_bench_infer(const BenchInferOptions& options) {
                                   {"percent_of_peak", share},
                                   {"peak_mb", bench.peak_mb()},
                                   {"first_seconds", bench.first_seconds()},
+                                  {"joules_per_run", joules_per_run},
                                   {"batch", bench.batch()},
+                                  {"threads", int64_t{num_threads()}},
+                                  {"precision", options.precision},
                                   {"interpreted", bench.interpreted()}}));
   }
   return 0;

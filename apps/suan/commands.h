@@ -71,10 +71,12 @@ struct ModelOptions : CommonOptions {
   int batch = 1;
   std::string precision = "f32";
   bool interpret = false;
+  std::vector<std::string> without;  // passes
+  int64_t loop_limit = 1'000'000;    // iterations
 };
 struct InspectOptions : ModelOptions {  // the model may be a run, a recipe or a graph file too
   std::vector<std::string> settings;
-  bool why = false, graph = false;
+  bool why = false, graph = false, passes = false;
   std::string runs = "runs";
 };
 int run_inspect(const InspectOptions& options);
@@ -109,11 +111,20 @@ struct BenchInferOptions : ModelOptions {
 };
 int run_bench_infer(const BenchInferOptions& options);
 
+struct DiffOptions : ModelOptions {  // of A; B differs in what is given for it
+  std::string model_b, precision_b;
+  bool interpret_b = false;
+  std::vector<std::string> without_b;
+  double tolerance = 0;  // 0: as the precisions suggest
+};
+int run_diff(const DiffOptions& options);
+
 struct ConformanceOptions : CommonOptions {
   std::vector<std::string> folders;
   bool interpret = false;
-  int timeout = 60;  // seconds for one test
-  std::string page;  // a Markdown file to write
+  bool unfused = false;  // compare with no optional pass instead of with the expected outputs
+  int timeout = 60;      // seconds for one test
+  std::string page;      // a Markdown file to write
 };
 int run_conformance(const ConformanceOptions& options);
 

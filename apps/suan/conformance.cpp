@@ -42,7 +42,8 @@ std::string run_in_child(const fs::path& test, const ConformanceOptions& options
   if (child < 0) fail(ErrorCode::kSystem, "conformance", "fork: {}", std::strerror(errno));
   if (child == 0) {
     close(ends[0]);
-    const std::string reason = onnx::run_conformance_test(test, {.interpret = options.interpret});
+    const std::string reason = onnx::run_conformance_test(
+        test, {.interpret = options.interpret, .unfused = options.unfused});
     const ssize_t written = write(ends[1], reason.data(), reason.size());
     _exit(written == static_cast<ssize_t>(reason.size()) ? 0 : 1);
   }

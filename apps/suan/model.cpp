@@ -22,14 +22,6 @@ std::pair<std::string, std::string> split_setting(const std::string& setting, co
   return {setting.substr(0, at), setting.substr(at + 1)};
 }
 
-DType precision_of(const std::string& text) {
-  const auto dtype = parse_dtype(text);
-  if (dtype != DType::f32 && dtype != DType::bf16) {
-    fail("precision", "is '{}', expected f32 or bf16", text);
-  }
-  return *dtype;
-}
-
 std::string describe(const Array& array) {
   constexpr int64_t kShown = 6;
   std::string text;
@@ -57,11 +49,20 @@ void print_value(const std::string& name, const onnx::Value& value) {
 
 }  // namespace
 
+DType precision_of(const std::string& text) {
+  const auto dtype = parse_dtype(text);
+  if (dtype != DType::f32 && dtype != DType::bf16) {
+    fail("precision", "is '{}', expected f32 or bf16", text);
+  }
+  return *dtype;
+}
+
 LoadedModel::LoadedModel(const ModelOptions& options)
-    : model(onnx::Model::load(options.model)),
+    : model(onnx::Model::load(options.model, {.loop = options.loop_limit})),
       session(std::make_unique<onnx::Session>(
           model, onnx::SessionOptions{.precision = precision_of(options.precision),
-                                      .interpret = options.interpret})),
+                                      .interpret = options.interpret,
+                                      .without = options.without})),
       options_(options) {}
 
 // Sizes the file leaves open come from --dim; the first one is the batch, and 1 unless given.
@@ -117,20 +118,36 @@ std::vector<onnx::Value> LoadedModel::arguments() const {
   return values;
 }
 
+namespace {
+
+formats::JsonRows json_rows(const onnx::Model& model, const std::vector<onnx::Value>& outputs,
+                            const std::vector<std::string>& files) {
+  formats::JsonRows rows;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    rows.push_back(
+        {{"name", model.outputs()[i].name}, {"type", to_string(outputs[i])}, {"file", files[i]}});
+  }
+  return rows;
+}
+
+}  // namespace
+
 int run_model(const RunModelOptions& options) {
   const LoadedModel loaded(options);
   const std::vector<onnx::Value> outputs = loaded.session->run(loaded.arguments());
   if (!options.save.empty()) std::filesystem::create_directories(options.save);
+  std::vector<std::string> files(outputs.size());
   for (size_t i = 0; i < outputs.size(); ++i) {
     const std::string& name = loaded.model->outputs()[i].name;
     print_value(name, outputs[i]);
     if (options.save.empty() || !outputs[i].tensor) continue;
-    formats::write_npy(fmt::format("{}/output_{}.npy", options.save, i), outputs[i].tensor.array());
+    files[i] = fmt::format("{}/output_{}.npy", options.save, i);
+    formats::write_npy(files[i], outputs[i].tensor.array());
   }
   const std::string& reason = loaded.session->interpreted_because();
   if (!reason.empty()) fmt::print("interpreted: {}\n", reason);
   if (options.json) {
-    fmt::print("{}\n", json_line({{"outputs", static_cast<int64_t>(outputs.size())},
+    fmt::print("{}\n", json_line({{"outputs", json_rows(*loaded.model, outputs, files)},
                                   {"interpreted", reason}}));
   }
   return 0;

@@ -9,6 +9,8 @@
 
 namespace suan::app {
 
+DType precision_of(const std::string& text);  // "f32" or "bf16"
+
 struct LoadedModel {
   explicit LoadedModel(const ModelOptions& options);
   // One for each input: read from its file, else made up: floats in [-1, 1), all other numbers 1.
