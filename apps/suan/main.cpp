@@ -38,6 +38,11 @@ void add_command(CLI::App& command, Options& options, int (*run)(const Options&)
   });
 }
 
+void add_names(CLI::App& command, const char* flag, std::vector<std::string>& names,
+               const char* text) {
+  command.add_option(flag, names, text)->type_name("NAME")->expected(1)->take_all();
+}
+
 // What says which program of a model is meant.
 void add_model_sizes(CLI::App& command, ModelOptions& options) {
   command.add_option("--input", options.inputs, "An input from a file; others are made up")
@@ -52,6 +57,10 @@ void add_model_sizes(CLI::App& command, ModelOptions& options) {
       ->check(CLI::Range(1, 1 << 20));
   command.add_option("--precision", options.precision, "Of a model: f32 or bf16")
       ->capture_default_str();
+  command.add_option("--loop-limit", options.loop_limit, "Iterations that a loop may have")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  add_names(command, "--no-pass", options.without, "Leave out this pass over a model or graph");
 }
 
 void add_pad(CLI::App& command, ModelOptions& options) {
@@ -138,7 +147,10 @@ struct RunCommands {
         ->required();
     add_model_sizes(inspect_command, inspect);
     add_pad(inspect_command, inspect);
-    inspect_command.add_flag("--why", inspect.why, "Say why other kernels were refused");
+    inspect_command.add_flag("--why", inspect.why,
+                             "Say why other kernels were refused and, of a model, how long each "
+                             "step takes");
+    inspect_command.add_flag("--passes", inspect.passes, "The time of each pass over the graph");
     inspect_command.add_flag("--graph", inspect.graph, "Print the optimised graph as text");
     inspect_command.add_option("--runs", inspect.runs, "Where runs are looked for by name");
     add_settings(inspect_command, inspect.settings);
@@ -164,6 +176,7 @@ struct ModelCommands {
   RunModelOptions run;
   BenchInferOptions bench;
   CompileCommandOptions compile;
+  DiffOptions diff;
 
   static void add_model(CLI::App& command, ModelOptions& options) {
     command.add_option("MODEL", options.model, "An ONNX file or an engine file")->required();
@@ -207,12 +220,33 @@ struct ModelCommands {
     add_command(command, compile, run_compile, exit_code);
   }
 
+  void add_diff(CLI::App& app, int& exit_code) {
+    CLI::App& command = *app.add_subcommand(
+        "diff", "Run two models, or one in two ways, and show the first node where they part");
+    command.add_option("A", diff.model, "An ONNX file")->required();
+    command.add_option("B", diff.model_b, "Another one with the same inputs (default: A)");
+    add_model_sizes(command, diff);
+    command.add_flag("--interpret", diff.interpret, "Run A node by node, compile nothing");
+    command.add_option("--precision-b", diff.precision_b, "Of B (default: that of A)");
+    command.add_flag("--interpret-b", diff.interpret_b, "Run B node by node");
+    add_names(command, "--no-pass-b", diff.without_b, "Leave out this pass over B");
+    command
+        .add_option("--tolerance", diff.tolerance,
+                    "Largest difference, as a share of A's largest value, that is none "
+                    "(default: 1e-3, or 5e-2 with bf16)")
+        ->check(CLI::PositiveNumber);
+    add_command(command, diff, run_diff, exit_code);
+  }
+
   void add(CLI::App& app, int& exit_code) {
     add_run(app, exit_code);
     add_compile(app, exit_code);
+    add_diff(app, exit_code);
     CLI::App& command = *app.add_subcommand("conformance", "Run ONNX test-data folders");
     command.add_option("DIR", conformance.folders, "Folders with tests, or above such")->required();
     command.add_flag("--interpret", conformance.interpret, "Run node by node, compile nothing");
+    command.add_flag("--unfused", conformance.unfused,
+                     "Compare with no optional pass instead of with the expected outputs");
     command.add_flag("--engine-file", conformance.engine_file,
                      "Write each model into an engine file and run that");
     command.add_option("--page", conformance.page, "Write the failures as a Markdown page");

@@ -22,14 +22,6 @@ std::pair<std::string, std::string> split_setting(const std::string& setting, co
   return {setting.substr(0, at), setting.substr(at + 1)};
 }
 
-DType precision_of(const std::string& text) {
-  const auto dtype = parse_dtype(text);
-  if (dtype != DType::f32 && dtype != DType::bf16) {
-    fail("precision", "is '{}', expected f32 or bf16", text);
-  }
-  return *dtype;
-}
-
 namespace {
 
 std::string describe(const Array& array) {
@@ -59,7 +51,9 @@ void print_value(const std::string& name, const onnx::Value& value) {
 
 EngineOptions engine_options(const ModelOptions& options) {
   EngineOptions wanted{.precision = precision_of(options.precision),
-                       .interpret = options.interpret};
+                       .interpret = options.interpret,
+                       .without = options.without,
+                       .limits = {.loop = options.loop_limit}};
   for (const std::string& rule : options.pad) wanted.pad.push_back(parse_pad_rule(rule));
   return wanted;
 }
@@ -78,6 +72,14 @@ std::map<int64_t, int64_t> sizes_of(const EngineFile& file) {
 }
 
 }  // namespace
+
+DType precision_of(const std::string& text) {
+  const auto dtype = parse_dtype(text);
+  if (dtype != DType::f32 && dtype != DType::bf16) {
+    fail("precision", "is '{}', expected f32 or bf16", text);
+  }
+  return *dtype;
+}
 
 LoadedModel::LoadedModel(const ModelOptions& options) : options_(options) {
   if (!is_engine_file(options.model)) {
@@ -152,21 +154,37 @@ std::vector<onnx::Value> LoadedModel::arguments() const {
   return values;
 }
 
+namespace {
+
+formats::JsonRows json_rows(const Engine& engine, const std::vector<onnx::Value>& outputs,
+                            const std::vector<std::string>& files) {
+  formats::JsonRows rows;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    rows.push_back(
+        {{"name", engine.outputs()[i].name}, {"type", to_string(outputs[i])}, {"file", files[i]}});
+  }
+  return rows;
+}
+
+}  // namespace
+
 int run_model(const RunModelOptions& options) {
   const LoadedModel loaded(options);
   const std::vector<onnx::Value> arguments = loaded.arguments();
   const std::vector<onnx::Value> outputs = loaded.engine->run(arguments);
   if (!options.save.empty()) std::filesystem::create_directories(options.save);
+  std::vector<std::string> files(outputs.size());
   for (size_t i = 0; i < outputs.size(); ++i) {
     const std::string& name = loaded.engine->outputs()[i].name;
     print_value(name, outputs[i]);
     if (options.save.empty() || !outputs[i].tensor) continue;
-    formats::write_npy(fmt::format("{}/output_{}.npy", options.save, i), outputs[i].tensor.array());
+    files[i] = fmt::format("{}/output_{}.npy", options.save, i);
+    formats::write_npy(files[i], outputs[i].tensor.array());
   }
   const std::string reason = loaded.engine->interpreted_because(arguments);
   if (!reason.empty()) fmt::print("interpreted: {}\n", reason);
   if (options.json) {
-    fmt::print("{}\n", json_line({{"outputs", static_cast<int64_t>(outputs.size())},
+    fmt::print("{}\n", json_line({{"outputs", json_rows(*loaded.engine, outputs, files)},
                                   {"interpreted", reason}}));
   }
   return 0;

@@ -29,6 +29,8 @@ struct EngineOptions {
   // Arguments that a program for larger ones can serve do not wait for a better program: it is
   // compiled beside. False: it is compiled at once.
   bool background = true;
+  std::vector<std::string> without = {};  // passes to leave out, by name
+  onnx::Limits limits = {};               // of a model file that load() reads
 };
 
 // An argument or a result in the caller's memory, row-major.

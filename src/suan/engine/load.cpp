@@ -53,7 +53,8 @@ std::unique_ptr<Engine> make_engine(const EngineFile& file, const std::string& w
 
 std::unique_ptr<Engine> Engine::load(const std::string& path, EngineOptions options) {
   if (is_engine_file(path)) return make_engine(read_engine_file(path), path, std::move(options));
-  return std::make_unique<Engine>(onnx::Model::load(path), std::move(options));
+  const auto model = onnx::Model::load(path, options.limits);
+  return std::make_unique<Engine>(model, std::move(options));
 }
 
 }  // namespace suan

@@ -46,8 +46,10 @@ struct PassTiming {
   double seconds;
   size_t nodes;  // after it
 };
-// Runs all standard passes but those whose name is in $SUAN_SKIP_PASSES (comma-separated).
-Graph optimise(const Graph& graph, const Target& target,
+// Runs all standard passes but those named in `without`. Throws Error for a name that no pass has.
+Graph optimise(const Graph& graph, const Target& target, std::span<const std::string> without = {},
                std::vector<PassTiming>* timings = nullptr);
+// All but `decompose`, without which kernels are missing: a graph computes the same without these.
+std::vector<std::string> optional_passes();
 
 }  // namespace suan

@@ -12,7 +12,6 @@
 #include "suan/base/threads.h"
 #include "suan/graph/pending.h"
 #include "suan/graph/state.h"
-#include "suan/passes/pass.h"
 #include "suan/passes/precision.h"
 #include "suan/program/budget.h"
 
@@ -22,9 +21,10 @@ ProgramPtr Program::build(const Graph& graph, const Backend& backend,
                           const ProgramOptions& options) {
   const PauseTracking pause;
   const bool mixed = options.precision != DType::f32;
-  return plan_graph(
-      optimise(mixed ? lower_precision(graph, options.precision) : graph, *backend.target), backend,
-      options.memory_budget);
+  std::vector<PassTiming> times;
+  const Graph optimised = optimise(mixed ? lower_precision(graph, options.precision) : graph,
+                                   *backend.target, options.without, &times);
+  return plan_graph(optimised, backend, options.memory_budget, std::move(times));
 }
 
 ProgramPtr Program::from_optimised(const Graph& graph, const Backend& backend,
@@ -36,8 +36,9 @@ ProgramPtr Program::from_optimised(const Graph& graph, const Backend& backend,
 }
 
 ProgramPtr Program::plan_graph(const Graph& optimised, const Backend& backend,
-                               size_t memory_budget) {
+                               size_t memory_budget, std::vector<PassTiming> times) {
   auto program = std::shared_ptr<Program>(new Program());
+  program->pass_times_ = std::move(times);
   BudgetedPlan planned = plan_within(optimised, backend, memory_budget);
   program->backend_ = &backend;
   program->graph_ = std::move(planned.graph);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "suan/backend/kernel.h"
+#include "suan/passes/pass.h"
 #include "suan/program/plan.h"
 
 namespace suan {
@@ -17,6 +18,7 @@ struct ProgramOptions {
   // Bytes of activations and scratch; 0: no limit. Where they do not suffice, values are computed
   // again rather than kept (passes/recompute.h); the results stay the same to the bit.
   size_t memory_budget = 0;
+  std::vector<std::string> without = {};  // passes to leave out, by name
 };
 
 class Program {
@@ -32,6 +34,7 @@ class Program {
   const Graph& graph() const { return graph_; }  // after the passes
   const Plan& plan() const { return plan_; }
   const Backend& backend() const { return *backend_; }
+  const std::vector<PassTiming>& pass_times() const { return pass_times_; }  // of those that ran
   double flops() const { return flops_; }  // of one run, counted by the ops' own rules
   // Nodes that run once more because of the memory budget, and what they add to flops().
   int64_t recomputed() const { return recomputed_; }
@@ -40,10 +43,12 @@ class Program {
  private:
   Program() = default;
   static std::shared_ptr<const Program> plan_graph(const Graph& optimised, const Backend& backend,
-                                                   size_t memory_budget);
+                                                   size_t memory_budget,
+                                                   std::vector<PassTiming> times = {});
   Graph graph_;
   Plan plan_;
   const Backend* backend_ = nullptr;
+  std::vector<PassTiming> pass_times_;
   double flops_ = 0;
   int64_t recomputed_ = 0;
   double recomputed_flops_ = 0;

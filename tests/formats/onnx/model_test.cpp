@@ -143,8 +143,8 @@ TEST(OnnxModel, RefusesWhatItDoesNotKnow) {
   b.node("Reluu", {"x"}, {"y"});
   expect_error(
       [&] { b.model()->interpret({floats({1, 2}, {2})}); },
-      "node 'Reluu_0' (Reluu): operator: there is no 'Reluu' in domain '' (the model's opset is "
-      "17); the nearest is 'Relu'");
+      "node 'Reluu_0' (Reluu): operator: there is no 'Reluu' in domain '' (the model has its "
+      "opset 17); the nearest is 'Relu'");
 }
 
 TEST(OnnxModel, RefusesArgumentsThatDoNotFit) {

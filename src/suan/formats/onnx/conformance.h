@@ -13,6 +13,7 @@
 namespace suan::onnx {
 
 struct ConformanceOptions {
+  bool unfused = false;    // compare with a run without optional passes, not with what is expected
   double relative = 1e-3;  // the suite's own tolerances
   double absolute = 1e-7;
 };

@@ -71,7 +71,10 @@ Location read_location(const ::onnx::TensorProto& proto, const std::string& what
 Descriptor open_beneath(const std::filesystem::path& folder, const std::string& path,
                         const std::string& what) {
   const std::filesystem::path relative(path);
-  if (relative.is_absolute() || path.find('\0') != std::string::npos) {
+  if (path.find('\0') != std::string::npos) {
+    fail(ErrorCode::kBadFile, what, "names a path with a zero byte");
+  }
+  if (relative.is_absolute()) {
     fail(ErrorCode::kBadFile, what, "names the absolute path '{}', expected one beneath the model",
          path);
   }

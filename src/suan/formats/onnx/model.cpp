@@ -126,7 +126,8 @@ void read_initializers(Model::Impl& impl, const std::vector<std::string_view>& r
     if (source.mapped) drop_pages(bytes);
   }
   for (const auto& t : impl.proto.graph().sparse_initializer()) {
-    impl.initializers.emplace(t.values().name(), Tensor::from(read_sparse_tensor(t, impl.where)));
+    impl.initializers.emplace(t.values().name(), Tensor::from(read_sparse_tensor(
+                                                     t, impl.where, impl.limits.value_bytes)));
   }
 }
 
@@ -209,13 +210,15 @@ void check_arguments(const Model& model, const std::vector<Value>& arguments) {
 }
 }  // namespace
 
-std::vector<Value> Model::interpret(const std::vector<Value>& arguments) const {
+std::vector<Value> Model::interpret(const std::vector<Value>& arguments,
+                                    std::vector<NodeValue>* nodes) const {
   const PauseTracking pause;
   check_arguments(*this, arguments);
-  return Follower(*impl_, true).run(arguments);
+  return Follower(*impl_, true, nodes).run(arguments);
 }
 
-Specialised Model::specialise(const std::vector<Value>& arguments) const {
+Specialised Model::specialise(const std::vector<Value>& arguments,
+                              std::vector<NodeValue>* nodes) const {
   const PauseTracking pause;
   Specialised result;
   result.graph.name = impl_->proto.graph().name();
@@ -227,7 +230,7 @@ Specialised Model::specialise(const std::vector<Value>& arguments) const {
       result.graph.inputs.push_back(t);
     });
   }
-  Follower follower(*impl_, false);
+  Follower follower(*impl_, false, nodes);
   result.outputs = follower.run(traced);
   result.graph.updates = follower.updates();
   for (const Value& value : result.outputs) {

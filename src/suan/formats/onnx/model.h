@@ -20,8 +20,10 @@ namespace suan::onnx {
 struct Limits {
   size_t file_bytes = size_t{64} << 30;   // of the model, weights included
   size_t value_bytes = size_t{16} << 30;  // of one value
+  double flops = 1e18;                    // computed while following
   int64_t loop = 1'000'000;               // iterations of one Loop
   int64_t nodes = 50'000'000;             // nodes followed in one go
+  int64_t recorded = 1'000'000;           // the same for a graph; beyond, a model is interpreted
   int depth = 32;                         // subgraphs and functions within one another
 };
 
@@ -41,6 +43,13 @@ struct Argument {
   bool ranked = false;
   DType dtype = DType::f32;
   Shape shape;
+};
+
+// What a node of the main graph gave.
+struct NodeValue {
+  std::string node, op;
+  std::string name;  // of the output
+  Value value;
 };
 
 // A Graph recorded for given arguments, and how its outputs make up the model's.
@@ -72,10 +81,12 @@ class Model {
   const std::vector<Argument>& inputs() const;  // without those that have an initializer
   const std::vector<Argument>& outputs() const;
 
-  // Computes the outputs, node by node. An error names the node.
-  std::vector<Value> interpret(const std::vector<Value>& arguments) const;
+  // Computes the outputs, node by node. An error names the node. `nodes` gets all values.
+  std::vector<Value> interpret(const std::vector<Value>& arguments,
+                               std::vector<NodeValue>* nodes = nullptr) const;
   // Records the graph for arguments of these types. Throws DataDependent.
-  Specialised specialise(const std::vector<Value>& arguments) const;
+  Specialised specialise(const std::vector<Value>& arguments,
+                         std::vector<NodeValue>* nodes = nullptr) const;
 
   struct Impl;
   explicit Model(std::unique_ptr<Impl> impl);

@@ -191,7 +191,8 @@ Array read_tensor(const TensorProto& proto, const std::string& where,
   return array;
 }
 
-Array read_sparse_tensor(const ::onnx::SparseTensorProto& proto, const std::string& where) {
+Array read_sparse_tensor(const ::onnx::SparseTensorProto& proto, const std::string& where,
+                         size_t most) {
   const Array values = read_tensor(proto.values(), where);
   const Array indices = read_tensor(proto.indices(), where);
   Shape shape;
@@ -199,8 +200,9 @@ Array read_sparse_tensor(const ::onnx::SparseTensorProto& proto, const std::stri
     if (size < 0 || shape.rank() == kMaxRank) bad(where, proto.values(), "has a bad shape");
     shape.push_back(size);
   }
-  constexpr int64_t kMost = int64_t{1} << 32;
-  if (!shape.fits_memory() || shape.numel() > kMost) bad(where, proto.values(), "is too large");
+  if (!shape.fits_memory() || Type(values.dtype, shape).bytes() > most) {
+    bad(where, proto.values(), fmt::format("stands for {}, which is too large", to_string(shape)));
+  }
   const int64_t count = values.numel();
   const bool linear = indices.shape.rank() == 1;
   if (indices.dtype != DType::i64 || indices.numel() != count * (linear ? 1 : shape.rank())) {
@@ -234,7 +236,7 @@ Value read_sequence(const ::onnx::SequenceProto& proto, const std::string& where
   for (const auto& t : proto.tensor_values())
     items.emplace_back(Tensor::from(read_tensor(t, where)));
   for (const auto& t : proto.sparse_tensor_values()) {
-    items.emplace_back(Tensor::from(read_sparse_tensor(t, where)));
+    items.emplace_back(Tensor::from(read_sparse_tensor(t, where, size_t{1} << 30)));
   }
   for (const auto& s : proto.sequence_values()) items.push_back(read_sequence(s, where, depth + 1));
   for (const auto& o : proto.optional_values()) items.push_back(read_optional(o, where, depth + 1));

@@ -24,8 +24,10 @@ struct Model::Impl {
 
 class Follower {
  public:
-  // `known`: the arguments are constants, and every value is computed at once.
-  Follower(const Model::Impl& model, bool known) : model_(model), known_(known), records_(!known) {}
+  // `known`: the arguments are constants, and every value is computed at once. `all` gets what the
+  // nodes of the main graph give, unless it is null.
+  Follower(const Model::Impl& model, bool known, std::vector<NodeValue>* all = nullptr)
+      : model_(model), known_(known), records_(!known), all_(all) {}
 
   std::vector<Value> run(const std::vector<Value>& arguments);
 
@@ -52,15 +54,19 @@ class Follower {
   void follow_nodes(const google::protobuf::RepeatedPtrField<::onnx::NodeProto>& nodes,
                     Scope& scope, const std::vector<bool>* chosen = nullptr);
   std::vector<Value> follow_node(const ::onnx::NodeProto& node, Scope& scope);
+  [[noreturn]] void refuse_operator(const ::onnx::NodeProto& node) const;
   std::vector<Value> call_function(const ::onnx::FunctionProto& function,
                                    const ::onnx::NodeProto& node, std::vector<Value> inputs);
   void settle(const NodeView& node, std::vector<Value>& outputs) const;
+  Array compute(const Tensor& tensor, std::string_view what) const;
+  void check_size(const Type& type, std::string_view what) const;
   int64_t opset_of(const std::string& domain) const;
 
   const Model::Impl& model_;
   bool known_;
   bool records_;                      // whether a graph is being recorded
   std::vector<StateUpdate> updates_;  // of it
+  std::vector<NodeValue>* all_;
   const Opsets* opsets_ = &model_.opsets;
   const Scope* scope_ = nullptr;
   struct Position {
@@ -71,6 +77,7 @@ class Follower {
   std::unordered_set<std::string> changed_;  // names that follow_again gave other values
   int depth_ = 0;
   int64_t followed_ = 0;
+  mutable double flops_ = 0;
 };
 
 }  // namespace suan::onnx

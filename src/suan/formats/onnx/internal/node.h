@@ -97,7 +97,6 @@ struct OperatorRule {
 
 // Null: there is no such operator.
 const OperatorRule* find_operator(std::string_view domain, std::string_view name);
-std::vector<std::string> operator_names();
 
 // Of `axis` attributes: counted from the front; throws Error.
 int axis_of(const NodeView& node, int64_t axis, int rank);

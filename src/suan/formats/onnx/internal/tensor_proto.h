@@ -25,8 +25,9 @@ size_t packed_size(DType dtype, const Shape& shape);
 void unpack(std::string_view bytes, const Array& array);
 // Bytes of a stranger as bools: what is not 0 is true.
 void normalise_bools(const Array& array);
-// A SparseTensorProto made dense.
-Array read_sparse_tensor(const ::onnx::SparseTensorProto& proto, const std::string& where);
+// A SparseTensorProto made dense, of at most so many bytes.
+Array read_sparse_tensor(const ::onnx::SparseTensorProto& proto, const std::string& where,
+                         size_t most);
 Value read_sequence(const ::onnx::SequenceProto& proto, const std::string& where, int depth = 0);
 Value read_optional(const ::onnx::OptionalProto& proto, const std::string& where, int depth = 0);
 
