@@ -109,6 +109,16 @@ struct BenchInferOptions : ModelOptions {
 };
 int run_bench_infer(const BenchInferOptions& options);
 
+struct ConvertOptions : ModelOptions {  // the model may be a run too
+  ConvertOptions() { batch = 0; }       // any
+  std::string output;
+  int opset = 20;
+  bool training = false;
+  std::string checkpoint;
+  std::string runs = "runs";
+};
+int run_convert(const ConvertOptions& options);
+
 struct ConformanceOptions : CommonOptions {
   std::vector<std::string> folders;
   bool interpret = false;

@@ -10,7 +10,7 @@ import unittest
 
 from command import SMALL, SUAN, Command, png
 
-COMMANDS = ["demo", "devices", "train", "eval", "predict", "generate", "inspect", "profile", "bench train"]
+COMMANDS = ["demo", "devices", "train", "eval", "predict", "generate", "inspect", "profile", "bench train", "convert"]
 
 
 class CommandTest(Command):

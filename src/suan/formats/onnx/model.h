@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "suan/base/error.h"
+#include "suan/formats/named_array.h"
 #include "suan/formats/onnx/value.h"
 #include "suan/graph/graph.h"
 
@@ -59,6 +60,9 @@ class Model {
 
   const std::vector<Argument>& inputs() const;  // without those that have an initializer
   const std::vector<Argument>& outputs() const;
+
+  // The main graph's initializers by name, in the file's order.
+  formats::NamedArrays initializers() const;
 
   // Computes the outputs, node by node. An error names the node.
   std::vector<Value> interpret(const std::vector<Value>& arguments) const;

@@ -19,6 +19,8 @@ int onnx_of_dtype(DType dtype);
 // Throws Error(kBadFile) naming `where` and the tensor.
 Array read_tensor(const ::onnx::TensorProto& proto, const std::string& where,
                   const std::filesystem::path* folder = nullptr);
+// The inverse, with the data inside the message.
+void write_tensor(::onnx::TensorProto& proto, const Array& array);
 // Bytes of a stranger as bools: what is not 0 is true.
 void normalise_bools(const Array& array);
 // A SparseTensorProto made dense.
