@@ -1,5 +1,6 @@
 // How elementwise ops leave, and ops that hand on a value.
 // SPDX-License-Identifier: Apache-2.0
+#include <limits>
 #include <numbers>
 
 #include "suan/formats/onnx/internal/emitter.h"
@@ -128,11 +129,19 @@ Names emit_mod(Emitter& e, const Node& n) {
   return {e.cast(e.one("Mod", {d.a, d.b}), d.dtype, n.inputs[0].dtype())};
 }
 
+// Whether a number has a minus, as -0 has too.
+Tensor has_minus(const Tensor& x) { return logical_or(x < 0.0, reciprocal(x) < 0.0); }
+// The angle by quadrants, with the corners that y / x does not tell: zeros, and two infinities.
 Tensor atan2_of(const Tensor& y, const Tensor& x) {
-  const Tensor angle = atan(y / x);
-  const Tensor half = sign(y) * (std::numbers::pi / 2);
-  const Tensor turned = select(y < 0.0, angle - std::numbers::pi, angle + std::numbers::pi);
-  return select(x > 0.0, angle, select(x < 0.0, turned, half));
+  constexpr double kPi = std::numbers::pi, kInfinity = std::numeric_limits<double>::infinity();
+  const Tensor far = logical_and(equal(abs(y), kInfinity), equal(abs(x), kInfinity));
+  const Tensor angle = atan(select(far, sign(y), y) / select(far, sign(x), x));
+  const Tensor straight = select(has_minus(y), full(-kPi, {}, y.dtype()), kPi);
+  const Tensor origin = select(has_minus(x), straight, y);
+  const Tensor below = select(y < 0.0, -kPi / 2, select(equal(y, 0.0), origin, y));
+  const Tensor upright = select(y > 0.0, kPi / 2, below);
+  const Tensor left = select(x < 0.0, angle + straight, angle);
+  return select(equal(x, 0.0), upright, left);
 }
 
 Names emit_cast(Emitter& e, const Node& n) {
