@@ -123,11 +123,7 @@ class Assembler {
       const Type& type = node.types[0];
       return {e_.constant({type.dtype, type.shape, *node.value(0)})};
     }
-    if (is(node, Op::state)) {
-      states_[node.state.get()] = e_.initializer(
-          node.state->name().empty() ? "state" : node.state->name(), node.state->array());
-      return {states_[node.state.get()]};
-    }
+    if (is(node, Op::state)) return {add_state(*node.state)};
     const ExportRule* rule = find_rule(node.op->code);
     if (!rule || (!rule->emit && rule->type.empty())) {
       fail(ErrorCode::kUnsupported, "export", "{} has no exact form in ONNX opset {}",
@@ -167,14 +163,17 @@ class Assembler {
     std::erase_if(e_.initializers, [&](const auto& entry) { return !read.contains(entry.name); });
   }
 
+  std::string add_state(State& state) {
+    std::string& name = states_[&state];
+    name = e_.initializer(state.name().empty() ? "state" : state.name(), state.array());
+    if (options_.updates) e_.describe(*e_.graph.add_input(), name, state.type());
+    return name;
+  }
+
   void add_update(const StateUpdate& update) {
-    if (!options_.updates) return;
-    const std::string& state = update.state->name();
     const auto read = states_.find(update.state.get());
-    if (read != states_.end()) {
-      e_.describe(*e_.graph.add_input(), read->second, update.state->type());
-    }
-    add_output(update.value, (read == states_.end() ? state : read->second) + ".new");
+    const std::string& name = read == states_.end() ? update.state->name() : read->second;
+    add_output(update.value, name + ".new");
   }
 
   const Graph graph_;

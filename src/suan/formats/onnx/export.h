@@ -16,9 +16,9 @@ struct ExportOptions {
   // Of the operators' versions, 18 to 26. 20 has an operator for nearly every op and is taken by
   // all engines since 2024; bitcasts between floats and integers need 26.
   int64_t opset = 20;
-  // A graph with updates of states (a training step): every state that changes is an input with
-  // its value as default, and has its new value as an output `<state>.new`. Otherwise updates are
-  // left out, and states are initializers.
+  // A graph with updates of states (a training step): states are inputs with their values as
+  // default, and each that changes has its new value as an output `<state>.new`. Otherwise updates
+  // are left out, and states are initializers.
   bool updates = false;
   // Names in the graph's order; where there are none, labels and `output_<i>`.
   std::vector<std::string> input_names, output_names;
