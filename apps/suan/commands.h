@@ -128,6 +128,16 @@ struct DiffOptions : ModelOptions {  // of A; B differs in what is given for it
 };
 int run_diff(const DiffOptions& options);
 
+struct ConvertOptions : ModelOptions {  // the model may be a run too
+  ConvertOptions() { batch = 0; }       // any
+  std::string output;
+  int opset = 20;
+  bool training = false;
+  std::string checkpoint;
+  std::string runs = "runs";
+};
+int run_convert(const ConvertOptions& options);
+
 struct ConformanceOptions : CommonOptions {
   std::vector<std::string> folders;
   bool interpret = false;

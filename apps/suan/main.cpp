@@ -177,6 +177,7 @@ struct ModelCommands {
   BenchInferOptions bench;
   CompileCommandOptions compile;
   DiffOptions diff;
+  ConvertOptions convert;
 
   static void add_model(CLI::App& command, ModelOptions& options) {
     command.add_option("MODEL", options.model, "An ONNX file or an engine file")->required();
@@ -238,10 +239,23 @@ struct ModelCommands {
     add_command(command, diff, run_diff, exit_code);
   }
 
+  void add_convert(CLI::App& app, int& exit_code) {
+    CLI::App& command = *app.add_subcommand("convert", "A run or a model in another format");
+    command.add_option("MODEL", convert.model, "A run, or an ONNX file")->required();
+    command.add_option("-o,--output", convert.output, "A .onnx or .safetensors file")->required();
+    command.add_option("--opset", convert.opset, "Of the ONNX file")->capture_default_str();
+    command.add_flag("--training", convert.training, "Of a run: its training step");
+    command.add_option("--checkpoint", convert.checkpoint, "Of a run: last or best");
+    command.add_option("--runs", convert.runs, "Where runs are looked for by name");
+    add_model_sizes(command, convert);
+    add_command(command, convert, run_convert, exit_code);
+  }
+
   void add(CLI::App& app, int& exit_code) {
     add_run(app, exit_code);
     add_compile(app, exit_code);
     add_diff(app, exit_code);
+    add_convert(app, exit_code);
     CLI::App& command = *app.add_subcommand("conformance", "Run ONNX test-data folders");
     command.add_option("DIR", conformance.folders, "Folders with tests, or above such")->required();
     command.add_flag("--interpret", conformance.interpret, "Run node by node, compile nothing");

@@ -121,12 +121,17 @@ Shape LoadedModel::shape_of(const onnx::Argument& input) const {
   return shape;
 }
 
-onnx::Value LoadedModel::made_up(const onnx::Argument& input) const {
+Type LoadedModel::typed(const onnx::Argument& input) const {
   if (input.kind != TypeKind::tensor || !input.typed || !input.ranked) {
     fail("input", "'{}' has no tensor type in the model: give it as --input {}=FILE.npy",
          input.name, input.name);
   }
-  Array array(input.dtype, shape_of(input));
+  return {input.dtype, shape_of(input)};
+}
+
+onnx::Value LoadedModel::made_up(const onnx::Argument& input) const {
+  const Type type = typed(input);
+  Array array(type.dtype, type.shape);
   Random random(1);
   visit(array.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -138,7 +143,7 @@ onnx::Value LoadedModel::made_up(const onnx::Argument& input) const {
   return Tensor::from(array);
 }
 
-std::vector<onnx::Value> LoadedModel::arguments() const {
+std::vector<onnx::Value> LoadedModel::given() const {
   std::vector<std::string> names;
   for (const onnx::Argument& input : engine->inputs()) names.push_back(input.name);
   std::vector<onnx::Value> values(names.size());
@@ -148,8 +153,23 @@ std::vector<onnx::Value> LoadedModel::arguments() const {
     if (found == names.end()) fail("--input", "{}", unknown_name("input", name, names));
     values[static_cast<size_t>(found - names.begin())] = Tensor::from(formats::read_npy(file));
   }
+  return values;
+}
+
+std::vector<onnx::Value> LoadedModel::arguments() const {
+  std::vector<onnx::Value> values = given();
   for (size_t i = 0; i < values.size(); ++i) {
     if (!values[i].present()) values[i] = made_up(engine->inputs()[i]);
+  }
+  return values;
+}
+
+std::vector<onnx::Value> LoadedModel::placeholders() const {
+  std::vector<onnx::Value> values = given();
+  for (size_t i = 0; i < values.size(); ++i) {
+    const onnx::Argument& input = engine->inputs()[i];
+    const Type type = values[i].present() ? values[i].tensor.type() : typed(input);
+    values[i] = make_input(type, input.name);
   }
   return values;
 }

@@ -11,7 +11,7 @@ import unittest
 from command import SMALL, SUAN, Command, onnx_model, png
 
 COMMANDS = ["demo", "devices", "train", "eval", "predict", "generate", "inspect", "profile", "bench train", "run", "diff",
-            "bench infer", "conformance"]
+            "bench infer", "conformance", "compile", "convert"]
 
 
 class CommandTest(Command):

@@ -16,6 +16,7 @@
 #include "suan/ops/slice.h"
 #include "suan/ops/softmax.h"
 #include "suan/program/program.h"
+#include "suan/tensor/trace_function.h"
 #include "suan/train/make.h"
 
 namespace suan::train {
@@ -177,6 +178,16 @@ std::vector<Tensor> Learner::arguments(const data::Batch& batch) const {
   return {Tensor::from(batch.x), Tensor::from(batch.y)};
 }
 
+Graph Learner::eval_graph(const Type& x) {
+  set_training(false);
+  return trace_function([this](const std::vector<Tensor>& a) { return trace_eval(a); }, {x}).graph;
+}
+Graph Learner::step_graph(const Type& x, const Type& y) {
+  set_training(true);
+  const auto step = [this](const std::vector<Tensor>& a) { return trace_step(a, true); };
+  return trace_function(step, {x, y}).graph;
+}
+
 double Learner::step_flops(const data::Batch& batch) {
   set_training(true);
   return step_->program(arguments(batch))->flops();
@@ -267,11 +278,16 @@ Evaluation Learner::evaluate(data::Loader& loader, ConfusionMatrix* matrix) {
 }
 
 Array Learner::logits(const Array& x) {
+  Array out;
+  evaluating([&] { out = (*eval_)({Tensor::from(x)})[0].array(); });
+  return out;
+}
+
+void Learner::evaluating(const std::function<void()>& f) {
   set_training(false);
   swap_average();
-  const Array out = (*eval_)({Tensor::from(x)})[0].array();
+  f();
   swap_average();
-  return out;
 }
 
 }  // namespace suan::train

@@ -163,6 +163,17 @@ Model::~Model() = default;
 const std::vector<Argument>& Model::inputs() const { return impl_->inputs; }
 const std::vector<Argument>& Model::outputs() const { return impl_->outputs; }
 
+formats::NamedArrays Model::initializers() const {
+  formats::NamedArrays all;
+  const auto add = [&](const std::string& name) {
+    const Node& node = impl_->initializers.at(name).node();
+    all.push_back({name, {node.types[0].dtype, node.types[0].shape, *node.value(0)}});
+  };
+  for (const auto& t : impl_->proto.graph().initializer()) add(t.name());
+  for (const auto& t : impl_->proto.graph().sparse_initializer()) add(t.values().name());
+  return all;
+}
+
 std::shared_ptr<const Model> Model::load(const std::filesystem::path& path, const Limits& limits) {
   const BufferPtr bytes = map_file(path.string(), limits.file_bytes);
   const std::filesystem::path folder = path.parent_path();

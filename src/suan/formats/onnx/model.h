@@ -11,6 +11,7 @@
 
 #include "suan/base/array.h"
 #include "suan/base/error.h"
+#include "suan/formats/named_array.h"
 #include "suan/formats/onnx/value.h"
 #include "suan/graph/graph.h"
 
@@ -80,6 +81,9 @@ class Model {
   ModelParts parts() const;
   const std::vector<Argument>& inputs() const;  // without those that have an initializer
   const std::vector<Argument>& outputs() const;
+
+  // The main graph's initializers by name, in the file's order.
+  formats::NamedArrays initializers() const;
 
   // Computes the outputs, node by node. An error names the node. `nodes` gets all values.
   std::vector<Value> interpret(const std::vector<Value>& arguments,

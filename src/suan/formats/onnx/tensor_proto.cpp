@@ -75,6 +75,16 @@ void copy_list(const List& list, const Array& array, const TensorProto& proto,
   });
 }
 
+std::string packed(const Array& array) {
+  const int bits = bits_of(array.dtype), in_byte = 8 / bits, mask = (1 << bits) - 1;
+  std::string bytes(packed_size(array.dtype, array.shape), '\0');
+  for (int64_t i = 0; i < array.numel(); ++i) {
+    char& byte = bytes[static_cast<size_t>(i / in_byte)];
+    byte = static_cast<char>(byte | (array.as<int8_t>()[i] & mask) << (i % in_byte * bits));
+  }
+  return bytes;
+}
+
 void read_lists(const TensorProto& proto, const Array& array, const std::string& where) {
   if (bits_of(array.dtype) == 6) {
     copy_list(proto.int32_data(), array, proto, where);
@@ -189,6 +199,20 @@ Array read_tensor(const TensorProto& proto, const std::string& where,
     read_lists(proto, array, where);
   }
   return array;
+}
+
+void write_tensor(TensorProto& proto, const Array& array) {
+  proto.set_data_type(onnx_of_dtype(array.dtype));
+  for (const int64_t size : array.shape) proto.add_dims(size);
+  if (array.dtype == DType::string) {
+    for (const StringId id : array.span<StringId>()) {
+      proto.add_string_data(std::string(text_of(id)));
+    }
+  } else if (bits_of(array.dtype) < 8) {
+    proto.set_raw_data(packed(array));
+  } else {
+    proto.set_raw_data(array.buffer->data(), array.bytes());
+  }
 }
 
 Array read_sparse_tensor(const ::onnx::SparseTensorProto& proto, const std::string& where,

@@ -23,6 +23,8 @@ Array read_tensor(const ::onnx::TensorProto& proto, const std::string& where,
 size_t packed_size(DType dtype, const Shape& shape);
 // Those bytes of such elements into an array of one byte an element.
 void unpack(std::string_view bytes, const Array& array);
+// The inverse, with the data inside the message.
+void write_tensor(::onnx::TensorProto& proto, const Array& array);
 // Bytes of a stranger as bools: what is not 0 is true.
 void normalise_bools(const Array& array);
 // A SparseTensorProto made dense, of at most so many bytes.
