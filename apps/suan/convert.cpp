@@ -7,6 +7,7 @@
 #include "apps/suan/commands.h"
 #include "apps/suan/model.h"
 #include "suan/base/error.h"
+#include "suan/engine/engine_file.h"
 #include "suan/formats/onnx/export.h"
 #include "suan/formats/safetensors.h"
 #include "suan/train/inference.h"

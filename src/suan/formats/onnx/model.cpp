@@ -131,20 +131,25 @@ void read_initializers(Model::Impl& impl, const std::vector<std::string_view>& r
   }
 }
 
-std::shared_ptr<const Model> read_model(std::string_view bytes, const std::string& where,
-                                        const Limits& limits, const Source& source) {
+std::unique_ptr<Model::Impl> parse_into(std::string_view message, const std::string& where,
+                                        const Limits& limits) {
   auto impl = std::make_unique<Model::Impl>();
   impl->where = where;
   impl->limits = limits;
-  const SplitModel split = split_model(bytes);
-  parse_message(split.message, where, impl->proto);
+  parse_message(message, where, impl->proto);
+  return impl;
+}
+
+std::shared_ptr<const Model> finish(std::unique_ptr<Model::Impl> impl,
+                                    const std::vector<std::string_view>& raw = {},
+                                    const Source& source = {}) {
   for (const auto& set : impl->proto.opset_import()) {
     impl->opsets[set.domain() == "ai.onnx" ? "" : set.domain()] = set.version();
   }
   for (const auto& function : impl->proto.functions()) {
     impl->functions.emplace(function_key(function), &function);
   }
-  read_initializers(*impl, split.raw, source);
+  read_initializers(*impl, raw, source);
   for (const auto& info : impl->proto.graph().input()) {
     if (!impl->initializers.contains(info.name())) {
       impl->inputs.push_back(read_argument(info, impl->where));
@@ -154,6 +159,12 @@ std::shared_ptr<const Model> read_model(std::string_view bytes, const std::strin
     impl->outputs.push_back(read_argument(info, impl->where));
   }
   return std::make_shared<const Model>(std::move(impl));
+}
+
+std::shared_ptr<const Model> read_model(std::string_view bytes, const std::string& where,
+                                        const Limits& limits, const Source& source) {
+  const SplitModel split = split_model(bytes);
+  return finish(parse_into(split.message, where, limits), split.raw, source);
 }
 
 }  // namespace
@@ -194,7 +205,7 @@ std::shared_ptr<const Model> Model::assemble(const ModelParts& parts, const std:
       fail(ErrorCode::kBadFile, where, "the initializer '{}' is there twice", name);
     }
   }
-  return finish(std::move(impl), nullptr);
+  return finish(std::move(impl));
 }
 
 ModelParts Model::parts() const {
