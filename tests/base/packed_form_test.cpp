@@ -43,8 +43,8 @@ TEST(PackedForm, UnpacksATransposedSource) {
 }
 
 TEST(PackedForm, KnowsWhatFits) {
-  EXPECT_FALSE(fits(kBlocks, 25 * 4, 15 * 4));  // element (2, 4) is number 24
-  EXPECT_TRUE(fits(kBlocks, 26 * 4, 15 * 4));
+  EXPECT_FALSE(fits(kBlocks, 24 * 4, 15 * 4));  // element (2, 4) is number 24
+  EXPECT_TRUE(fits(kBlocks, 25 * 4, 15 * 4));
   EXPECT_FALSE(fits(kBlocks, 32 * 4, 14 * 4));
 }
 

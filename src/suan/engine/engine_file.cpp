@@ -85,9 +85,9 @@ void read_description(Bytes section, std::string_view where, EngineFile& file) {
 Graph read_graph(std::string_view text, const ConstantReader& constants, std::string_view where) {
   try {
     return parse_graph(text, [&](std::string_view reference, const Type& type) {
-      const char* end = reference.data() + reference.size();
+      const char *begin = reference.data(), *end = begin + reference.size();
       size_t index = 0;
-      if (std::from_chars(reference.data(), end, index).ptr != end) index = SIZE_MAX;
+      if (std::from_chars(begin, end, index).ptr != end) index = SIZE_MAX;
       const ConstantReader::Entry& entry = constants.at(index, "what a graph reads");
       if (!(entry.type == type)) {
         bad_file(where, "constant {} is {}, a graph reads {}", index, to_string(entry.type),
