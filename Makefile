@@ -13,6 +13,7 @@ test: deps
 	  dev/suan_unit_tests tests/apps tests/tools tests/package/run
 
 test-peers: build
+	@tools/build release suan_ops_tests
 	@tools/make_venv
 	@build/venv/bin/python tools/run_tests test-peers $(wildcard tests/peers/*.py)
 

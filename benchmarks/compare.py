@@ -183,25 +183,32 @@ def outputs_agree(options, case, precision, batch, peer, folder):
     return [float(word) for word in done.stdout.split()]
 
 
-def compare_infer(stack, case, precision, batch, options):
+def suan_worker(stack, case, precision, batch, options, *flags):
     suan = Worker("suan", [options.suan, "bench", "infer", ROOT / f"build/models/{case}.onnx", "--batch", batch,
-                           "--dim", "seq=128", "--precision", precision, "--threads", options.threads, "--serve"],
+                           "--dim", "seq=128", "--precision", precision, "--threads", options.threads, "--serve", *flags],
                   options.threads)
     stack.callback(suan.close)
     if not suan.ready:
         raise SystemExit(f"compare: suan cannot run {case} {precision}: {suan.error}")
+    return suan
+
+
+def compare_infer(stack, case, precision, batch, options):
+    suan = suan_worker(stack, case, precision, batch, options)
     peers = infer_peers(stack, case, precision, batch, options.threads)
     folder = stack.enter_context(tempfile.TemporaryDirectory())
     difference, cosine = outputs_agree(options, case, precision, batch, peers[0], folder)
     if cosine < (0.999 if precision == "bf16" else 0.9999):
         raise SystemExit(f"compare: {case} {precision}: outputs differ (cosine {cosine:.6f}, largest {difference:.2e})")
+    exact = suan_worker(stack, case, "f32", batch, options, "--exact") if precision == "bf16" else None
     peaks = []
     for _ in range(options.alternations):
         suan.go()
         peaks.append(suan.ask("peak")["gflops"])
-        for peer in peers:
-            peer.go()
+        for worker in [*peers, *([exact] if exact else [])]:
+            worker.go()
     suan_ms = statistics.median(suan.times)
+    beside = {"ratio_to_exact": round(suan_ms / statistics.median(exact.times), 4)} if exact else {}
     times = {peer.name: statistics.median(peer.times) for peer in peers}
     best = min(times, key=times.get)
     return {
@@ -212,7 +219,7 @@ def compare_infer(stack, case, precision, batch, options):
         "suan_peak_mb": round(suan.peak_mb, 1), "peer_peak_mb": round(min(peer.peak_mb for peer in peers), 1),
         "percent_of_peak": round(100 * suan.ready["flops"] / suan_ms / 1e6 / max(peaks), 1),
         "difference": difference, "cosine": cosine, "flops": suan.ready["flops"], "suan": suan.ready["version"],
-        **machine()}
+        **beside, **machine()}
 
 
 def infer(options):

@@ -2,14 +2,13 @@
 // registers, a chain of elementwise operations of the bandwidth of a copy.
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
-#include <sys/utsname.h>
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 #include <functional>
 #include <vector>
 
+#include "benchmarks/conditions.h"
 #include "suan/backend/kernel.h"
 #include "suan/base/file.h"
 #include "suan/base/random.h"
@@ -105,21 +104,12 @@ Result measure_chain(size_t bytes) {
 }
 
 std::string to_json(const std::vector<Result>& results) {
-  char date[16];
-  const std::time_t now = std::time(nullptr);
-  std::strftime(date, sizeof date, "%Y-%m-%d", std::localtime(&now));
-  utsname system{};
-  uname(&system);
-  const std::string release = system.release;
   std::string out;
   for (const Result& r : results) {
     out += fmt::format(
-        R"({}{{"kernel": "{}", "unit": "{}", "rate": {:.1f}, "limit": {:.1f}, "percent": {:.1f}, )"
-        R"("threads": {}, "date": "{}", "machine": "{}, {} cores", "system": "Linux {}", )"
-        R"("suan": "{}"}})",
+        R"({}{{"kernel": "{}", "unit": "{}", "rate": {:.1f}, "limit": {:.1f}, "percent": {:.1f}, {}}})",
         out.empty() ? "[" : ",\n ", r.kernel, r.unit, r.rate, r.limit, 100 * r.rate / r.limit,
-        num_threads(), date, cpu_model(), num_threads(), release.substr(0, release.find('-')),
-        SUAN_VERSION);
+        conditions_json());
   }
   return out + "]\n";
 }

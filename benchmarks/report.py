@@ -1,6 +1,7 @@
 # The tables of the benchmarks: lines for the terminal, and docs/benchmarks.md from the JSON files the scripts wrote.
 # SPDX-License-Identifier: Apache-2.0
 import json
+import statistics
 import sys
 
 HEAD = (f"{'case':10} {'':4} {'Suan ms':>10} {'PyTorch ms':>10} {'ratio':>6} {'MB':>7} {'MB':>7} {'ratio':>6} "
@@ -65,6 +66,33 @@ A training step whose activations and scratch must fit into `train.memory_mb`: w
 results are the same to the bit.
 
     SUAN_DATA=... python3 benchmarks/memory.py --json build/memory.json
+"""
+
+
+INFER = """## Inference
+
+Models from `benchmarks/make_models.py` (exported by PyTorch, random weights), the same threads and precision for all: ONNX
+Runtime, OpenVINO (latency hint), PyTorch eager and `torch.compile` (channels-last for images). Time is the median of the alternations;
+ratios are Suan ÷ peer: lower is better. Memory is the peak RSS minus the RSS before the model is loaded, the peers' is the least
+of them. In bf16 the last column compares with our own f32 in exact mode (no Winograd), and the outputs' cosine is taken against it.
+
+    python3 benchmarks/compare.py infer --json build/infer.json
+"""
+
+OVERHEAD = """## What a step costs beside its kernel
+
+A chain of 200 nodes on f32 [1, 64], not fused: the time of a node in a program, the kernel alone in a loop on the same operands,
+and the difference.
+
+    build/release/benchmarks/overhead_bench --json build/overhead.json
+"""
+
+LOAD = """## From the file to the first result
+
+A new process each time, the file in the page cache: load, compile and the first result of resnet50 at batch 1; with an empty
+timing cache kernels are measured first. The best of several.
+
+    python3 benchmarks/load.py --json build/load.json
 """
 
 
@@ -136,7 +164,36 @@ def loader_table(results):
     return table(("what", "images a second"), ((r["loader"], f"**{r['images_per_second']:,}**") for r in results))
 
 
+def infer_table(results):
+    peers = list(dict.fromkeys(name for r in results for name in r["ratio_to"]))
+    yield from table(("model", "precision", "batch", "Suan ms", *peers, "best peer", "% of peak", "Suan MB", "least MB", "to exact f32"),
+                     ((r["case"], r["precision"], r["batch"], f"{r['suan_ms']:.3f}",
+                       *(f"{r['ratio_to'][p]:.2f}" if p in r["ratio_to"] else "" for p in peers), f"**{r['ratio']:.2f}**",
+                       f"{r['percent_of_peak']:.0f}", f"{r['suan_peak_mb']:.0f}", f"{r['peer_peak_mb']:.0f}",
+                       f"{r['ratio_to_exact']:.2f}" if "ratio_to_exact" in r else "") for r in results))
+    for precision in dict.fromkeys(r["precision"] for r in results):
+        chosen = [r for r in results if r["precision"] == precision]
+        means = [("the best peer", [r["ratio"] for r in chosen])]
+        means += [(p, [r["ratio_to"][p] for r in chosen if p in r["ratio_to"]]) for p in peers]
+        means.append(("exact f32", [r["ratio_to_exact"] for r in chosen if "ratio_to_exact" in r]))
+        text = ", ".join(f"{statistics.geometric_mean(ratios):.2f} to {name}" for name, ratios in means if ratios)
+        yield f"Geometric means, {precision}: {text}."
+        yield ""
+
+
+def overhead_table(results):
+    return table(("node", "backend", "ns a node", "the kernel alone", "beside it"),
+                 ((r["overhead"], r["backend"], f"{r['step_ns']:.0f}", f"{r['kernel_ns']:.0f}",
+                   f"**{r['step_ns'] - r['kernel_ns']:.0f}**") for r in results))
+
+
+def load_table(results):
+    return table(("from", "timing cache", "seconds"), ((r["load"], r["cache"], f"**{r['seconds']:.3f}**") for r in results))
+
+
+# Results belong to the first section whose key they have.
 SECTIONS = (("recipe", RECIPES, recipe_table), ("loader", LOADER, loader_table), ("memory", MEMORY, memory_table),
+            ("batch", INFER, infer_table), ("load", LOAD, load_table), ("overhead", OVERHEAD, overhead_table),
             ("case", TRAIN, train_table), ("kernel", KERNELS, kernel_table), ("parity", PARITY, parity_table))
 
 
@@ -145,7 +202,9 @@ def conditions(results):
     lines = []
     for r in results:
         parts = [f"{r['date']}: {r['machine']}", r["system"], f"{r['threads']} threads", f"Suan {r['suan']}"]
-        if "peer" in r:
+        if "versions" in r:
+            parts += [f"{name} {version}" for name, version in r["versions"].items()]
+        elif "peer" in r:
             parts.append(" ".join(r["peer"].split()[:2]))
         lines.append("Measured " + ", ".join(parts) + ".")
     return sorted(set(lines))
@@ -154,7 +213,7 @@ def conditions(results):
 def page(results):
     lines = [INTRO]
     for key, text, make in SECTIONS:
-        chosen = [r for r in results if key in r]
+        chosen = [r for r in results if key == next(k for k, _, _ in SECTIONS if k in r)]
         if chosen:
             lines += [text, *make(chosen), *conditions(chosen), ""]
     return "\n".join(lines).rstrip() + "\n"

@@ -17,8 +17,12 @@ find_package(Protobuf REQUIRED)
 find_package(ONNX REQUIRED CONFIG)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(webp REQUIRED IMPORTED_TARGET libwebp)
+pkg_check_modules(openjp2 REQUIRED IMPORTED_TARGET libopenjp2)
 
 set(SUAN_PRIVATE_DEPENDENCIES
   OpenMP::OpenMP_CXX DNNL::dnnl hwy::hwy hwy::hwy_contrib nlohmann_json::nlohmann_json
-  tomlplusplus::tomlplusplus libjpeg-turbo::turbojpeg PNG::PNG ZLIB::ZLIB zstd::libzstd_shared onnx_proto PkgConfig::re2
+  tomlplusplus::tomlplusplus libjpeg-turbo::turbojpeg PNG::PNG ZLIB::ZLIB zstd::libzstd_shared onnx_proto PkgConfig::re2 PkgConfig::xxhash
+  PkgConfig::webp PkgConfig::openjp2
   ${CMAKE_DL_LIBS})

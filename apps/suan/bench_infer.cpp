@@ -5,13 +5,16 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "apps/suan/bench_worker.h"
 #include "apps/suan/commands.h"
 #include "apps/suan/model.h"
 #include "suan/base/error.h"
 #include "suan/base/random.h"
+#include "suan/base/threads.h"
 #include "suan/program/program.h"
+#include "suan/target/energy.h"
 #include "suan/target/machine.h"
 
 namespace suan::app {
@@ -150,7 +153,10 @@ int run_bench_infer(const BenchInferOptions& options) {
     bench.serve();
     return 0;
   }
-  const auto [p50, p90, p99] = Latency(bench.run(options.runs));
+  const EnergyMeter energy;
+  std::vector<double> times = bench.run(options.runs);
+  const std::optional<double> joules = energy.joules();
+  const auto [p50, p90, p99] = Latency(std::move(times));
   const double gflops = bench.flops() / p50 / 1e6;
   const double share = 100 * gflops / peak_gflops(machine_peak(), *parse_dtype(options.precision));
   const double throughput = 1e3 * static_cast<double>(bench.batch()) / p50;
@@ -159,6 +165,8 @@ int run_bench_infer(const BenchInferOptions& options) {
              share);
   fmt::print("memory      {:.0f} MB at most\n", bench.peak_mb());
   fmt::print("first       {:.3f} s from the file to the first result\n", bench.first_seconds());
+  const double joules_per_run = joules.value_or(NAN) / options.runs;
+  if (joules) fmt::print("energy      {:.3f} J a run\n", joules_per_run);
   if (options.json) {
     fmt::print("{}\n", json_line({{"ms_p50", p50},
                                   {"ms_p90", p90},
@@ -168,7 +176,10 @@ int run_bench_infer(const BenchInferOptions& options) {
                                   {"percent_of_peak", share},
                                   {"peak_mb", bench.peak_mb()},
                                   {"first_seconds", bench.first_seconds()},
+                                  {"joules_per_run", joules_per_run},
                                   {"batch", bench.batch()},
+                                  {"threads", int64_t{num_threads()}},
+                                  {"precision", options.precision},
                                   {"interpreted", bench.interpreted()}}));
   }
   return 0;

@@ -72,10 +72,12 @@ struct ModelOptions : CommonOptions {
   std::string precision = "f32";
   bool interpret = false;
   std::vector<std::string> pad;  // SYMBOL[=MASK][:BOUND]
+  std::vector<std::string> without;  // passes
+  int64_t loop_limit = 1'000'000;    // iterations
 };
 struct InspectOptions : ModelOptions {  // the model may be a run, a recipe or a graph file too
   std::vector<std::string> settings;
-  bool why = false, graph = false;
+  bool why = false, graph = false, passes = false;
   std::string runs = "runs";
 };
 int run_inspect(const InspectOptions& options);
@@ -111,11 +113,38 @@ struct BenchInferOptions : ModelOptions {
 };
 int run_bench_infer(const BenchInferOptions& options);
 
+struct CompileCommandOptions : CommonOptions {
+  std::string model, output;
+  std::vector<std::string> shapes;  // NAME=SIZExSIZE
+  std::string precision = "f32";
+};
+int run_compile(const CompileCommandOptions& options);
+
+struct DiffOptions : ModelOptions {  // of A; B differs in what is given for it
+  std::string model_b, precision_b;
+  bool interpret_b = false;
+  std::vector<std::string> without_b;
+  double tolerance = 0;  // 0: as the precisions suggest
+};
+int run_diff(const DiffOptions& options);
+
+struct ConvertOptions : ModelOptions {  // the model may be a run too
+  ConvertOptions() { batch = 0; }       // any
+  std::string output;
+  int opset = 20;
+  bool training = false;
+  std::string checkpoint;
+  std::string runs = "runs";
+};
+int run_convert(const ConvertOptions& options);
+
 struct ConformanceOptions : CommonOptions {
   std::vector<std::string> folders;
   bool interpret = false;
-  int timeout = 60;  // seconds for one test
-  std::string page;  // a Markdown file to write
+  bool engine_file = false;  // run each model from an engine file
+  bool unfused = false;      // compare with no optional pass instead of with the expected outputs
+  int timeout = 60;          // seconds for one test
+  std::string page;          // a Markdown file to write
 };
 int run_conformance(const ConformanceOptions& options);
 

@@ -15,7 +15,7 @@
 #include "suan/base/error.h"
 #include "suan/base/file.h"
 #include "suan/base/threads.h"
-#include "suan/engine/engine.h"
+#include "suan/engine/engine_file.h"
 #include "suan/program/choice.h"
 
 namespace suan::app {
@@ -36,6 +36,22 @@ std::string read_until_end(int fd, int seconds, bool& timed_out) {
   return text;
 }
 
+// The outputs of an engine file that is written for these arguments and read again.
+std::vector<onnx::Value> run_from_file(const std::shared_ptr<const onnx::Model>& model,
+                                       const std::vector<onnx::Value>& arguments) {
+  std::vector<std::vector<Type>> signatures(1);
+  for (const onnx::Value& value : arguments) {
+    if (value.tensor) signatures[0].push_back(value.tensor.type());
+  }
+  if (signatures[0].size() != arguments.size()) signatures.clear();  // the model alone
+  const fs::path path =
+      fs::temp_directory_path() / fmt::format("suan-conformance-{}.suan", getpid());
+  write_engine_file(path, compile_engine_file(model, signatures));
+  const EngineFile file = read_engine_file(path);
+  fs::remove(path);
+  return make_engine(file, path)->run(arguments);
+}
+
 std::string run_in_child(const fs::path& test, const ConformanceOptions& options) {
   int ends[2];
   if (pipe(ends) != 0) fail(ErrorCode::kSystem, "conformance", "pipe: {}", std::strerror(errno));
@@ -44,11 +60,14 @@ std::string run_in_child(const fs::path& test, const ConformanceOptions& options
   if (child == 0) {
     close(ends[0]);
     const auto runner = [&](const std::shared_ptr<const onnx::Model>& model) -> onnx::Runner {
+      if (options.engine_file) {
+        return [model](const auto& arguments) { return run_from_file(model, arguments); };
+      }
       const auto engine =
           std::make_shared<Engine>(model, EngineOptions{.interpret = options.interpret});
       return [engine](const auto& arguments) { return engine->run(arguments); };
     };
-    const std::string reason = onnx::run_conformance_test(test, runner);
+    const std::string reason = onnx::run_conformance_test(test, runner, {.unfused = options.unfused});
     const ssize_t written = write(ends[1], reason.data(), reason.size());
     _exit(written == static_cast<ssize_t>(reason.size()) ? 0 : 1);
   }
@@ -67,45 +86,88 @@ std::string run_in_child(const fs::path& test, const ConformanceOptions& options
 
 using Failures = std::vector<std::pair<std::string, std::string>>;
 
-// docs/onnx.md: what fails and why.
-void write_page(const std::string& path, const ConformanceOptions& options, int passed,
-                const Failures& failures) {
-  const size_t total = static_cast<size_t>(passed) + failures.size();
-  std::string page = fmt::format(
-      "# ONNX conformance\n\nWritten by `suan conformance --page {} {}`: {} of {} tests pass "
-      "({:.1f} %).\n",
-      path, fmt::join(options.folders, " "), passed, total,
-      100.0 * passed / static_cast<double>(total));
-  if (!failures.empty()) page += "\n| test | why it fails |\n|---|---|\n";
-  for (const auto& [name, reason] : failures) {
-    std::string cell;
-    for (char c : reason) cell += c == '|' ? "\\|" : (c == '\n' ? " " : std::string(1, c));
-    page += fmt::format("| `{}` | {} |\n", name, cell);
+// What became of the tests of one folder.
+struct Suite {
+  std::string folder;
+  int passed = 0;
+  Failures failures;
+};
+
+// Why a test cannot pass, by the start of its name: what its data is, not what Suan lacks.
+struct Cause {
+  std::string_view name, text;
+};
+constexpr Cause kCauses[] = {
+    {"test_adam_multiple", "its numbers are for an epsilon that the model does not give"},
+    {"test_bernoulli", "expects the numbers of NumPy's generator"},
+    {"test_cast_FLOAT_to_BFLOAT16", "expects numbers that are cut off, not rounded"},
+    {"test_castlike_BFLOAT16_to_FLOAT", "its data is not of the shape that the model declares"},
+    {"test_castlike_FLOAT_to_BFLOAT16", "its data is not of the shape that the model declares"},
+    {"test_training_dropout", "expects the numbers of NumPy's generator"},
+};
+std::string_view cause_of(std::string_view name) {
+  for (const Cause& cause : kCauses) {
+    if (name.starts_with(cause.name)) return cause.text;
   }
-  write_file_atomically(path, page);
+  return "";
+}
+
+std::string table_cell(std::string_view text) {
+  std::string cell;
+  for (char c : text) cell += c == '|' ? "\\|" : (c == '\n' ? " " : std::string(1, c));
+  return cell;
+}
+
+// docs/onnx.md: what fails and why.
+void write_page(const ConformanceOptions& options, const std::vector<Suite>& suites) {
+  std::string page = fmt::format(
+      "# ONNX conformance\n\nWritten by `suan conformance --page {} {}`. `tools/newest_onnx_suite` "
+      "generates the suite of\nthe newest `onnx` on PyPI and runs the same.\n",
+      options.page, fmt::join(options.folders, " "));
+  for (const Suite& suite : suites) {
+    const size_t total = static_cast<size_t>(suite.passed) + suite.failures.size();
+    page += fmt::format("\n## {}\n\n{} of {} tests pass ({:.2f} %).\n", suite.folder, suite.passed,
+                        total, 100.0 * suite.passed / static_cast<double>(total));
+    if (!suite.failures.empty()) page += "\n| test | what it gives | why |\n|---|---|---|\n";
+    for (const auto& [name, reason] : suite.failures) {
+      page += fmt::format("| `{}` | {} | {} |\n", name, table_cell(reason), cause_of(name));
+    }
+  }
+  write_file_atomically(options.page, page);
+}
+
+Suite run_suite(const std::string& folder, const ConformanceOptions& options) {
+  Suite suite;
+  suite.folder = folder;
+  for (const fs::path& test : onnx::find_conformance_tests(folder)) {
+    const std::string reason = run_in_child(test, options);
+    if (reason.empty()) {
+      ++suite.passed;
+      continue;
+    }
+    const std::string name = test.filename().string();
+    suite.failures.emplace_back(name, reason);
+    fmt::print("FAILED  {}: {}\n", name, reason);
+    std::fflush(stdout);
+  }
+  return suite;
 }
 
 }  // namespace
 
 int run_conformance(const ConformanceOptions& options) {
-  const std::vector<fs::path> roots(options.folders.begin(), options.folders.end());
   set_reproducible_mode(true);  // tests are too small to measure kernels on
   if (!options.threads) set_num_threads(1);
   int passed = 0;
   Failures failures;
-  for (const fs::path& test : onnx::find_conformance_tests(roots)) {
-    const std::string reason = run_in_child(test, options);
-    if (reason.empty()) {
-      ++passed;
-      continue;
-    }
-    const std::string name = test.filename().string();
-    failures.emplace_back(name, reason);
-    fmt::print("FAILED  {}: {}\n", name, reason);
-    std::fflush(stdout);
+  std::vector<Suite> suites;
+  for (const std::string& folder : options.folders) {
+    const Suite& suite = suites.emplace_back(run_suite(folder, options));
+    passed += suite.passed;
+    failures.insert(failures.end(), suite.failures.begin(), suite.failures.end());
   }
   fmt::print("{} passed, {} failed, 0 skipped\n", passed, failures.size());
-  if (!options.page.empty()) write_page(options.page, options, passed, failures);
+  if (!options.page.empty()) write_page(options, suites);
   if (options.json) {
     formats::JsonRows rows;
     for (const auto& [name, reason] : failures)

@@ -1,6 +1,6 @@
 // `suan inspect` and `suan profile`: the program of a training step, or of a graph in text form.
 // SPDX-License-Identifier: Apache-2.0
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -67,16 +67,60 @@ bool is_graph_file(const std::string& path) {
   return std::filesystem::is_regular_file(path) && !path.ends_with(".toml");
 }
 
-void print_program(const Program& program, const InspectOptions& options) {
+formats::JsonRows json_rows(const std::vector<StepInfo>& steps, DType precision) {
+  formats::JsonRows rows;
+  for (const StepInfo& step : steps) {
+    rows.push_back({{"node", step.what},
+                    {"from", step.from},
+                    {"output", step.type},
+                    {"layout", step.layout},
+                    {"kernel", step.kernel},
+                    {"flops", step.flops},
+                    {"bytes", step.bytes},
+                    {"refused", fmt::format("{}", fmt::join(step.refused, "; "))}});
+    if (step.seconds == 0) continue;
+    rows.back().emplace_back("us", 1e6 * step.seconds);
+    rows.back().emplace_back("percent_of_roofline",
+                             100 * roofline_seconds(step, precision) / step.seconds);
+  }
+  return rows;
+}
+
+formats::JsonRows json_rows(const std::vector<PassTiming>& passes) {
+  formats::JsonRows rows;
+  for (const PassTiming& pass : passes) {
+    rows.push_back({{"pass", pass.name},
+                    {"ms", 1e3 * pass.seconds},
+                    {"nodes", static_cast<int64_t>(pass.nodes)}});
+  }
+  return rows;
+}
+
+void print_passes(const Program& program) {
+  fmt::print("{:<16} {:>9} {:>7}\n", "pass", "ms", "nodes");
+  for (const PassTiming& pass : program.pass_times()) {
+    fmt::print("{:<16} {:>9.3f} {:>7}\n", pass.name, 1e3 * pass.seconds, pass.nodes);
+  }
+}
+
+// `steps` may have been measured.
+void print_program(const Program& program, const std::vector<StepInfo>& steps,
+                   const InspectOptions& options) {
+  const bool measured = !steps.empty() && steps[0].seconds > 0;
   if (options.graph) {
     fmt::print("{}", to_text(program.graph()));
+  } else if (measured) {
+    fmt::print("{}", explain_measured(program, steps, precision_of(options.precision)));
   } else {
     fmt::print("{}", explain(program, options.why));
   }
+  if (options.passes) print_passes(program);
   const ProgramSize size = measure_size(program);
   if (options.json) {
     fmt::print("{}\n", json_line({{"nodes", size.nodes},
                                   {"steps", size.steps},
+                                  {"step_list", json_rows(steps, precision_of(options.precision))},
+                                  {"passes", json_rows(program.pass_times())},
                                   {"flops", size.flops},
                                   {"bytes", size.bytes},
                                   {"arena_bytes", static_cast<int64_t>(size.arena_bytes)},
@@ -87,76 +131,71 @@ void print_program(const Program& program, const InspectOptions& options) {
   }
 }
 
-struct Profiled {
-  StepInfo info;
-  double seconds = 0;  // of one run
-  int calls = 1;
+// All steps of a kind together.
+struct Kind {
+  StepInfo sum;
+  int calls = 0;
 };
 
-// The least time that a step can take: its arithmetic or its traffic, whichever is longer.
-double roofline_seconds(const StepInfo& step, double gflops, double gbytes) {
-  return std::max(step.flops / (gflops * 1e9), step.bytes / (gbytes * 1e9));
-}
-
-std::vector<Profiled> by_kind(const std::vector<Profiled>& steps) {
-  std::map<std::pair<std::string, std::string>, Profiled> kinds;
-  for (const Profiled& p : steps) {
-    auto [it, fresh] = kinds.try_emplace({p.info.what, p.info.kernel}, p);
+std::vector<Kind> by_kind(const std::vector<StepInfo>& steps) {
+  std::map<std::pair<std::string, std::string>, Kind> kinds;
+  for (const StepInfo& step : steps) {
+    auto [it, fresh] = kinds.try_emplace({step.what, step.kernel}, Kind{step});
+    Kind& kind = it->second;
+    ++kind.calls;
     if (fresh) continue;
-    Profiled& sum = it->second;
-    sum.seconds += p.seconds;
-    sum.info.flops += p.info.flops;
-    sum.info.bytes += p.info.bytes;
-    ++sum.calls;
+    kind.sum.seconds += step.seconds;
+    kind.sum.flops += step.flops;
+    kind.sum.bytes += step.bytes;
   }
-  std::vector<Profiled> out;
+  std::vector<Kind> out;
   for (const auto& [key, value] : kinds) out.push_back(value);
   std::sort(out.begin(), out.end(),
-            [](const Profiled& a, const Profiled& b) { return a.seconds > b.seconds; });
+            [](const Kind& a, const Kind& b) { return a.sum.seconds > b.sum.seconds; });
   return out;
 }
 
-void write_profile_trace(const std::string& path, const std::vector<Profiled>& steps) {
+void write_profile_trace(const std::string& path, const std::vector<StepInfo>& steps) {
   std::vector<formats::TraceEvent> events;
   double now = 0;
-  for (const Profiled& p : steps) {
+  for (const StepInfo& step : steps) {
     events.push_back(
-        {.name = p.info.what,
+        {.name = step.what,
          .category = "kernel",
          .start = now,
-         .duration = p.seconds,
-         .details = {{"kernel", p.info.kernel},
-                     {"output", p.info.type},
-                     {"GFLOP/s", fmt::format("{:.1f}", p.info.flops / p.seconds / 1e9)}}});
-    now += p.seconds;
+         .duration = step.seconds,
+         .details = {{"kernel", step.kernel},
+                     {"output", step.type},
+                     {"GFLOP/s", fmt::format("{:.1f}", step.flops / step.seconds / 1e9)}}});
+    now += step.seconds;
   }
   formats::write_trace(path, events);
 }
 
-// Mean seconds of each step of the program over some runs.
-std::vector<Profiled> profile(RunContext& context, const std::function<void()>& run, int runs) {
+// The steps of the program with their mean seconds over some runs.
+std::vector<StepInfo> profile(RunContext& context, const std::function<void()>& run, int runs) {
   constexpr int kWarmUp = 3;
   for (int i = 0; i < kWarmUp; ++i) run();
   std::vector<double> seconds;
   context.profile = &seconds;
   for (int i = 0; i < runs; ++i) run();
   context.profile = nullptr;
-  std::vector<Profiled> out;
-  const std::vector<StepInfo> infos = explain_steps(context.program());
-  for (size_t i = 0; i < infos.size(); ++i) {
-    out.push_back({infos[i], seconds[i] / static_cast<double>(runs)});
-  }
-  return out;
+  std::vector<StepInfo> steps = explain_steps(context.program());
+  for (size_t i = 0; i < steps.size(); ++i)
+    steps[i].seconds = seconds[i] / static_cast<double>(runs);
+  return steps;
 }
 
-std::vector<Profiled> profile_training(const ProfileOptions& options, DType& precision) {
+std::vector<StepInfo> profile_training(const ProfileOptions& options, DType& precision) {
   StepOf step(options.model, options.runs, options.settings, options.threads);
   precision = step.recipe().precision();
   const double lr = 0;  // the weights stay as they are
   return profile(step.context(), [&] { step.learner().step(step.batch(), lr); }, options.steps);
 }
 
-bool is_model(const std::string& path) { return path.ends_with(".onnx"); }
+bool is_model(const std::string& path) {
+  return path.ends_with(".onnx") || path.ends_with(".suan");
+}
 
 // The program of a model for the arguments that the options describe.
 ProgramPtr model_program(const LoadedModel& loaded, const std::vector<onnx::Value>& arguments) {
@@ -168,23 +207,34 @@ ProgramPtr model_program(const LoadedModel& loaded, const std::vector<onnx::Valu
   return program;
 }
 
-std::vector<Profiled> profile_model(const ProfileOptions& options) {
-  const LoadedModel loaded(options);
+// What runs a model, one step timed after another.
+std::vector<StepInfo> profile_model(const LoadedModel& loaded, int runs) {
   const auto arguments = loaded.arguments();
   RunContext context(model_program(loaded, arguments));
   std::vector<BufferPtr> blocks;
   for (const onnx::Value& value : arguments) {
     for_each_tensor(value, [&](const Tensor& t) { blocks.push_back(t.array().buffer); });
   }
-  return profile(context, [&] { context.run(blocks); }, options.steps);
+  return profile(context, [&] { context.run(blocks); }, runs);
+}
+
+void inspect_model(const InspectOptions& options) {
+  const LoadedModel loaded(options);
+  const ProgramPtr program = model_program(loaded, loaded.arguments());
+  constexpr int kRuns = 20;
+  print_program(*program, options.why ? profile_model(loaded, kRuns) : explain_steps(*program),
+                options);
+}
+
+void refuse_passes(const ModelOptions& options) {
+  if (!options.without.empty()) fail("--no-pass", "is for models and graphs, not for training");
 }
 
 }  // namespace
 
 int run_inspect(const InspectOptions& options) {
   if (is_model(options.model)) {
-    const LoadedModel loaded(options);
-    print_program(*model_program(loaded, loaded.arguments()), options);
+    inspect_model(options);
     return 0;
   }
   if (is_graph_file(options.model)) {
@@ -194,36 +244,38 @@ int run_inspect(const InspectOptions& options) {
     try {
       const Graph graph = parse_graph(text);
       verify(graph);
-      program = Program::build(graph, current_backend());
+      program = Program::build(graph, current_backend(), {.without = options.without});
     } catch (const Error& error) {
       throw Error(error.code(), options.model, error.what());
     }
-    print_program(*program, options);
+    print_program(*program, explain_steps(*program), options);
     return 0;
   }
+  refuse_passes(options);
   StepOf step(options.model, options.runs, options.settings, options.threads);
-  print_program(*step.program(), options);
+  print_program(*step.program(), explain_steps(*step.program()), options);
   return 0;
 }
 
 int run_profile(const ProfileOptions& options) {
-  DType precision = options.precision == "bf16" ? DType::bf16 : DType::f32;
-  const std::vector<Profiled> steps =
-      is_model(options.model) ? profile_model(options) : profile_training(options, precision);
-  const MachinePeak& machine = machine_peak();
-  const double peak = peak_gflops(machine, precision);
+  DType precision = precision_of(options.precision);
+  if (!is_model(options.model)) refuse_passes(options);
+  const std::vector<StepInfo> steps =
+      is_model(options.model) ? profile_model(LoadedModel(options), options.steps)
+                              : profile_training(options, precision);
+  const double peak = peak_gflops(machine_peak(), precision);
   double total = 0, flops = 0;
-  for (const Profiled& p : steps) {
-    total += p.seconds;
-    flops += p.info.flops;
+  for (const StepInfo& step : steps) {
+    total += step.seconds;
+    flops += step.flops;
   }
   fmt::print("{:>6} {:>9} {:>7}  {:<40} {:<24} {:>9} {:>10}\n", "calls", "ms", "share", "node",
              "kernel", "GFLOP/s", "% roofline");
-  for (const Profiled& p : by_kind(steps)) {
-    fmt::print("{:>6} {:>9.3f} {:>6.1f}%  {:<40} {:<24} {:>9.1f} {:>10.1f}\n", p.calls,
-               1e3 * p.seconds, 100 * p.seconds / total, p.info.what, p.info.kernel,
-               p.info.flops / p.seconds / 1e9,
-               100 * roofline_seconds(p.info, peak, machine.copy_gbytes) / p.seconds);
+  for (const auto& [step, calls] : by_kind(steps)) {
+    fmt::print("{:>6} {:>9.3f} {:>6.1f}%  {:<40} {:<24} {:>9.1f} {:>10.1f}\n", calls,
+               1e3 * step.seconds, 100 * step.seconds / total, step.what, step.kernel,
+               step.flops / step.seconds / 1e9,
+               100 * roofline_seconds(step, precision) / step.seconds);
   }
   const double gflops = flops / total / 1e9;
   fmt::print("{:.3f} ms a step, {:.1f} GFLOP/s, {:.1f} % of peak\n", 1e3 * total, gflops,

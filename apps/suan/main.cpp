@@ -38,6 +38,11 @@ void add_command(CLI::App& command, Options& options, int (*run)(const Options&)
   });
 }
 
+void add_names(CLI::App& command, const char* flag, std::vector<std::string>& names,
+               const char* text) {
+  command.add_option(flag, names, text)->type_name("NAME")->expected(1)->take_all();
+}
+
 // What says which program of a model is meant.
 void add_model_sizes(CLI::App& command, ModelOptions& options) {
   command.add_option("--input", options.inputs, "An input from a file; others are made up")
@@ -52,6 +57,10 @@ void add_model_sizes(CLI::App& command, ModelOptions& options) {
       ->check(CLI::Range(1, 1 << 20));
   command.add_option("--precision", options.precision, "Of a model: f32 or bf16")
       ->capture_default_str();
+  command.add_option("--loop-limit", options.loop_limit, "Iterations that a loop may have")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  add_names(command, "--no-pass", options.without, "Leave out this pass over a model or graph");
 }
 
 void add_pad(CLI::App& command, ModelOptions& options) {
@@ -132,18 +141,24 @@ struct RunCommands {
 
   void add_inspect(CLI::App& app, int& exit_code) {
     CLI::App& inspect_command = *app.add_subcommand("inspect", "The program of a training step");
-    inspect_command.add_option("RUN", inspect.model, "A run, a recipe, an ONNX model, or a graph")
+    inspect_command
+        .add_option("RUN", inspect.model,
+                    "A run, a recipe, an ONNX model, an engine file, or a graph")
         ->required();
     add_model_sizes(inspect_command, inspect);
     add_pad(inspect_command, inspect);
-    inspect_command.add_flag("--why", inspect.why, "Say why other kernels were refused");
+    inspect_command.add_flag("--why", inspect.why,
+                             "Say why other kernels were refused and, of a model, how long each "
+                             "step takes");
+    inspect_command.add_flag("--passes", inspect.passes, "The time of each pass over the graph");
     inspect_command.add_flag("--graph", inspect.graph, "Print the optimised graph as text");
     inspect_command.add_option("--runs", inspect.runs, "Where runs are looked for by name");
     add_settings(inspect_command, inspect.settings);
     add_command(inspect_command, inspect, run_inspect, exit_code);
     CLI::App& profile_command =
         *app.add_subcommand("profile", "Where the time of a training step goes");
-    profile_command.add_option("RUN", profile.model, "A run, a recipe or an ONNX model")
+    profile_command
+        .add_option("RUN", profile.model, "A run, a recipe, an ONNX model or an engine file")
         ->required();
     add_model_sizes(profile_command, profile);
     profile_command.add_option("--steps", profile.steps, "Steps to measure")
@@ -160,9 +175,12 @@ struct ModelCommands {
   ConformanceOptions conformance;
   RunModelOptions run;
   BenchInferOptions bench;
+  CompileCommandOptions compile;
+  DiffOptions diff;
+  ConvertOptions convert;
 
   static void add_model(CLI::App& command, ModelOptions& options) {
-    command.add_option("MODEL", options.model, "An ONNX file")->required();
+    command.add_option("MODEL", options.model, "An ONNX file or an engine file")->required();
     add_model_sizes(command, options);
     command.add_flag("--interpret", options.interpret, "Run node by node, compile nothing");
     add_pad(command, options);
@@ -188,11 +206,63 @@ struct ModelCommands {
     add_command(command, run, run_model, exit_code);
   }
 
+  void add_compile(CLI::App& app, int& exit_code) {
+    CLI::App& command = *app.add_subcommand("compile", "Compile a model into an engine file");
+    command.add_option("MODEL", compile.model, "An ONNX file")->required();
+    command.add_option("-o,--output", compile.output, "The engine file, such as model.suan")
+        ->required();
+    command
+        .add_option("--shape", compile.shapes,
+                    "The shape of an input; given again, another program")
+        ->type_name("NAME=1x3x224x224")
+        ->expected(1)
+        ->take_all();
+    command.add_option("--precision", compile.precision, "f32 or bf16")->capture_default_str();
+    add_command(command, compile, run_compile, exit_code);
+  }
+
+  void add_diff(CLI::App& app, int& exit_code) {
+    CLI::App& command = *app.add_subcommand(
+        "diff", "Run two models, or one in two ways, and show the first node where they part");
+    command.add_option("A", diff.model, "An ONNX file")->required();
+    command.add_option("B", diff.model_b, "Another one with the same inputs (default: A)");
+    add_model_sizes(command, diff);
+    command.add_flag("--interpret", diff.interpret, "Run A node by node, compile nothing");
+    command.add_option("--precision-b", diff.precision_b, "Of B (default: that of A)");
+    command.add_flag("--interpret-b", diff.interpret_b, "Run B node by node");
+    add_names(command, "--no-pass-b", diff.without_b, "Leave out this pass over B");
+    command
+        .add_option("--tolerance", diff.tolerance,
+                    "Largest difference, as a share of A's largest value, that is none "
+                    "(default: 1e-3, or 5e-2 with bf16)")
+        ->check(CLI::PositiveNumber);
+    add_command(command, diff, run_diff, exit_code);
+  }
+
+  void add_convert(CLI::App& app, int& exit_code) {
+    CLI::App& command = *app.add_subcommand("convert", "A run or a model in another format");
+    command.add_option("MODEL", convert.model, "A run, or an ONNX file")->required();
+    command.add_option("-o,--output", convert.output, "A .onnx or .safetensors file")->required();
+    command.add_option("--opset", convert.opset, "Of the ONNX file")->capture_default_str();
+    command.add_flag("--training", convert.training, "Of a run: its training step");
+    command.add_option("--checkpoint", convert.checkpoint, "Of a run: last or best");
+    command.add_option("--runs", convert.runs, "Where runs are looked for by name");
+    add_model_sizes(command, convert);
+    add_command(command, convert, run_convert, exit_code);
+  }
+
   void add(CLI::App& app, int& exit_code) {
     add_run(app, exit_code);
+    add_compile(app, exit_code);
+    add_diff(app, exit_code);
+    add_convert(app, exit_code);
     CLI::App& command = *app.add_subcommand("conformance", "Run ONNX test-data folders");
     command.add_option("DIR", conformance.folders, "Folders with tests, or above such")->required();
     command.add_flag("--interpret", conformance.interpret, "Run node by node, compile nothing");
+    command.add_flag("--unfused", conformance.unfused,
+                     "Compare with no optional pass instead of with the expected outputs");
+    command.add_flag("--engine-file", conformance.engine_file,
+                     "Write each model into an engine file and run that");
     command.add_option("--page", conformance.page, "Write the failures as a Markdown page");
     command.add_option("--timeout", conformance.timeout, "Seconds for one test")
         ->check(CLI::Range(1, 86400));

@@ -10,10 +10,10 @@
 #include "suan/base/nearest.h"
 #include "suan/base/random.h"
 #include "suan/base/string_pool.h"
+#include "suan/engine/engine_file.h"
 #include "suan/formats/npy.h"
 
 namespace suan::app {
-namespace {
 
 // "name=text" in two.
 std::pair<std::string, std::string> split_setting(const std::string& setting, const char* what) {
@@ -22,13 +22,7 @@ std::pair<std::string, std::string> split_setting(const std::string& setting, co
   return {setting.substr(0, at), setting.substr(at + 1)};
 }
 
-DType precision_of(const std::string& text) {
-  const auto dtype = parse_dtype(text);
-  if (dtype != DType::f32 && dtype != DType::bf16) {
-    fail("precision", "is '{}', expected f32 or bf16", text);
-  }
-  return *dtype;
-}
+namespace {
 
 std::string describe(const Array& array) {
   constexpr int64_t kShown = 6;
@@ -55,25 +49,65 @@ void print_value(const std::string& name, const onnx::Value& value) {
   }
 }
 
-}  // namespace
-
-LoadedModel::LoadedModel(const ModelOptions& options)
-    : LoadedModel(onnx::Model::load(options.model), options) {}
-LoadedModel::LoadedModel(std::shared_ptr<const onnx::Model> loaded, const ModelOptions& options)
-    : model(std::move(loaded)), options_(options) {
+EngineOptions engine_options(const ModelOptions& options) {
   EngineOptions wanted{.precision = precision_of(options.precision),
-                       .interpret = options.interpret};
+                       .interpret = options.interpret,
+                       .without = options.without,
+                       .limits = {.loop = options.loop_limit}};
   for (const std::string& rule : options.pad) wanted.pad.push_back(parse_pad_rule(rule));
-  engine = std::make_unique<Engine>(model, std::move(wanted));
+  return wanted;
 }
 
-// Sizes the file leaves open come from --dim; the first one is the batch, and 1 unless given.
+// The sizes for which a program was compiled, by symbol.
+std::map<int64_t, int64_t> sizes_of(const EngineFile& file) {
+  std::map<int64_t, int64_t> sizes;
+  if (file.programs.empty()) return sizes;
+  for (size_t i = 0; i < file.inputs.size(); ++i) {
+    const Shape &open = file.inputs[i].shape, &shape = file.programs[0].graph.inputs[i].shape();
+    for (int d = 0; d < std::min(open.rank(), shape.rank()); ++d) {
+      if (open[d] < 0) sizes.emplace(open[d], shape[d]);
+    }
+  }
+  return sizes;
+}
+
+}  // namespace
+
+DType precision_of(const std::string& text) {
+  const auto dtype = parse_dtype(text);
+  if (dtype != DType::f32 && dtype != DType::bf16) {
+    fail("precision", "is '{}', expected f32 or bf16", text);
+  }
+  return *dtype;
+}
+
+LoadedModel::LoadedModel(const ModelOptions& options) : options_(options) {
+  if (!is_engine_file(options.model)) {
+    engine = Engine::load(options.model, engine_options(options));
+    return;
+  }
+  const EngineFile file = read_engine_file(options.model);
+  if (options.precision != "f32" && options.precision != name(file.precision)) {
+    fail("--precision", "is '{}', {} was compiled in {}", options.precision, options.model,
+         name(file.precision));
+  }
+  engine = make_engine(file, options.model, engine_options(options));
+  compiled_ = sizes_of(file);
+}
+LoadedModel::LoadedModel(std::shared_ptr<const onnx::Model> model, const ModelOptions& options)
+    : engine(std::make_unique<Engine>(std::move(model), engine_options(options))),
+      options_(options) {}
+
+// Sizes the file leaves open come from --dim, or are as an engine file was compiled; the first one
+// is the batch, and 1 unless given.
 Shape LoadedModel::shape_of(const onnx::Argument& input) const {
   Shape shape = input.shape;
   for (int i = 0; i < shape.rank(); ++i) {
     if (shape[i] >= 0) continue;
     const std::string name = symbol_name(shape[i]);
     int64_t size = i == 0 ? options_.batch : 0;
+    const auto compiled = compiled_.find(shape[i]);
+    if (compiled != compiled_.end() && (i > 0 || size == 1)) size = compiled->second;
     for (const std::string& setting : options_.dims) {
       const auto [key, text] = split_setting(setting, "--dim");
       if (key == name) size = std::strtoll(text.c_str(), nullptr, 10);
@@ -87,12 +121,17 @@ Shape LoadedModel::shape_of(const onnx::Argument& input) const {
   return shape;
 }
 
-onnx::Value LoadedModel::made_up(const onnx::Argument& input) const {
+Type LoadedModel::typed(const onnx::Argument& input) const {
   if (input.kind != TypeKind::tensor || !input.typed || !input.ranked) {
     fail("input", "'{}' has no tensor type in the model: give it as --input {}=FILE.npy",
          input.name, input.name);
   }
-  Array array(input.dtype, shape_of(input));
+  return {input.dtype, shape_of(input)};
+}
+
+onnx::Value LoadedModel::made_up(const onnx::Argument& input) const {
+  const Type type = typed(input);
+  Array array(type.dtype, type.shape);
   Random random(1);
   visit(array.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -104,9 +143,9 @@ onnx::Value LoadedModel::made_up(const onnx::Argument& input) const {
   return Tensor::from(array);
 }
 
-std::vector<onnx::Value> LoadedModel::arguments() const {
+std::vector<onnx::Value> LoadedModel::given() const {
   std::vector<std::string> names;
-  for (const onnx::Argument& input : model->inputs()) names.push_back(input.name);
+  for (const onnx::Argument& input : engine->inputs()) names.push_back(input.name);
   std::vector<onnx::Value> values(names.size());
   for (const std::string& setting : options_.inputs) {
     const auto [name, file] = split_setting(setting, "--input");
@@ -114,27 +153,58 @@ std::vector<onnx::Value> LoadedModel::arguments() const {
     if (found == names.end()) fail("--input", "{}", unknown_name("input", name, names));
     values[static_cast<size_t>(found - names.begin())] = Tensor::from(formats::read_npy(file));
   }
+  return values;
+}
+
+std::vector<onnx::Value> LoadedModel::arguments() const {
+  std::vector<onnx::Value> values = given();
   for (size_t i = 0; i < values.size(); ++i) {
-    if (!values[i].present()) values[i] = made_up(model->inputs()[i]);
+    if (!values[i].present()) values[i] = made_up(engine->inputs()[i]);
   }
   return values;
 }
+
+std::vector<onnx::Value> LoadedModel::placeholders() const {
+  std::vector<onnx::Value> values = given();
+  for (size_t i = 0; i < values.size(); ++i) {
+    const onnx::Argument& input = engine->inputs()[i];
+    const Type type = values[i].present() ? values[i].tensor.type() : typed(input);
+    values[i] = make_input(type, input.name);
+  }
+  return values;
+}
+
+namespace {
+
+formats::JsonRows json_rows(const Engine& engine, const std::vector<onnx::Value>& outputs,
+                            const std::vector<std::string>& files) {
+  formats::JsonRows rows;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    rows.push_back(
+        {{"name", engine.outputs()[i].name}, {"type", to_string(outputs[i])}, {"file", files[i]}});
+  }
+  return rows;
+}
+
+}  // namespace
 
 int run_model(const RunModelOptions& options) {
   const LoadedModel loaded(options);
   const std::vector<onnx::Value> arguments = loaded.arguments();
   const std::vector<onnx::Value> outputs = loaded.engine->run(arguments);
   if (!options.save.empty()) std::filesystem::create_directories(options.save);
+  std::vector<std::string> files(outputs.size());
   for (size_t i = 0; i < outputs.size(); ++i) {
-    const std::string& name = loaded.model->outputs()[i].name;
+    const std::string& name = loaded.engine->outputs()[i].name;
     print_value(name, outputs[i]);
     if (options.save.empty() || !outputs[i].tensor) continue;
-    formats::write_npy(fmt::format("{}/output_{}.npy", options.save, i), outputs[i].tensor.array());
+    files[i] = fmt::format("{}/output_{}.npy", options.save, i);
+    formats::write_npy(files[i], outputs[i].tensor.array());
   }
   const std::string reason = loaded.engine->interpreted_because(arguments);
   if (!reason.empty()) fmt::print("interpreted: {}\n", reason);
   if (options.json) {
-    fmt::print("{}\n", json_line({{"outputs", static_cast<int64_t>(outputs.size())},
+    fmt::print("{}\n", json_line({{"outputs", json_rows(*loaded.engine, outputs, files)},
                                   {"interpreted", reason}}));
   }
   return 0;

@@ -148,7 +148,7 @@ suan::EngineOptions engine_options(const suan_options& options) {
 
 struct suan_engine {
   explicit suan_engine(const char* path, const suan::EngineOptions& options)
-      : engine(suan::onnx::Model::load(path), options) {
+      : loaded(suan::Engine::load(path, options)), engine(*loaded) {
     for (const auto& argument : engine.inputs()) inputs.push_back(describe(argument));
     for (const auto& argument : engine.outputs()) outputs.push_back(describe(argument));
   }
@@ -162,7 +162,8 @@ struct suan_engine {
     fail("suan.h", "{}", suan::unknown_name(what, name, names));
   }
 
-  suan::Engine engine;
+  const std::unique_ptr<suan::Engine> loaded;
+  suan::Engine& engine;
   std::vector<Described> inputs, outputs;
 };
 

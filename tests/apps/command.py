@@ -25,6 +25,31 @@ def png(width, height, pixels=None):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
+def message(*fields):
+    """A protobuf message of (number, value): whole numbers, texts, bytes and messages."""
+    def varint(n):
+        return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + varint(n >> 7)
+    out = b""
+    for number, value in fields:
+        if isinstance(value, int):
+            out += varint(number << 3) + varint(value)
+        else:
+            value = value.encode() if isinstance(value, str) else value
+            out += varint(number << 3 | 2) + varint(len(value)) + value
+    return out
+
+
+def onnx_model(nodes, inputs, output):
+    """An ONNX model of nodes (operator, inputs, output); inputs are names with the sizes of f32 tensors."""
+    def info(name, sizes):
+        dims = [(1, message((1, size))) for size in sizes]
+        return message((1, name), (2, message((1, message((1, 1), (2, message(*dims)))))))
+    parts = [(1, message(*((1, name) for name in names), (2, out), (3, f"n{i}"), (4, op)))
+             for i, (op, names, out) in enumerate(nodes)]
+    parts += [(11, info(name, sizes)) for name, sizes in inputs.items()] + [(12, message((1, output)))]
+    return message((1, 8), (7, message(*parts)), (8, message((1, ""), (2, 17))))
+
+
 class Command(unittest.TestCase):
     """A folder to work in, and the command run there."""
 

@@ -8,9 +8,10 @@ import subprocess
 import time
 import unittest
 
-from command import SMALL, SUAN, Command, png
+from command import SMALL, SUAN, Command, onnx_model, png
 
-COMMANDS = ["demo", "devices", "train", "eval", "predict", "generate", "inspect", "profile", "bench train"]
+COMMANDS = ["demo", "devices", "train", "eval", "predict", "generate", "inspect", "profile", "bench train", "run", "diff",
+            "bench infer", "conformance", "compile", "convert"]
 
 
 class CommandTest(Command):
@@ -114,6 +115,59 @@ class CommandTest(Command):
         pathlib.Path(self.folder, "g.txt").write_text(
             'graph {\n  %0 = input() {label="x"} : f32[2, 3]\n  %1 = relu(%0) : f32[2, 3]\n  return %1\n}\n')
         self.assertEqual(self.json("inspect", "g.txt")["steps"], 1)
+
+    def write_model(self, name, last):
+        self.write(name, onnx_model([("MatMul", ["x", "w"], "p"), ("Neg", ["p"], "q"), (last, ["q"], "y")],
+                                    {"x": [2, 64], "w": [64, 8]}, "y"))
+
+    def test_inspect_of_a_model_says_where_its_time_goes(self):
+        self.write_model("m.onnx", "Relu")
+        done = self.suan("inspect", "m.onnx", "--why", "--passes")
+        self.assertRegex(done.stdout, r"(?m)^ *0  .* \w+ +\d+\.\d +\d+\.\d$")
+        self.assertIn("of 'n0' (MatMul)", done.stdout)
+        self.assertRegex(done.stdout, r"(?m)^fuse +\d+\.\d+ +\d+$")
+        report = self.json("inspect", "m.onnx", "--why")
+        self.assertEqual(report["steps"], len(report["step_list"]))
+        for step in report["step_list"]:
+            self.assertGreater(step["us"], 0)
+            self.assertGreater(step["percent_of_roofline"], 0)
+        self.assertIn("fuse", [row["pass"] for row in report["passes"]])
+
+    def test_passes_can_be_left_out(self):
+        self.write("m.onnx", onnx_model([("Exp", ["x"], "a"), ("Relu", ["a"], "y")], {"x": [64]}, "y"))
+        self.assertEqual([step["from"] for step in self.json("inspect", "m.onnx")["step_list"]],
+                         ["'n0' (Exp), 'n1' (Relu)"])
+        report = self.json("inspect", "m.onnx", "--no-pass", "fuse")
+        self.assertEqual([step["from"] for step in report["step_list"]], ["'n0' (Exp)", "'n1' (Relu)"])
+        self.assertNotIn("fuse", [row["pass"] for row in report["passes"]])
+        self.refused(["inspect", "m.onnx", "--no-pass", "fuze"],
+                     "passes: there is no pass 'fuze', did you mean 'fuse'?")
+        self.refused(["inspect", *SMALL[:1], "--no-pass", "fuse"], "--no-pass: is for models and graphs, not for training")
+
+    def diff(self, *arguments, status):
+        return json.loads(self.suan("diff", *arguments, "--json", status=status).stdout.splitlines()[-1])
+
+    def test_diff_shows_the_first_node_where_models_part(self):
+        self.write_model("a.onnx", "Relu")
+        self.write_model("b.onnx", "Abs")
+        report = self.diff("a.onnx", "b.onnx", status=1)
+        self.assertEqual([report["same"], report["first"]], [False, "n2"])
+        self.assertEqual([row["name"] for row in report["nodes"]], ["p", "q", "y"])
+        self.assertLess(report["nodes"][1]["max_rel"], 1e-5)
+        self.assertAlmostEqual(report["nodes"][1]["cosine"], 1)
+        self.assertGreater(report["outputs"][0]["max_abs"], 0.1)
+        self.assertAlmostEqual(report["nodes"][2]["max_abs"], report["outputs"][0]["max_abs"], places=4)
+        self.assertIn("they part at node 'n2' (Relu)", self.suan("diff", "a.onnx", "b.onnx", status=1).stdout)
+
+    def test_diff_of_one_model_in_two_ways(self):
+        self.write_model("m.onnx", "Relu")
+        for flags in (["--interpret-b"], ["--no-pass-b", "fuse", "--no-pass-b", "simplify"]):
+            with self.subTest(flags):
+                self.assertTrue(self.diff("m.onnx", *flags, status=0)["same"])
+        report = self.diff("m.onnx", "--precision-b", "bf16", "--tolerance", "1e-6", status=1)
+        self.assertEqual(report["first"], "n0")
+        self.assertLess(report["nodes"][0]["max_rel"], 5e-2)
+        self.assertTrue(self.diff("m.onnx", "--precision-b", "bf16", status=0)["same"])
 
     def test_predict_says_class_and_probability(self):
         run = self.json("train", *SMALL, "--set", "train.epochs=1", "--quiet")["run"]

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
 import pathlib
+import re
 import unittest
 
 from command import Command
@@ -25,8 +26,18 @@ class Conformance(Command):
     def test_compiled_models_pass(self):
         self.check(self.run_suite())
 
+    def test_fused_and_unfused_models_agree(self):
+        result = self.run_suite("--unfused")
+        # These draw random numbers without a seed.
+        random = r"test_(bernoulli|dropout_|training_dropout)"
+        failures = [f"{f['name']}: {f['reason']}" for f in result["failures"] if not re.match(random, f["name"])]
+        self.assertEqual(failures, [])
+
     def test_interpreted_models_pass(self):
         self.check(self.run_suite("--interpret"))
+
+    def test_models_from_engine_files_pass(self):
+        self.check(self.run_suite("--engine-file"))
 
 
 if __name__ == "__main__":

@@ -75,6 +75,19 @@ TEST(File, AMapOutlivesTheFileAndKeepsWritesPrivate) {
   fs::remove(path);
   EXPECT_EQ(std::string(map->as<char>(), map->bytes()), "zbc");
   EXPECT_EQ(map_file(folder.file("empty", ""))->bytes(), 0u);
+  const std::string five = folder.file("five", "12345");
+  EXPECT_ERROR(map_file(five, 4), kBadFile, five + ": has 5 bytes, at most 4 are read");
+}
+
+TEST(File, DroppedPagesAreReadAgain) {
+  const TempFolder folder;
+  std::string text(100'000, 'a');
+  for (size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>('a' + i / 4096 % 26);
+  const BufferPtr map = map_file(folder.file("x", text));
+  const std::string_view bytes(map->as<char>(), map->bytes());
+  EXPECT_EQ(bytes, text);
+  drop_pages(bytes.substr(5000, 60'000));
+  EXPECT_EQ(bytes, text);
 }
 
 TEST(File, ADiskFullLeavesTheOldFileAndNoOther) {

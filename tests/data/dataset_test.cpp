@@ -181,7 +181,7 @@ TEST(ImageFolder, NamesWhatIsMissingOrUnknown) {
                pets().path() + ": images have 1 or 3 channels, got 2");
   pets().file("train/ant/c.png", "damaged");
   EXPECT_ERROR(ImageFolder(pets().path(), "train"), kBadFile,
-               pets() / "train/ant/c.png" + ": is neither a JPEG nor a PNG image");
+               pets() / "train/ant/c.png" + ": is no JPEG, JPEG 2000, PNG or WebP image");
 }
 
 TEST(TextCorpus, WindowsAreOneTokenApart) {

@@ -28,13 +28,19 @@ namespace {
 
 using Function = std::function<Tensor(const Tensor& x, int64_t batch)>;
 
+Shape whole_shape(const Shape& shape, int64_t batch) {
+  Shape whole = shape;
+  whole.insert(0, batch);
+  return whole;
+}
+
 // The proof for f on x [batch, shape...], made for batches of 4 and 3.
 Independence prove(const Shape& shape, const Function& f) {
+  f(make_input({DType::f32, whole_shape(shape, 4)}, "x"),
+    4);  // makes weights, as loading a model does
   Graph graphs[2];
   for (int i = 0; i < 2; ++i) {
-    Shape whole = shape;
-    whole.insert(0, 4 - i);
-    graphs[i].inputs = {make_input({DType::f32, whole}, "x")};
+    graphs[i].inputs = {make_input({DType::f32, whole_shape(shape, 4 - i)}, "x")};
     graphs[i].outputs = {f(graphs[i].inputs[0], 4 - i)};
   }
   const AxisOf place{0, 0};

@@ -1,4 +1,4 @@
-// JPEG and PNG: what comes out, and that bombs, lies and damage are refused.
+// Images: what comes out, and that bombs, lies and damage are refused.
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/formats/image.h"
 
@@ -112,8 +112,81 @@ TEST(Image, RefusesTruncatedDamagedAndForeignFiles) {
   std::string flipped = whole;
   flipped[whole.size() / 2] ^= 1;
   EXPECT_ERROR(decode(flipped), kBadFile, "x: is a damaged PNG (IDAT: CRC error)");
-  EXPECT_ERROR(decode("GIF89a"), kBadFile, "x: is neither a JPEG nor a PNG image");
-  EXPECT_ERROR(decode(""), kBadFile, "x: is neither a JPEG nor a PNG image");
+  EXPECT_ERROR(decode("GIF89a"), kBadFile, "x: is no JPEG, JPEG 2000, PNG or WebP image");
+  EXPECT_ERROR(decode(""), kBadFile, "x: is no JPEG, JPEG 2000, PNG or WebP image");
+}
+
+std::string from_hex(std::string_view digits) {
+  std::string bytes;
+  for (size_t i = 0; i + 1 < digits.size(); i += 2) {
+    bytes += static_cast<char>(std::stoi(std::string(digits.substr(i, 2)), nullptr, 16));
+  }
+  return bytes;
+}
+std::vector<uint8_t> values(const Array& image) {
+  return {image.as<uint8_t>(), image.as<uint8_t>() + image.numel()};
+}
+
+// The pixels (10, 20, 30) and (200, 100, 50), or 10 and 200, as Pillow writes them without loss.
+const std::string kJ2k = from_hex(
+    "ff4fff51002f0000000000020000000100000000000000000000000200000001000000000000000000030701010701"
+    "01"
+    "070101ff52000c00000001000004040001ff5c00044040ff640025000143726561746564206279204f70656e4a5045"
+    "47"
+    "2076657273696f6e20322e352e34ff90000a0000000000200001ff93cfb40c096877cfb40c06406dcfb40c08360fff"
+    "d9");
+const std::string kGreyJ2k = from_hex(
+    "ff4fff510029000000000002000000010000000000000000000000020000000100000000000000000001070101ff52"
+    "00"
+    "0c00000001000004040001ff5c00044040ff640025000143726561746564206279204f70656e4a5045472076657273"
+    "69"
+    "6f6e20322e352e34ff90000a0000000000140001ff93cfb40c096877ffd9");
+const std::string kJp2 =
+    from_hex(
+        "0000000c6a5020200d0a870a00000014667479706a703220000000006a7032200000002d6a7032680000001669"
+        "686472"
+        "00000001000000020003070700000000000f636f6c7201000000000010000000986a703263") +
+    kJ2k;
+const std::string kWebp = from_hex(
+    "5249464624000000574542505650384c170000002f010000100f700aa82bf89ec2e30abe418b0a44f43f0000");
+const std::string kMovingWebp = from_hex(
+    "52494646dc00000057454250565038580a00000002000000010000000000414e494d06000000000000000000414e4d"
+    "46"
+    "600000000000000000000100000000000000000056503820480000003001009d012a020001000140262500009fb000"
+    "fe"
+    "deabef55ffbff9dffffbea6fed1fb5dfff1cbfb47ed77ffc72fed1fb5dfff1cbfb47ed77ff1174f780433ffd44f611"
+    "df"
+    "76600000414e4d46480000000000000000000100000000000000000056503820300000009401009d012a0200010000"
+    "00"
+    "262500006be282e12800fefd29ece3fbc349c2efff5f7943b1321ffe2879adec19500000");
+
+TEST(Image, ReadsJpeg2000AndWebp) {
+  const std::vector<uint8_t> colours{10, 20, 30, 200, 100, 50}, greys{18, 124};
+  for (const std::string& file : {kJ2k, kJp2, kWebp}) {
+    EXPECT_EQ(decode(file).shape, (Shape{1, 2, 3}));
+    EXPECT_EQ(values(decode(file)), colours);
+    EXPECT_EQ(values(decode(file, {.channels = 1})), greys);
+  }
+  EXPECT_EQ(values(decode(kGreyJ2k)), (std::vector<uint8_t>{10, 200}));
+  EXPECT_EQ(values(decode(kGreyJ2k, {.channels = 3})),
+            (std::vector<uint8_t>{10, 10, 10, 200, 200, 200}));
+}
+
+TEST(Image, RefusesDamagedJpeg2000AndWebp) {
+  EXPECT_ERROR(decode(kWebp.substr(0, kWebp.size() - 8)), kBadFile, "x: is a damaged WebP");
+  EXPECT_ERROR(decode(kMovingWebp), kUnsupported, "x: is an animated WebP");
+  EXPECT_ERROR(decode(kWebp, {.max_side = 1}), kBadFile,
+               "x: is 2 x 1 pixels, at most 1 a side and 67108864 in all are read");
+  EXPECT_ERROR(decode(kJ2k, {.max_pixels = 1}), kBadFile,
+               "x: is 2 x 1 pixels, at most 16384 a side and 1 in all are read");
+  for (const std::string& file : {kJ2k, kJp2}) {
+    for (const size_t size : std::initializer_list<size_t>{12, 40, 90, 100}) {
+      EXPECT_THROW(decode(file.substr(0, size)), Error) << size;
+    }
+  }
+  std::string deep = kJ2k;
+  deep[42] = 15;  // 16 bits a sample
+  EXPECT_ERROR(decode(deep), kUnsupported, "x: is a JPEG 2000 that is not grey or RGB of 8 bits");
 }
 
 TEST(Image, DecodesIntoTheCallersMemoryOnlyWhenTheSizeFits) {

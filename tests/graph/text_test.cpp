@@ -42,6 +42,38 @@ TEST(GraphText, GivesLargeConstantsADigest) {
   EXPECT_NE(to_text(g, 300).find("hex="), std::string::npos);
 }
 
+TEST(GraphText, KeepsConstantsElsewhere) {
+  const Tensor constant = Tensor::of<float>({1, 2}, {2});
+  Graph g;
+  g.outputs = {exp(constant) + Tensor::of<float>({3, 4}, {2})};
+  const std::string text = to_text(g, [&](const Node& node) -> std::optional<std::string> {
+    if (&node == &constant.node()) return "the \"first\"";
+    return std::nullopt;
+  });
+  EXPECT_NE(text.find("ref=\"the \\\"first\\\"\""), std::string::npos) << text;
+  EXPECT_NE(text.find("hex=\"0000404000008040\""), std::string::npos) << text;
+  std::string asked;
+  const Graph read = parse_graph(text, [&](std::string_view reference, const Type& type) {
+    asked = fmt::format("{} {}", reference, to_string(type));
+    return constant.node().values[0];
+  });
+  EXPECT_EQ(asked, "the \"first\" f32[2]");
+  EXPECT_EQ(to_text(read), to_text(g));
+  expect_bad(text, "line 2, column 49: a constant lies elsewhere");
+}
+
+TEST(GraphText, KeepsTheOrderOfInputsWhateverTheirAge) {
+  const Tensor first = make_input(Type(DType::f32, {2}), "first");
+  const Tensor second = make_input(Type(DType::i64, {3}), "second");
+  Graph g;
+  g.inputs = {second, first};
+  g.outputs = {exp(first)};
+  const Graph read = parse_graph(to_text(g));
+  ASSERT_EQ(read.inputs.size(), 2);
+  EXPECT_EQ(read.inputs[0].node().label, "second");
+  EXPECT_EQ(to_text(read), to_text(g));
+}
+
 TEST(GraphText, NamesTheLineAndColumnOfAMistake) {
   expect_bad("", "line 1, column 1: expected 'graph'");
   expect_bad("graph {\n  %0 = nonsense()", "line 2, column 16: there is no op 'nonsense'");

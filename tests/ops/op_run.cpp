@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/ops/op_run.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -53,6 +55,39 @@ Tensor weighted_sum(const Tensors& values, const char* label, Tensors& graph_inp
 }
 
 }  // namespace
+
+bool has_gradient(const OpCase& c) {
+  const auto takes = [](const In& in) { return is_float(in.dtype.value_or(DType::f64)); };
+  return c.checks.gradient && std::any_of(c.inputs.begin(), c.inputs.end(), takes);
+}
+
+double tolerance_of(DType dtype) {
+  switch (dtype) {
+    case DType::f64:
+      return 1e-12;
+    case DType::f32:
+      return 1e-5;
+    case DType::f16:
+      return 4e-3;
+    case DType::bf16:
+      return 2e-2;
+    default:
+      return 0;
+  }
+}
+
+void expect_close(const std::vector<double>& got, const std::vector<double>& want, double tolerance,
+                  const std::string& what) {
+  ASSERT_EQ(got.size(), want.size()) << what;
+  double scale = 0;
+  for (double v : want) scale = std::isfinite(v) ? std::max(scale, std::abs(v)) : scale;
+  for (size_t i = 0; i < got.size(); ++i) {
+    const bool same = got[i] == want[i] || (std::isnan(got[i]) && std::isnan(want[i]));
+    if (same || std::abs(got[i] - want[i]) <= tolerance * std::max(scale, 1e-3)) continue;
+    ADD_FAILURE() << what << ": element " << i << " is " << got[i] << ", expected " << want[i];
+    return;
+  }
+}
 
 std::vector<double> numbers(const Array& array) {
   std::vector<double> out(static_cast<size_t>(array.numel()));

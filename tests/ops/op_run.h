@@ -8,6 +8,13 @@
 
 namespace suan {
 
+bool has_gradient(const OpCase& c);
+// Rounding error that one dtype allows, relative to the largest element.
+double tolerance_of(DType dtype);
+// Equal up to `tolerance`, relative to the larger of the element and the largest element.
+void expect_close(const std::vector<double>& got, const std::vector<double>& want, double tolerance,
+                  const std::string& what);
+
 // The elements of an array as f64, and back (integers wrap).
 std::vector<double> numbers(const Array& array);
 Array array_of(const std::vector<double>& values, DType dtype, const Shape& shape);

@@ -17,41 +17,6 @@ namespace {
 
 const Backend* const kBackends[] = {&reference_backend(), &cpu_backend()};
 
-bool has_gradient(const OpCase& c) {
-  const auto takes = [](const In& in) { return is_float(in.dtype.value_or(DType::f64)); };
-  return c.checks.gradient && std::any_of(c.inputs.begin(), c.inputs.end(), takes);
-}
-
-// Rounding error that one dtype allows, relative to the largest element.
-double tolerance_of(DType dtype) {
-  switch (dtype) {
-    case DType::f64:
-      return 1e-12;
-    case DType::f32:
-      return 1e-5;
-    case DType::f16:
-      return 4e-3;
-    case DType::bf16:
-      return 2e-2;
-    default:
-      return 0;
-  }
-}
-
-// Equal up to `tolerance`, relative to the larger of the element and the largest element.
-void expect_close(const std::vector<double>& got, const std::vector<double>& want, double tolerance,
-                  const std::string& what) {
-  ASSERT_EQ(got.size(), want.size()) << what;
-  double scale = 0;
-  for (double v : want) scale = std::isfinite(v) ? std::max(scale, std::abs(v)) : scale;
-  for (size_t i = 0; i < got.size(); ++i) {
-    const bool same = got[i] == want[i] || (std::isnan(got[i]) && std::isnan(want[i]));
-    if (same || std::abs(got[i] - want[i]) <= tolerance * std::max(scale, 1e-3)) continue;
-    ADD_FAILURE() << what << ": element " << i << " is " << got[i] << ", expected " << want[i];
-    return;
-  }
-}
-
 // d f / d x by 4-point central differences at some elements of x, against `gradient`.
 void expect_slopes(Runner& loss, std::vector<Array>& inputs, size_t input, const Array& gradient,
                    double tolerance) {

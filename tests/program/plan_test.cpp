@@ -3,9 +3,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/program/plan.h"
 
+#include <cmath>
+
 #include "suan/base/random.h"
 #include "suan/graph/pending.h"
 #include "suan/graph/state.h"
+#include "suan/ops/conv.h"
 #include "suan/ops/cumsum.h"
 #include "suan/ops/elementwise.h"
 #include "suan/ops/reduce.h"
@@ -76,6 +79,29 @@ TEST(Plan, OfAChainNeedsTwoBlocks) {
   for (int i = 0; i < 20; ++i) y = cumsum(y);
   g.outputs = {sum(y)};
   EXPECT_LE(make_plan(g, reference_backend()).arena_bytes, 2 * 4096u);
+}
+
+// What a convolution reads is also what is added to its result, in one step.
+TEST(Plan, AResultIsNotWrittenOverWhatTheSameStepStillReads) {
+  const PauseTracking pause;
+  Graph g;
+  g.inputs = {make_input(Type(DType::f32, {1, 32, 12, 12}), "x"),
+              make_input(Type(DType::f32, {32, 32, 3, 3}), "w")};
+  const Tensor x = exp(g.inputs[0]);
+  const ConvAttrs same{.pad_begin = {1, 1}, .pad_end = {1, 1}};
+  g.outputs = {sum(conv(x, g.inputs[1], {}, same) + x, {1})};
+  Random random(5);
+  std::vector<BufferPtr> blocks;
+  for (const Tensor& input : g.inputs) {
+    const Array array(DType::f32, input.shape());
+    for (float& v : array.span<float>()) v = random.uniform() - 0.5f;
+    blocks.push_back(array.buffer);
+  }
+  RunContext fast(Program::build(g, cpu_backend())), plain(Program::build(g, reference_backend()));
+  const float *got = fast.run(blocks)[0]->as<float>(),
+              *expected = plain.run(blocks)[0]->as<float>();
+  for (int i = 0; i < 144; ++i)
+    EXPECT_NEAR(got[i], expected[i], 1e-3 + 1e-4 * std::abs(expected[i]));
 }
 
 // The storage of a state's value and of its update, in a program of the cpu backend.

@@ -112,6 +112,26 @@ TEST(Trainer, EvaluationDoesNotDependOnTheBatch) {
   EXPECT_NEAR(loaded.evaluate(loaded.recipe()).loss, summary.loss, 1e-6);
 }
 
+TEST(Trainer, AveragesTheViewsOfAnImage) {
+  const TempFolder folder;
+  Trainer trainer(small_recipe({"train.epochs=1"}), options_in(folder));
+  const RunFolder run = RunFolder::open(trainer.run().run);
+  Array image(DType::f32, {1, 1, 28, 28}), mirrored(DType::f32, {1, 1, 28, 28});
+  for (int64_t i = 0; i < 784; ++i) {
+    image.as<float>()[i] = static_cast<float>(i % 9);
+    mirrored.as<float>()[i / 28 * 28 + 27 - i % 28] = static_cast<float>(i % 9);
+  }
+  const auto scores = [&](const Array& x, const char* views) {
+    return LoadedRun(run, "", {std::string("train.eval_views=") + views}).learner().logits(x);
+  };
+  const Array one = scores(image, "1"), other = scores(mirrored, "1"), both = scores(image, "2");
+  for (size_t k = 0; k < 10; ++k) {
+    const float mean = (one.span<float>()[k] + other.span<float>()[k]) / 2;
+    EXPECT_NEAR(both.span<float>()[k], mean, 1e-5);
+    EXPECT_NE(one.span<float>()[k], other.span<float>()[k]);
+  }
+}
+
 TEST(Trainer, StopsAtALossThatIsNotANumber) {
   const TempFolder folder;
   Trainer trainer(small_recipe({"optimizer.name=sgd", "optimizer.lr=1e30"}), options_in(folder));
@@ -198,6 +218,11 @@ TEST(Trainer, RefusesWhatCannotTrain) {
                "--set optimizer.beta1=x: optimizer adamw.beta1 is 'x', expected a number");
   EXPECT_ERROR(Trainer(small_recipe({"data.kind=mnist"}), options_in(folder)), kInvalidArgument,
                "data.path: is empty, and mnist needs one");
+  write_file_atomically(folder / "text", std::string(2000, 'a') + "b");
+  EXPECT_ERROR(Trainer(small_recipe({"train.eval_views=2", "data.kind=text",
+                                     "data.path=" + folder / "text"}),
+                       options_in(folder)),
+               kInvalidArgument, "train.eval_views: is 2, and tokens have no mirror image");
   EXPECT_ERROR(Trainer(small_recipe({"augment.0.kind=random_crp"}), options_in(folder)),
                kInvalidArgument,
                "augment: there is no augmentation 'random_crp', did you mean 'random_crop'?");

@@ -53,7 +53,8 @@ class Call {
   virtual size_t scratch_bytes() const { return 0; }
 
   // A constant input may be wanted in a form of its own (weights as a convolution reads them). It
-  // is packed once, when the program is made, and shared by all calls that want the same form.
+  // is packed once, when the program is made, and shared by all calls that want the same form. The
+  // name of a form that is a permutation with padding is its description (base/packed_form.h).
   virtual size_t packed_bytes(int /*input*/) const { return 0; }       // 0: it is taken as it is
   virtual std::string packed_form(int /*input*/) const { return {}; }  // equal: the same form
   virtual void pack(int /*input*/, const void* /*from*/, void* /*to*/) const {}

@@ -6,16 +6,26 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 
 #include "suan/base/error.h"
 
 namespace suan {
 
+struct Buffer::Deferred {
+  std::function<BufferPtr()> fill;
+  std::once_flag once;
+  BufferPtr made;
+};
+
+Buffer::Buffer(void* data, size_t bytes, DeviceKind device)
+    : data_(data), bytes_(bytes), device_(device) {}
+
 BufferPtr Buffer::allocate(size_t bytes) {
   constexpr size_t kHuge = size_t{2} << 20;
   const size_t align = bytes >= 2 * kHuge ? kHuge : 64;
-  const size_t rounded = (bytes + align - 1) / align * align;
-  void* data = std::aligned_alloc(align, rounded ? rounded : align);
+  const size_t rounded = (bytes / align + (bytes % align != 0)) * align;  // 0 if it overflows
+  void* data = rounded < bytes ? nullptr : std::aligned_alloc(align, rounded ? rounded : align);
   if (!data) fail(ErrorCode::kSystem, "memory", "could not allocate {} bytes", bytes);
   if (align == kHuge) madvise(data, rounded, MADV_HUGEPAGE);
   BufferPtr buffer(new Buffer(data, bytes, DeviceKind::cpu));
@@ -34,6 +44,21 @@ BufferPtr Buffer::borrow(void* data, size_t bytes, std::function<void()> release
   BufferPtr buffer(new Buffer(data, bytes, device));
   buffer->release_ = std::move(release);
   return buffer;
+}
+
+BufferPtr Buffer::deferred(size_t bytes, std::function<BufferPtr()> fill) {
+  BufferPtr buffer(new Buffer(nullptr, bytes, DeviceKind::cpu));
+  buffer->deferred_ = std::make_unique<Deferred>();
+  buffer->deferred_->fill = std::move(fill);
+  return buffer;
+}
+
+void* Buffer::filled() const {
+  std::call_once(deferred_->once, [this] {
+    deferred_->made = deferred_->fill();
+    data_.store(deferred_->made->data(), std::memory_order_release);
+  });
+  return data_.load(std::memory_order_acquire);
 }
 
 Buffer::~Buffer() {

@@ -1,6 +1,7 @@
 // Buffer: a reference-counted block of memory on one device. Tensors, states and programs share it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -18,25 +19,33 @@ class Buffer {
   // Memory owned by somebody else (a mapped file, a caller's array); `release` runs at the end.
   static std::shared_ptr<Buffer> borrow(void* data, size_t bytes, std::function<void()> release,
                                         DeviceKind device = DeviceKind::cpu);
+  // A block that is made by `fill` when its data is first wanted: of exactly that many bytes.
+  static std::shared_ptr<Buffer> deferred(size_t bytes,
+                                          std::function<std::shared_ptr<Buffer>()> fill);
   ~Buffer();
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
 
-  void* data() const { return data_; }
+  void* data() const {
+    void* data = data_.load(std::memory_order_acquire);
+    return data || !deferred_ ? data : filled();
+  }
   template <class T>
   T* as() const {
-    return static_cast<T*>(data_);
+    return static_cast<T*>(data());
   }
   size_t bytes() const { return bytes_; }
   DeviceKind device() const { return device_; }
 
  private:
-  Buffer(void* data, size_t bytes, DeviceKind device)
-      : data_(data), bytes_(bytes), device_(device) {}
-  void* data_;
+  Buffer(void* data, size_t bytes, DeviceKind device);
+  struct Deferred;
+  void* filled() const;
+  mutable std::atomic<void*> data_;
   size_t bytes_;
   DeviceKind device_;
   std::function<void()> release_;
+  std::unique_ptr<Deferred> deferred_;
 };
 using BufferPtr = std::shared_ptr<Buffer>;
 

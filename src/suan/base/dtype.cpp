@@ -9,9 +9,9 @@ namespace suan {
 namespace {
 
 constexpr std::string_view kNames[] = {
-    "f64", "f32", "bf16",     "f16",        "i64",    "i32",        "i16",    "i8",
-    "u64", "u32", "u16",      "u8",         "bool",   "string",     "i4",     "u4",
-    "i2",  "u2",  "f8e4m3fn", "f8e4m3fnuz", "f8e5m2", "f8e5m2fnuz", "f8e8m0", "f4e2m1"};
+    "f64",      "f32",        "bf16",   "f16",        "i64",    "i32",    "i16",    "i8",    "u64",
+    "u32",      "u16",        "u8",     "bool",       "string", "i4",     "u4",     "i2",    "u2",
+    "f8e4m3fn", "f8e4m3fnuz", "f8e5m2", "f8e5m2fnuz", "f8e8m0", "f4e2m1", "f6e2m3", "f6e3m2"};
 static_assert(std::size(kNames) == kNumDTypes);
 
 }  // namespace

@@ -38,16 +38,18 @@ enum class DType : uint8_t {
   f8e5m2,
   f8e5m2fnuz,
   f8e8m0,
-  f4e2m1
+  f4e2m1,
+  f6e2m3,
+  f6e3m2
 };
-inline constexpr int kNumDTypes = 24;
+inline constexpr int kNumDTypes = 26;
 inline constexpr int kNumArithmeticDTypes = 13;
 
 std::string_view name(DType dtype);                       // "f32", "bool"
 std::optional<DType> parse_dtype(std::string_view text);  // the inverse of name()
 constexpr size_t size_of(DType dtype) {
-  constexpr size_t kSizes[] = {8, 4, 2, 2, 8, 4, 2, 1, 8, 4, 2, 1,
-                               1, 8, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+  constexpr size_t kSizes[] = {8, 4, 2, 2, 8, 4, 2, 1, 8, 4, 2, 1, 1,
+                               8, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
   return kSizes[static_cast<int>(dtype)];
 }
 constexpr bool is_float(DType dtype) { return dtype <= DType::f16; }

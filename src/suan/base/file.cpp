@@ -51,15 +51,32 @@ std::string resolve_links(const std::string& path) {
   return text;
 }
 
+void check_size(const std::string& path, size_t size, size_t limit) {
+  if (size > limit) {
+    fail(ErrorCode::kBadFile, path, "has {} bytes, at most {} are read", size, limit);
+  }
+}
+
+BufferPtr map_with(const std::string& path, size_t limit, int protection, int kind) {
+  struct stat info{};
+  const Descriptor file{open_to_read(path, info)};
+  const auto size = static_cast<size_t>(info.st_size);
+  check_size(path, size, limit);
+  if (size == 0) return Buffer::allocate(0);
+  void* data = ::mmap(nullptr, size, protection, kind, file.fd, 0);
+  if (data == MAP_FAILED) {
+    fail(ErrorCode::kBadFile, path, "could not map it: {}", std::strerror(errno));
+  }
+  return Buffer::borrow(data, size, [data, size] { ::munmap(data, size); });
+}
+
 }  // namespace
 
 std::string read_file(const std::string& path, size_t limit) {
   struct stat info{};
   const Descriptor file{open_to_read(path, info)};
   const auto size = static_cast<size_t>(std::max<off_t>(info.st_size, 0));
-  if (size > limit) {
-    fail(ErrorCode::kBadFile, path, "has {} bytes, at most {} are read", size, limit);
-  }
+  check_size(path, size, limit);
   // One byte more than expected, so that the end is seen without growing the text.
   std::string text(size + 1, '\0');
   size_t got = 0;
@@ -76,16 +93,20 @@ std::string read_file(const std::string& path, size_t limit) {
   return text;
 }
 
-BufferPtr map_file(const std::string& path) {
-  struct stat info{};
-  const Descriptor file{open_to_read(path, info)};
-  const auto size = static_cast<size_t>(info.st_size);
-  if (size == 0) return Buffer::allocate(0);
-  void* data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, file.fd, 0);
-  if (data == MAP_FAILED) {
-    fail(ErrorCode::kBadFile, path, "could not map it: {}", std::strerror(errno));
-  }
-  return Buffer::borrow(data, size, [data, size] { ::munmap(data, size); });
+BufferPtr map_file(const std::string& path, size_t limit) {
+  return map_with(path, limit, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+}
+BufferPtr map_file_read_only(const std::string& path) {
+  return map_with(path, SIZE_MAX, PROT_READ, MAP_SHARED);
+}
+
+void drop_pages(std::string_view bytes) {
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = (reinterpret_cast<uintptr_t>(bytes.data()) + page - 1) / page * page;
+  const auto end = reinterpret_cast<uintptr_t>(bytes.data() + bytes.size()) / page * page;
+  if (begin >= end) return;
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): pages are numbers
+  (void)::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 
 AtomicFile::AtomicFile(const std::string& path) : path_(path), target_(resolve_links(path)) {

@@ -19,7 +19,12 @@ std::string read_file(const std::string& path, size_t limit = kFileLimit);
 
 // The file's bytes without copying them; writes to the buffer stay private. The mapping lives as
 // long as the buffer. For files that nobody shortens meanwhile (reading past the end then faults).
-BufferPtr map_file(const std::string& path);
+BufferPtr map_file(const std::string& path, size_t limit = SIZE_MAX);
+// The same, but nothing may write to it: all processes that map the file share its pages.
+BufferPtr map_file_read_only(const std::string& path);
+// Bytes of a mapped file that were read and not written: whole pages of them take no memory until
+// they are read again.
+void drop_pages(std::string_view bytes);
 
 inline std::span<const uint8_t> bytes_of(std::string_view text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};

@@ -30,6 +30,10 @@ Format format_of(DType dtype) {
       return {5, 2, 15, true, false, false};
     case DType::f8e5m2fnuz:
       return {5, 2, 16, false, true, false};
+    case DType::f6e2m3:
+      return {2, 3, 1, false, false, false};
+    case DType::f6e3m2:
+      return {3, 2, 3, false, false, false};
     default:
       return {2, 1, 1, false, false, false};  // f4e2m1
   }
@@ -69,8 +73,8 @@ Table make_table(DType dtype) {
 const Table& table_of(DType dtype) {
   static const auto* tables = [] {
     auto* t = new std::array<Table, kNumDTypes>;
-    for (const DType d :
-         {DType::f8e4m3fn, DType::f8e4m3fnuz, DType::f8e5m2, DType::f8e5m2fnuz, DType::f4e2m1}) {
+    for (const DType d : {DType::f8e4m3fn, DType::f8e4m3fnuz, DType::f8e5m2, DType::f8e5m2fnuz,
+                          DType::f4e2m1, DType::f6e2m3, DType::f6e3m2}) {
       (*t)[static_cast<size_t>(d)] = make_table(d);
     }
     return t;
@@ -84,8 +88,10 @@ uint8_t nan_code(const Table& t) {
 }
 
 // 2^(code - 127), the power above.
-uint8_t encode_e8m0(float value) {
+uint8_t encode_e8m0(float value, bool saturate) {
   if (std::isnan(value) || value < 0) return 0xff;
+  const bool fits = value >= std::ldexp(1.0f, -127) && value <= std::ldexp(1.0f, 127);
+  if (!saturate && !fits) return 0xff;
   if (value == 0) return 0;
   if (std::isinf(value)) return 0xfe;
   int exponent = 0;
@@ -102,7 +108,7 @@ float decode_small(DType dtype, uint8_t bits) {
 }
 
 uint8_t encode_small(DType dtype, float value, bool saturate) {
-  if (dtype == DType::f8e8m0) return encode_e8m0(value);
+  if (dtype == DType::f8e8m0) return encode_e8m0(value, saturate);
   const Table& t = table_of(dtype);
   if (std::isnan(value)) return nan_code(t);
   const bool has_special = t.format.infinity || t.format.nan || t.format.unsigned_zero;
@@ -145,6 +151,7 @@ SmallRange small_range(DType dtype) {
 int bits_of(DType dtype) {
   if (dtype == DType::i2 || dtype == DType::u2) return 2;
   if (dtype == DType::i4 || dtype == DType::u4 || dtype == DType::f4e2m1) return 4;
+  if (dtype == DType::f6e2m3 || dtype == DType::f6e3m2) return 6;
   return static_cast<int>(8 * size_of(dtype));
 }
 

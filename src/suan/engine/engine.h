@@ -29,6 +29,8 @@ struct EngineOptions {
   // Arguments that a program for larger ones can serve do not wait for a better program: it is
   // compiled beside. False: it is compiled at once.
   bool background = true;
+  std::vector<std::string> without = {};  // passes to leave out, by name
+  onnx::Limits limits = {};               // of a model file that load() reads
 };
 
 // An argument or a result in the caller's memory, row-major.
@@ -46,6 +48,8 @@ class Engine {
   // An engine for programs that are ready: see add(). It compiles nothing.
   Engine(std::vector<onnx::Argument> inputs, std::vector<onnx::Argument> outputs,
          EngineOptions options = {});
+  // An engine for a model file: ONNX, or an engine file (engine/engine_file.h).
+  static std::unique_ptr<Engine> load(const std::string& path, EngineOptions options = {});
   ~Engine();
 
   const std::vector<onnx::Argument>& inputs() const { return inputs_; }

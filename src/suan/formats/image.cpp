@@ -9,11 +9,16 @@ namespace suan::formats {
 namespace {
 
 void decode(Bytes bytes, std::string_view where, const Place& place) {
-  constexpr std::string_view kPng = "\x89PNG\r\n\x1a\n", kJpeg = "\xff\xd8\xff";
+  constexpr std::string_view kPng = "\x89PNG\r\n\x1a\n", kJpeg = "\xff\xd8\xff",
+                             kJp2{"\0\0\0\x0cjP  \r\n\x87\n", 12}, kJ2k = "\xff\x4f\xff\x51";
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   if (text.starts_with(kJpeg)) return decode_jpeg(bytes, where, place);
   if (text.starts_with(kPng)) return decode_png(bytes, where, place);
-  bad_file(where, "is neither a JPEG nor a PNG image");
+  if (text.starts_with(kJp2) || text.starts_with(kJ2k)) return decode_jpeg2000(bytes, where, place);
+  if (text.starts_with("RIFF") && text.substr(0, 12).ends_with("WEBP")) {
+    return decode_webp(bytes, where, place);
+  }
+  bad_file(where, "is no JPEG, JPEG 2000, PNG or WebP image");
 }
 
 }  // namespace
@@ -56,6 +61,13 @@ void decode_image_into(Bytes bytes, std::string_view where, const ImageSize& exp
     size.channels = expected.channels;
     return out;
   });
+}
+
+void to_grey(const uint8_t* rgb, int64_t pixels, uint8_t* out) {
+  for (int64_t i = 0; i < pixels; ++i, rgb += 3) {
+    out[i] =
+        static_cast<uint8_t>((19595u * rgb[0] + 38470u * rgb[1] + 7471u * rgb[2] + 0x8000) >> 16);
+  }
 }
 
 Array read_image(const std::string& path, const ImageOptions& options) {

@@ -1,5 +1,5 @@
-// JPEG and PNG images to and from u8 arrays [height, width, channels]. Sizes are checked before
-// anything is allocated, so a small file cannot ask for gigabytes.
+// Images to and from u8 arrays [height, width, channels]: JPEG and PNG, and from WebP and JPEG
+// 2000. Sizes are checked before anything is allocated, so a small file cannot ask for gigabytes.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <cstdint>
@@ -22,13 +22,16 @@ struct ImageSize {
 };
 
 // Throws Error(kBadFile) for files that are damaged, truncated, larger than the options allow, or
-// neither JPEG nor PNG. PNG values are taken as stored (no gamma); 16 bits become 8.
+// none of these kinds. PNG values are taken as stored (no gamma); 16 bits become 8.
 Array read_image(const std::string& path, const ImageOptions& options = {});
 Array decode_image(std::span<const uint8_t> bytes, std::string_view where,
                    const ImageOptions& options = {});
 // Decodes into memory the caller has when the image has exactly this size, else throws.
 void decode_image_into(std::span<const uint8_t> bytes, std::string_view where,
                        const ImageSize& expected, uint8_t* out);
+
+// Grey values of RGB pixels as ITU-R BT.601 weighs the colours, rounded as Pillow does.
+void to_grey(const uint8_t* rgb, int64_t pixels, uint8_t* out);
 
 // A u8 array [h, w] or [h, w, 1, 3 or 4] as a PNG.
 std::string encode_png(const Array& pixels);

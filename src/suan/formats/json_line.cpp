@@ -14,11 +14,20 @@ template <class T>
 void set(Json& place, const T& value) {
   place = value;
 }
+void set(Json& place, double number) {
+  if (std::isfinite(number)) {
+    place = number;
+  } else {
+    place = nullptr;
+  }
+}
 void set(Json& place, const JsonRows& rows) {
   place = Json::array();
   for (const auto& row : rows) {
-    Json object;
-    for (const auto& [name, text] : row) object[name] = text;
+    Json object = Json::object();
+    for (const auto& [name, value] : row) {
+      std::visit([&](const auto& v) { set(object[name], v); }, value);
+    }
     place.push_back(std::move(object));
   }
 }
@@ -29,8 +38,6 @@ std::string json_line(const JsonFields& fields) {
   Json object;
   for (const auto& [name, value] : fields) {
     std::visit([&](const auto& v) { set(object[name], v); }, value);
-    const double* number = std::get_if<double>(&value);
-    if (number && !std::isfinite(*number)) object[name] = nullptr;
   }
   return object.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

@@ -9,7 +9,8 @@
 
 namespace suan::formats {
 
-using JsonRows = std::vector<std::vector<std::pair<std::string, std::string>>>;  // objects of texts
+using JsonScalar = std::variant<std::string, double, int64_t, bool>;
+using JsonRows = std::vector<std::vector<std::pair<std::string, JsonScalar>>>;  // flat objects
 using JsonValue = std::variant<std::string, double, int64_t, bool, JsonRows>;
 using JsonFields = std::vector<std::pair<std::string, JsonValue>>;
 

@@ -83,6 +83,7 @@ Graph rewrite(
       inputs.push_back(t ? map(t) : Tensor());
       changed = changed || (t && !inputs.back().same_as(t));
     }
+    const Labelling label(node->label);
     std::vector<Tensor> outputs = replace(node, inputs);
     const int count = static_cast<int>(node->types.size());
     if (!outputs.empty()) {

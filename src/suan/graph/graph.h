@@ -4,6 +4,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,8 +39,14 @@ std::vector<NodePtr> unvalued_nodes(std::span<const Tensor> wanted);
 
 // Text form. Prints constants of up to `max_constant` elements in full, larger ones as a digest.
 std::string to_text(const Graph& graph, int64_t max_constant = 256);
-// The inverse of to_text; throws Error with line and column. States are created anew by name.
-Graph parse_graph(std::string_view text);
+// The same with constants kept beside the text: what `reference` gives for a constant stands in its
+// place; where it gives nothing, the constant is printed in full.
+using ConstantReference = std::function<std::optional<std::string>(const Node&)>;
+std::string to_text(const Graph& graph, const ConstantReference& reference);
+// The inverse of to_text, with plain layouts; throws Error with line and column. States are created
+// anew by name. `resolve` gives the block of a constant that is a reference: of the type's bytes.
+using ConstantResolver = std::function<BufferPtr(std::string_view reference, const Type& type)>;
+Graph parse_graph(std::string_view text, const ConstantResolver& resolve = nullptr);
 
 // A key that is equal for graphs that compute the same with the same structure, whatever their
 // inputs', states' and (with `abstract_constants`) large constants' values.

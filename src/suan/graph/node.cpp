@@ -12,6 +12,8 @@
 namespace suan {
 namespace {
 
+thread_local const std::string* current_label = nullptr;
+
 uint64_t next_id() {
   static std::atomic<uint64_t> counter{1};
   return counter.fetch_add(1, std::memory_order_relaxed);
@@ -39,6 +41,16 @@ void check_arity(const OpDef& op, const std::vector<Tensor>& inputs) {
 }
 
 }  // namespace
+
+Labelling::Labelling(const std::string& label) : before_(current_label) {
+  if (!label.empty()) current_label = &label;
+}
+Labelling::~Labelling() { current_label = before_; }
+
+std::string where_of(const Node& node, std::string_view what) {
+  return node.label.empty() ? std::string(what) : fmt::format("node {}: {}", node.label, what);
+}
+std::string where_of(const Node& node) { return where_of(node, node.op->name); }
 
 Node::~Node() {
   // A chain of a million nodes must not recurse a million destructors deep.
@@ -69,6 +81,7 @@ NodePtr make_node(const OpDef& op, std::vector<Tensor> inputs, Attrs attrs,
   node->attrs = std::move(attrs);
   node->inputs = std::move(inputs);
   node->regions = std::move(regions);
+  if (current_label) node->label = *current_label;
   note_pending(node);
   return node;
 }

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "suan/graph/attrs.h"
@@ -22,7 +23,7 @@ struct Node {
   std::vector<Tensor> inputs;  // an undefined Tensor is an absent optional input
   std::vector<Type> types;     // one per output
   std::vector<std::shared_ptr<const Graph>> regions;
-  std::string label;                      // a name for people: of an input, a layer
+  std::string label;                      // a name for people: of an input, of what it comes from
   std::shared_ptr<State> state;           // of a `state` leaf
   mutable std::vector<BufferPtr> values;  // realised outputs; a constant has its value from birth
   std::vector<Layout> layouts;            // storage of each output; empty means all plain
@@ -52,6 +53,22 @@ NodePtr make_node(const OpDef& op, std::vector<Tensor> inputs, Attrs attrs = {},
 Tensor make(const OpDef& op, std::vector<Tensor> inputs, Attrs attrs = {});
 // A node like `node` with other inputs (its types are inferred anew).
 NodePtr with_inputs(const Node& node, std::vector<Tensor> inputs);
+
+// While one of these lives, nodes made on this thread bear its label, unless it is empty.
+class Labelling {
+ public:
+  explicit Labelling(const std::string& label);
+  ~Labelling();
+  Labelling(const Labelling&) = delete;
+  Labelling& operator=(const Labelling&) = delete;
+
+ private:
+  const std::string* before_;
+};
+
+// For messages about a node: what it is, "gather", after what it comes from, if that is known.
+std::string where_of(const Node& node, std::string_view what);
+std::string where_of(const Node& node);  // what it is: its op
 
 Tensor make_input(Type type, std::string label);
 Tensor make_constant(Type type, BufferPtr value);

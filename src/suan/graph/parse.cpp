@@ -20,7 +20,8 @@ constexpr int64_t kMaxStateElements = int64_t{1} << 28;
 
 class Parser {
  public:
-  explicit Parser(std::string_view text) : whole_(text), text_(text) {}
+  Parser(std::string_view text, const ConstantResolver& resolve)
+      : whole_(text), text_(text), resolve_(resolve) {}
 
   Graph whole() {
     Graph graph = parse(0);
@@ -58,13 +59,16 @@ class Parser {
     if (depth > kMaxDepth) error("regions are nested too deeply");
     Graph graph;
     Values values;
+    std::map<int, Tensor>
+        leaves;  // inputs: their numbers are the caller's order, their places need not be
     expect("graph");
     expect("{");
     while (true) {
       space();
       if (accept("return")) break;
-      node(graph, values, depth);
+      node(leaves, values, depth);
     }
+    for (const auto& [number, input] : leaves) graph.inputs.push_back(input);
     space();
     while (text_.starts_with("%")) {
       graph.outputs.push_back(operand(values));
@@ -98,6 +102,7 @@ class Parser {
   }
 
   StatePtr new_state(const std::string& name, const Type& type) {
+    if (resolve_) error("a state has no place beside constants that lie elsewhere");
     // Stepwise, so that the product cannot overflow.
     int64_t numel = 1;
     for (int64_t size : type.shape) {
@@ -121,7 +126,7 @@ class Parser {
     return t;
   }
 
-  // Attributes of leaves: label="..", name="..", hex="..".
+  // Attributes of leaves: label="..", name="..", hex="..", ref="..".
   std::map<std::string, std::string> strings() {
     std::map<std::string, std::string> out;
     if (!accept("{")) return out;
@@ -135,16 +140,12 @@ class Parser {
     return out;
   }
 
-  NodePtr leaf(std::string_view kind, Graph& graph) {
+  NodePtr leaf(std::string_view kind) {
     expect(")");
     auto settings = strings();
     expect(":");
     const Type t = type();
-    if (kind == "input") {
-      const Tensor input = make_input(t, settings["label"]);
-      graph.inputs.push_back(input);
-      return input.node_ptr();
-    }
+    if (kind == "input") return make_input(t, settings["label"]).node_ptr();
     if (kind == "state") {
       const std::string& name = settings["name"];
       const auto it = states_.find(name);
@@ -152,7 +153,10 @@ class Parser {
       if (!(state->type() == t)) error("a state is read with two types");
       return make_state_leaf(state).node_ptr();
     }
-    return constant(settings["hex"], t);
+    const auto reference = settings.find("ref");
+    if (reference == settings.end()) return constant(settings["hex"], t);
+    if (!resolve_) error("a constant lies elsewhere");
+    return make_constant(t, resolve_(reference->second, t)).node_ptr();
   }
 
   NodePtr constant(std::string_view hex, const Type& t) {
@@ -179,7 +183,7 @@ class Parser {
     return make_constant(t, array.buffer).node_ptr();
   }
 
-  void node(Graph& graph, Values& values, int depth) {
+  void node(std::map<int, Tensor>& leaves, Values& values, int depth) {
     expect("%");
     const int number = integer();
     if (values.contains(number)) error("a value is defined twice");
@@ -190,7 +194,8 @@ class Parser {
     if (!op) error(fmt::format("there is no op '{}'", name));
     expect("(");
     if (!op->infer) {
-      values[number] = leaf(name, graph);
+      values[number] = leaf(name);
+      if (name == "input") leaves[number] = Tensor(values[number], 0);
       return;
     }
     std::vector<Tensor> inputs;
@@ -237,15 +242,16 @@ class Parser {
 
   std::string_view whole_;
   std::string_view text_;
+  const ConstantResolver& resolve_;
   std::map<std::string, StatePtr> states_;
   int64_t state_elements_ = 0;  // of all of them
 };
 
 }  // namespace
 
-Graph parse_graph(std::string_view text) {
+Graph parse_graph(std::string_view text, const ConstantResolver& resolve) {
   const PauseTracking pause;
-  return Parser(text).whole();
+  return Parser(text, resolve).whole();
 }
 
 }  // namespace suan

@@ -34,8 +34,8 @@ void print_constant(std::string& out, const Node& node, int64_t max_constant) {
 
 class Printer {
  public:
-  Printer(std::string& out, int64_t max_constant, bool key)
-      : out_(out), max_constant_(max_constant), key_(key) {}
+  Printer(std::string& out, int64_t max_constant, bool key, ConstantReference reference = nullptr)
+      : out_(out), max_constant_(max_constant), key_(key), reference_(std::move(reference)) {}
 
   void graph(const Graph& g, int indent) {
     const auto saved = std::move(numbers_);
@@ -86,7 +86,13 @@ class Printer {
   void attributes(const Node& node) {
     std::string text = node.attrs.text();
     if (!node.values.empty() && node.inputs.empty() && node.op->name == "constant") {
-      print_constant(text, node, key_ ? 0 : max_constant_);
+      const auto reference = reference_ ? reference_(node) : std::nullopt;
+      if (reference) {
+        text += "ref=";
+        print_value(text, *reference);
+      } else {
+        print_constant(text, node, key_ ? 0 : max_constant_);
+      }
     }
     if (node.state) {
       text += "name=";
@@ -120,6 +126,7 @@ class Printer {
   std::string& out_;
   int64_t max_constant_;
   bool key_;
+  ConstantReference reference_;
   std::unordered_map<const Node*, int> numbers_;
   std::unordered_map<const State*, size_t> states_;
 };
@@ -129,6 +136,12 @@ class Printer {
 std::string to_text(const Graph& graph, int64_t max_constant) {
   std::string out;
   Printer(out, max_constant, false).graph(graph, 0);
+  return out + "\n";
+}
+
+std::string to_text(const Graph& graph, const ConstantReference& reference) {
+  std::string out;
+  Printer(out, INT64_MAX, false, reference).graph(graph, 0);
   return out + "\n";
 }
 

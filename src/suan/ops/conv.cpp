@@ -137,6 +137,8 @@ double conv_flops(const Shape& y, const Shape& w) {
          static_cast<double>(w[0]);
 }
 
+bool is_exact(const Node& n) { return n.attr<ConvAttrs>().exact; }
+
 std::vector<int64_t> spatial(const Shape& s) { return {s.begin() + 2, s.end()}; }
 std::vector<int64_t> all_but_channels(int rank) {
   std::vector<int64_t> axes{0};
@@ -179,6 +181,7 @@ const OpDef conv_op{
       return out;
     },
     .precision = Precision::low,
+    .exact = is_exact,
     .flops = [](const Node& n) { return conv_flops(n.types[0].shape, n.inputs[1].shape()); },
 };
 Tensor conv(const Tensor& x, const Tensor& w, const Tensor& bias, ConvAttrs attrs) {
@@ -207,6 +210,7 @@ const OpDef conv_transpose_op{
     },
     .keeps_zero = true,
     .precision = Precision::low,
+    .exact = is_exact,
     .flops = [](const Node& n) { return conv_flops(n.inputs[0].shape(), n.inputs[1].shape()); },
 };
 Tensor conv_transpose(const Tensor& x, const Tensor& w, ConvAttrs attrs) {
@@ -242,6 +246,7 @@ const OpDef conv_weight_gradient_op{
     },
     .keeps_zero = true,
     .precision = Precision::low,
+    .exact = is_exact,
     .flops = [](const Node& n) { return conv_flops(n.inputs[1].shape(), n.types[0].shape); },
 };
 Tensor conv_weight_gradient(const Tensor& x, const Tensor& g, ConvAttrs attrs) {

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/ops/elementwise.h"
 
+#include <cmath>
+
 #include "suan/base/error.h"
 #include "suan/ops/leaf.h"
 #include "suan/ops/op.h"
@@ -63,7 +65,7 @@ std::vector<Type> infer_float(const InferContext& c) {
 // A scalar literal takes the dtype of its partner.
 Tensor adopt(const Tensor& literal, DType partner) {
   const double value = literal.node().attr<FullAttrs>().value;
-  const bool whole = value == static_cast<double>(static_cast<int64_t>(value));
+  const bool whole = value == std::trunc(value) && std::abs(value) < 0x1p63;
   if (is_float(partner) || (whole && is_integer(partner))) return full(value, {}, partner);
   return full(value, {}, whole ? DType::i64 : DType::f32);
 }

@@ -56,22 +56,26 @@ const OpDef matmul_op{
       return {Type(c.dtype(0), out)};
     },
     .gradient = [](const GradContext& c) -> std::vector<Tensor> {
-      const auto [ta, tb] = c.attr<MatmulAttrs>();
+      const auto [ta, tb, exact] = c.attr<MatmulAttrs>();
+      const auto product = [exact = exact](const Tensor& x, const Tensor& y, bool tx, bool ty) {
+        return matmul(x, y, MatmulAttrs{tx, ty, exact});
+      };
       const Tensor &a = c.in(0), &b = c.in(1), &g = c.grad();
       if (!is_float(a.dtype())) return {Tensor(), Tensor()};
       std::vector<Tensor> out(2);
       if (c.needs[0]) {
-        out[0] = ta ? matmul(b, g, tb, true) : matmul(g, b, false, !tb);
+        out[0] = ta ? product(b, g, tb, true) : product(g, b, false, !tb);
         out[0] = reduce_to(out[0], a.shape());
       }
       if (c.needs[1]) {
-        out[1] = tb ? matmul(g, a, true, ta) : matmul(a, g, !ta, false);
+        out[1] = tb ? product(g, a, true, ta) : product(a, g, !ta, false);
         out[1] = reduce_to(out[1], b.shape());
       }
       return out;
     },
     .keeps_zero = true,
     .precision = Precision::low,
+    .exact = [](const Node& n) { return n.attr<MatmulAttrs>().exact; },
     .flops =
         [](const Node& n) {
           const Sizes s = sizes(n.inputs[0].shape(), n.inputs[1].shape(), n.attr<MatmulAttrs>());
@@ -80,6 +84,10 @@ const OpDef matmul_op{
 };
 
 Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {
+  return matmul(a, b, MatmulAttrs{transpose_a, transpose_b});
+}
+
+Tensor matmul(const Tensor& a, const Tensor& b, MatmulAttrs attrs) {
   if (a.rank() == 0 || b.rank() == 0) {
     fail("matmul", "got shapes {} and {}, expected rank 1 or more", to_string(a.shape()),
          to_string(b.shape()));
@@ -89,14 +97,15 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose
   Tensor y = cast(b, dtype);
   if (a.rank() == 1) x = reshape(x, {1, a.shape()[0]});
   if (b.rank() == 1) y = reshape(y, {b.shape()[0], 1});
-  const bool flat = x.rank() > 2 && y.rank() == 2 && !transpose_a;
+  const bool flat = x.rank() > 2 && y.rank() == 2 && !attrs.transpose_a;
   Shape lead = leading(x.shape());
   if (flat) {
     lead.push_back(x.shape().at(-2));
     x = reshape(x, {lead.numel(), x.shape().back()});
   }
-  Tensor out = make(matmul_op, {x, y},
-                    MatmulAttrs{transpose_a && a.rank() > 1, transpose_b && b.rank() > 1});
+  attrs.transpose_a = attrs.transpose_a && a.rank() > 1;
+  attrs.transpose_b = attrs.transpose_b && b.rank() > 1;
+  Tensor out = make(matmul_op, {x, y}, attrs);
   Shape shape = out.shape();
   if (flat) {
     lead.push_back(shape.back());

@@ -8,10 +8,12 @@ namespace suan {
 struct MatmulAttrs {
   bool transpose_a = false;  // use a with its last two axes swapped
   bool transpose_b = false;
+  bool exact = false;  // operands keep their precision: sums of whole numbers stay exact
   bool operator==(const MatmulAttrs&) const = default;
   static constexpr auto fields() {
     return std::tuple{Field{"transpose_a", &MatmulAttrs::transpose_a},
-                      Field{"transpose_b", &MatmulAttrs::transpose_b}};
+                      Field{"transpose_b", &MatmulAttrs::transpose_b},
+                      Field{"exact", &MatmulAttrs::exact}};
   }
 };
 
@@ -19,6 +21,7 @@ struct MatmulAttrs {
 // broadcast (NumPy's matmul); a vector acts as one row (left) or column (right).
 // Throws Error when the inner sizes differ.
 Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a = false, bool transpose_b = false);
+Tensor matmul(const Tensor& a, const Tensor& b, MatmulAttrs attrs);
 // y = x w^T + b: x [..., in], w [out, in], b [out] or undefined.
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b = {});
 

@@ -78,4 +78,16 @@ Graph assign_layouts(const Graph& graph, const Target& target) {
   return out;
 }
 
+Graph without_layouts(const Graph& graph) {
+  return rewrite(graph, [](const NodePtr& node, const std::vector<Tensor>& inputs) {
+    std::vector<Tensor> outputs;
+    if (is(*node, Op::reorder)) return std::vector<Tensor>{inputs[0]};
+    if (node->layouts.empty()) return outputs;
+    const NodePtr copy = with_inputs(*node, inputs);
+    std::const_pointer_cast<Node>(copy)->layouts.clear();
+    for (size_t i = 0; i < node->types.size(); ++i) outputs.emplace_back(copy, static_cast<int>(i));
+    return outputs;
+  });
+}
+
 }  // namespace suan

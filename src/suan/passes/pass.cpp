@@ -2,38 +2,51 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/passes/pass.h"
 
+#include <algorithm>
 #include <chrono>
-#include <cstdlib>
-#include <string_view>
+
+#include "suan/base/error.h"
+#include "suan/base/nearest.h"
 
 namespace suan {
 namespace {
 
 constexpr Pass kPasses[] = {
-    {"decompose", decompose},
-    {"simplify", simplify},
-    {"recognise", recognise},
-    {"fold_affine", fold_affine},
-    {"fold_constants", fold_constants},
-    {"fuse_tails", fuse_tails},
-    {"fuse", fuse},
+    {"decompose", decompose},           {"simplify", simplify},
+    {"move_views", move_views},         {"recognise", recognise},
+    {"fold_affine", fold_affine},       {"fold_constants", fold_constants},
+    {"fuse_tails", fuse_tails},         {"fuse", fuse},
     {"assign_layouts", assign_layouts},
 };
 
-bool skipped(std::string_view name) {
-  const char* text = std::getenv("SUAN_SKIP_PASSES");
-  return text &&
-         (',' + std::string(text) + ',').find(',' + std::string(name) + ',') != std::string::npos;
+void check_names(std::span<const std::string> names) {
+  std::vector<std::string> known;
+  for (const Pass& pass : kPasses) known.emplace_back(pass.name);
+  for (const std::string& name : names) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      fail("passes", "{}", unknown_name("pass", name, known));
+    }
+  }
 }
 
 }  // namespace
 
 std::span<const Pass> standard_passes() { return kPasses; }
 
-Graph optimise(const Graph& graph, const Target& target, std::vector<PassTiming>* timings) {
+std::vector<std::string> optional_passes() {
+  std::vector<std::string> names;
+  for (const Pass& pass : kPasses) {
+    if (pass.run != decompose) names.emplace_back(pass.name);
+  }
+  return names;
+}
+
+Graph optimise(const Graph& graph, const Target& target, std::span<const std::string> without,
+               std::vector<PassTiming>* timings) {
+  check_names(without);
   Graph current = graph;
   for (const Pass& pass : kPasses) {
-    if (skipped(pass.name)) continue;
+    if (std::find(without.begin(), without.end(), pass.name) != without.end()) continue;
     const auto start = std::chrono::steady_clock::now();
     current = pass.run(current, target);
     verify(current);

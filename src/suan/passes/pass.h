@@ -19,6 +19,9 @@ struct Pass {
 Graph decompose(const Graph& graph, const Target& target);
 // Equal nodes merge, known numbers fold, neutral operations vanish.
 Graph simplify(const Graph& graph, const Target& target);
+// Reshapes, transposes and slices around products with constant weights move out of their way, so
+// that what follows a product can become its tail and no part of its result is copied.
+Graph move_views(const Graph& graph, const Target& target);
 // Gelu, silu and attention written out in small nodes become one node each.
 Graph recognise(const Graph& graph, const Target& target);
 // Factors and terms that are constant for each channel move into the constant weights and the bias
@@ -33,6 +36,8 @@ Graph fuse_tails(const Graph& graph, const Target& target);
 Graph fuse(const Graph& graph, const Target& target);
 // Gives every value a storage layout and puts `reorder` nodes where layouts meet.
 Graph assign_layouts(const Graph& graph, const Target& target);
+// Undoes it: every value plain, no `reorder` nodes.
+Graph without_layouts(const Graph& graph);
 
 std::span<const Pass> standard_passes();  // in the order they run
 
@@ -41,8 +46,10 @@ struct PassTiming {
   double seconds;
   size_t nodes;  // after it
 };
-// Runs all standard passes but those whose name is in $SUAN_SKIP_PASSES (comma-separated).
-Graph optimise(const Graph& graph, const Target& target,
+// Runs all standard passes but those named in `without`. Throws Error for a name that no pass has.
+Graph optimise(const Graph& graph, const Target& target, std::span<const std::string> without = {},
                std::vector<PassTiming>* timings = nullptr);
+// All but `decompose`, without which kernels are missing: a graph computes the same without these.
+std::vector<std::string> optional_passes();
 
 }  // namespace suan

@@ -35,6 +35,12 @@ class Lowering {
 
   std::vector<Tensor> convert(const Node& node, std::vector<Tensor> inputs) {
     if (is(node, Op::cast) || node.op->forwards) return inputs;
+    if (node.op->exact && node.op->exact(node)) {
+      for (size_t i = 0; i < inputs.size(); ++i) {
+        if (inputs[i]) inputs[i] = at(inputs[i], node.inputs[i].dtype());
+      }
+      return inputs;
+    }
     switch (node.op->precision) {
       case Precision::low:
         return low_where_accepted(node, inputs);

@@ -11,6 +11,7 @@
 #include "suan/ops/op.h"
 #include "suan/ops/shape_ops.h"
 #include "suan/ops/softmax.h"
+#include "suan/passes/internal/view_chain.h"
 #include "suan/passes/pass.h"
 
 namespace suan {
@@ -177,11 +178,40 @@ Tensor with_heads(const Tensor& t) {
   return reshape(t, shape);
 }
 
+// Weights of a query that sees no key, which are not numbers, are 0 with attention anyway:
+// select(is_nan(w), 0, w) is w.
+const Node& without_nan_guard(const Node& node) {
+  if (!is(node, Op::select)) return node;
+  const Node &test = node.inputs[0].node(), &inner = node.inputs[2].node();
+  const bool zero =
+      is(node.inputs[1].node(), Op::full) && node.inputs[1].node().attr<FullAttrs>().value == 0;
+  const bool guards = zero && is(test, Op::is_nan) && test.inputs[0].same_as(node.inputs[2]);
+  return guards ? inner : node;
+}
+
+const std::vector<int64_t> kHeadsOutside{0, 2, 1, 3};
+
+// The result of attention as [b, t, h, d] where the heads of all operands lie inside their rows,
+// where attention can read them as they are; else undefined.
+Tensor heads_inside(const Node& node) {
+  AttentionAttrs attrs = node.attr<AttentionAttrs>();
+  if (attrs.heads_inside) return {};
+  Inputs inputs = node.inputs;
+  for (size_t i = 0; i < 3; ++i) {
+    const auto view = view_of(transpose(inputs[i], kHeadsOutside));
+    if (!view || view->moves()) return {};
+    inputs[i] = view->tensor();
+  }
+  attrs.heads_inside = true;
+  return {make_node(*node.op, std::move(inputs), attrs), 0};
+}
+
 Tensor find_attention(const NodePtr& given) {
   const Node& node = *given;
-  if (!is(node, Op::matmul) || !is(node.inputs[0].node(), Op::softmax)) return {};
+  if (!is(node, Op::matmul)) return {};
+  const Node& weights = without_nan_guard(node.inputs[0].node());
+  if (!is(weights, Op::softmax)) return {};
   const auto& attrs = node.attr<MatmulAttrs>();
-  const Node& weights = node.inputs[0].node();
   const int rank = node.types[0].shape.rank();
   const int64_t axis = weights.attr<AxisAttrs>().axis;
   if (attrs.transpose_a || attrs.transpose_b || (axis != -1 && axis != rank - 1)) return {};
@@ -202,28 +232,22 @@ Tensor find_attention(const NodePtr& given) {
   if (mask && !broadcasts_to(mask.shape(), scores)) return {};
   const Tensor y = attention(with_heads(s.q), with_heads(s.k), with_heads(v), {.scale = s.scale},
                              {.mask = mask});
-  return reshape(y, node.types[0].shape);
+  const Tensor inside = heads_inside(y.node());
+  return reshape(inside ? transpose(inside, kHeadsOutside) : y, node.types[0].shape);
 }
 
-const std::vector<int64_t> kHeadsOutside{0, 2, 1, 3};
-
-// The transposes around attention vanish where all of them only move the heads.
+// A transpose that moves the heads of attention meets those of its operands.
 Tensor find_heads_inside(const NodePtr& given) {
   const Node& node = *given;
   if (!is(node, Op::transpose) || node.attr<TransposeAttrs>().axes != kHeadsOutside) return {};
-  const Node& inner = node.inputs[0].node();
-  if (!is(inner, Op::attention) || node.inputs[0].output() != 0) return {};
-  AttentionAttrs attrs = inner.attr<AttentionAttrs>();
-  if (attrs.heads_inside) return {};
-  Inputs inputs = inner.inputs;
-  for (size_t i = 0; i < 3; ++i) {
-    const Node& moved = inputs[i].node();
-    const bool moves =
-        is(moved, Op::transpose) && moved.attr<TransposeAttrs>().axes == kHeadsOutside;
-    inputs[i] = moves ? moved.inputs[0] : transpose(inputs[i], kHeadsOutside);
-  }
-  attrs.heads_inside = true;
-  return {make_node(*inner.op, std::move(inputs), attrs), 0};
+  const Tensor& y = node.inputs[0];
+  if (!is(y.node(), Op::attention) || y.output() != 0) return {};
+  return heads_inside(y.node());
+}
+
+Tensor find_short_view(const NodePtr& given) {
+  const bool view = is(*given, Op::reshape) || is(*given, Op::transpose);
+  return view ? shortened({given, 0}) : Tensor();
 }
 
 }  // namespace
@@ -231,7 +255,7 @@ Tensor find_heads_inside(const NodePtr& given) {
 Graph recognise(const Graph& graph, const Target&) {
   return rewrite(graph, [](const NodePtr& node, const Inputs& inputs) -> Inputs {
     constexpr Tensor (*kRules[])(const NodePtr&) = {find_gelu, find_silu, find_attention,
-                                                    find_heads_inside};
+                                                    find_heads_inside, find_short_view};
     if (!node->op->infer || node->types.size() != 1) return {};
     bool changed = false;
     for (size_t i = 0; i < inputs.size(); ++i) {

@@ -4,8 +4,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "suan/graph/state.h"
 #include "suan/program/choice.h"
+#include "suan/target/machine.h"
 
 namespace suan {
 namespace {
@@ -22,6 +25,22 @@ std::string describe(const Node& node) {
     }
   }
   return out;
+}
+
+// The labels of the node, or of those in its region, each once.
+std::string origin(const Node& node) {
+  std::vector<std::string> labels;
+  const auto add = [&](const std::string& label) {
+    if (label.empty() || std::find(labels.begin(), labels.end(), label) != labels.end()) return;
+    labels.push_back(label);
+  };
+  for (const auto& region : node.regions) {
+    for (const NodePtr& inner : region->nodes()) {
+      if (inner->op->infer) add(inner->label);
+    }
+  }
+  if (labels.empty()) add(node.label);
+  return fmt::format("{}", fmt::join(labels, ", "));
 }
 
 std::string milliseconds(double seconds) { return fmt::format("{:.3f} ms", 1e3 * seconds); }
@@ -63,12 +82,20 @@ std::vector<StepInfo> explain_steps(const Program& program) {
     StepInfo info;
     if (!step.kernel) {
       info.what = info.kernel = "copy";
+      info.from = origin(*step.node);
       info.type = to_string(step.node->types[0]);
+      info.layout = name(step.node->layout(0));
       info.bytes = 2.0 * static_cast<double>(step.node->types[0].bytes());
     } else {
       const Cost cost = cost_of(*step.node);
-      info = {describe(*step.node), to_string(step.node->types[0]),   step.kernel->name, cost.flops,
-              cost.bytes,           refusals(program.backend(), step)};
+      info.what = describe(*step.node);
+      info.from = origin(*step.node);
+      info.type = to_string(step.node->types[0]);
+      info.layout = name(step.node->layout(0));
+      info.kernel = step.kernel->name;
+      info.flops = cost.flops;
+      info.bytes = cost.bytes;
+      info.refused = refusals(program.backend(), step);
     }
     steps.push_back(std::move(info));
   }
@@ -96,20 +123,29 @@ ProgramSize measure_size(const Program& program) {
   return size;
 }
 
-std::string explain(const Program& program, bool why) {
-  std::string out = fmt::format("{:>5}  {:<40} {:<28} {:<24} {:>10} {:>10}\n", "step", "node",
-                                "output", "kernel", "MFLOP", "bytes");
-  int index = 0;
-  for (const StepInfo& step : explain_steps(program)) {
-    out += fmt::format("{:>5}  {:<40} {:<28} {:<24} {:>10.3f} {:>10}\n", index++, step.what,
-                       step.type, step.kernel, step.flops / 1e6, bytes_text(step.bytes));
-    if (!why) continue;
-    for (const std::string& refusal : step.refused)
-      out += fmt::format("{:>9}not {}\n", "", refusal);
-  }
+double roofline_seconds(const StepInfo& step, DType precision) {
+  const MachinePeak& peak = machine_peak();
+  return std::max(step.flops / (peak_gflops(peak, precision) * 1e9),
+                  step.bytes / (peak.copy_gbytes * 1e9));
+}
+
+namespace {
+
+std::string reasons(const StepInfo& step) {
+  std::string out;
+  if (!step.from.empty()) out += fmt::format("{:>9}of {}\n", "", step.from);
+  for (const std::string& refusal : step.refused) out += fmt::format("{:>9}not {}\n", "", refusal);
+  return out;
+}
+
+std::string type_text(const StepInfo& step) {
+  return step.layout == name(Layout::plain) ? step.type : step.type + "@" + step.layout;
+}
+
+std::string summary(const Program& program) {
   const ProgramSize size = measure_size(program);
-  out += fmt::format("{} nodes, {} steps, {:.3f} GFLOP, {} read and written\n", size.nodes,
-                     size.steps, size.flops / 1e9, bytes_text(size.bytes));
+  std::string out = fmt::format("{} nodes, {} steps, {:.3f} GFLOP, {} read and written\n",
+                                size.nodes, size.steps, size.flops / 1e9, bytes_text(size.bytes));
   out += fmt::format(
       "memory: {} activations and scratch ({} without sharing), {} states, {} "
       "constants\n",
@@ -123,6 +159,34 @@ std::string explain(const Program& program, bool why) {
                        100 * size.recomputed_flops / (size.flops - size.recomputed_flops));
   }
   return out;
+}
+
+}  // namespace
+
+std::string explain(const Program& program, bool why) {
+  std::string out = fmt::format("{:>5}  {:<40} {:<28} {:<24} {:>10} {:>10}\n", "step", "node",
+                                "output", "kernel", "MFLOP", "bytes");
+  int index = 0;
+  for (const StepInfo& step : explain_steps(program)) {
+    out += fmt::format("{:>5}  {:<40} {:<28} {:<24} {:>10.3f} {:>10}\n", index++, step.what,
+                       type_text(step), step.kernel, step.flops / 1e6, bytes_text(step.bytes));
+    if (why) out += reasons(step);
+  }
+  return out + summary(program);
+}
+
+std::string explain_measured(const Program& program, const std::vector<StepInfo>& steps,
+                             DType precision) {
+  std::string out = fmt::format("{:>5}  {:<40} {:<28} {:<24} {:>10} {:>10}\n", "step", "node",
+                                "output", "kernel", "us", "% roofline");
+  int index = 0;
+  for (const StepInfo& step : steps) {
+    out += fmt::format("{:>5}  {:<40} {:<28} {:<24} {:>10.1f} {:>10.1f}\n", index++, step.what,
+                       type_text(step), step.kernel, 1e6 * step.seconds,
+                       100 * roofline_seconds(step, precision) / step.seconds);
+    out += reasons(step);
+  }
+  return out + summary(program);
 }
 
 }  // namespace suan

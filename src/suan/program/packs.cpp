@@ -33,12 +33,18 @@ BufferPtr packed_constant(const BufferPtr& constant, const Call& call, int input
   std::string form = call.packed_form(input);
   Pack& pack = table.packs[{constant.get(), std::move(form)}];
   BufferPtr packed = pack.packed.lock();
-  if (packed && pack.constant.lock() == constant) return packed;
+  if (packed && packed->bytes() == bytes && pack.constant.lock() == constant) return packed;
   packed = Buffer::allocate(bytes);
   call.pack(input, constant->data(), packed->data());
   pack = {constant, packed};
   drop_dead(table);
   return packed;
+}
+
+void offer_pack(const PackedConstant& pack) {
+  Packs& table = all();
+  const std::lock_guard lock(table.mutex);
+  table.packs[{pack.constant.get(), pack.form}] = {pack.constant, pack.packed};
 }
 
 }  // namespace suan

@@ -84,6 +84,7 @@ class Planner {
     steps();
     results();
     lifetimes();
+    drop_unread_constants();
     update_states_in_place();
     reuse_inputs_in_place();
     group_steps();
@@ -222,10 +223,27 @@ class Planner {
     }
   }
 
+  // A constant that is only read packed needs no memory of its own.
+  void drop_unread_constants() {
+    std::vector<BufferPtr> read;
+    for (Storage& s : plan_.storages) {
+      if (s.place != Place::constant) continue;
+      if (s.last < 0) {
+        s.place = Place::nowhere;
+        continue;
+      }
+      read.push_back(plan_.constants[static_cast<size_t>(s.index)]);
+      s.index = static_cast<int>(read.size()) - 1;
+    }
+    plan_.constants = std::move(read);
+  }
+
   // Whether output `o` of a step may take over the memory of its input `i`.
   static bool aliases(const PlannedStep& step, size_t o, size_t i) {
     if (!step.kernel || !step.kernel->in_place || !step.node->inputs[i]) return false;
-    if (!step.call->may_overwrite(o, i)) return false;
+    for (size_t j = 0; j < step.in.size(); ++j) {  // the same memory may be read as several inputs
+      if (step.in[j] == step.in[i] && !step.call->may_overwrite(o, j)) return false;
+    }
     return step.node->types[o] == step.node->inputs[i].type() &&
            step.node->layout(static_cast<int>(o)) == layout_of(step.node->inputs[i]);
   }

@@ -12,7 +12,6 @@
 #include "suan/base/threads.h"
 #include "suan/graph/pending.h"
 #include "suan/graph/state.h"
-#include "suan/passes/pass.h"
 #include "suan/passes/precision.h"
 #include "suan/program/budget.h"
 
@@ -21,11 +20,26 @@ namespace suan {
 ProgramPtr Program::build(const Graph& graph, const Backend& backend,
                           const ProgramOptions& options) {
   const PauseTracking pause;
-  auto program = std::shared_ptr<Program>(new Program());
   const bool mixed = options.precision != DType::f32;
-  const Graph optimised =
-      optimise(mixed ? lower_precision(graph, options.precision) : graph, *backend.target);
-  BudgetedPlan planned = plan_within(optimised, backend, options.memory_budget);
+  std::vector<PassTiming> times;
+  const Graph optimised = optimise(mixed ? lower_precision(graph, options.precision) : graph,
+                                   *backend.target, options.without, &times);
+  return plan_graph(optimised, backend, options.memory_budget, std::move(times));
+}
+
+ProgramPtr Program::from_optimised(const Graph& graph, const Backend& backend,
+                                   size_t memory_budget) {
+  const PauseTracking pause;
+  const Graph laid_out = assign_layouts(without_layouts(graph), *backend.target);
+  verify(laid_out);
+  return plan_graph(laid_out, backend, memory_budget);
+}
+
+ProgramPtr Program::plan_graph(const Graph& optimised, const Backend& backend,
+                               size_t memory_budget, std::vector<PassTiming> times) {
+  auto program = std::shared_ptr<Program>(new Program());
+  program->pass_times_ = std::move(times);
+  BudgetedPlan planned = plan_within(optimised, backend, memory_budget);
   program->backend_ = &backend;
   program->graph_ = std::move(planned.graph);
   program->plan_ = std::move(planned.plan);

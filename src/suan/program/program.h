@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "suan/backend/kernel.h"
+#include "suan/passes/pass.h"
 #include "suan/program/plan.h"
 
 namespace suan {
@@ -17,6 +18,7 @@ struct ProgramOptions {
   // Bytes of activations and scratch; 0: no limit. Where they do not suffice, values are computed
   // again rather than kept (passes/recompute.h); the results stay the same to the bit.
   size_t memory_budget = 0;
+  std::vector<std::string> without = {};  // passes to leave out, by name
 };
 
 class Program {
@@ -24,10 +26,15 @@ class Program {
   // Optimises the graph for the backend's target and plans it.
   static std::shared_ptr<const Program> build(const Graph& graph, const Backend& backend,
                                               const ProgramOptions& options = {});
+  // Plans a graph that has been through the passes (graph() of a program, on whatever machine):
+  // only layouts are chosen again.
+  static std::shared_ptr<const Program> from_optimised(const Graph& graph, const Backend& backend,
+                                                       size_t memory_budget = 0);
 
   const Graph& graph() const { return graph_; }  // after the passes
   const Plan& plan() const { return plan_; }
   const Backend& backend() const { return *backend_; }
+  const std::vector<PassTiming>& pass_times() const { return pass_times_; }  // of those that ran
   double flops() const { return flops_; }  // of one run, counted by the ops' own rules
   // Nodes that run once more because of the memory budget, and what they add to flops().
   int64_t recomputed() const { return recomputed_; }
@@ -35,9 +42,13 @@ class Program {
 
  private:
   Program() = default;
+  static std::shared_ptr<const Program> plan_graph(const Graph& optimised, const Backend& backend,
+                                                   size_t memory_budget,
+                                                   std::vector<PassTiming> times = {});
   Graph graph_;
   Plan plan_;
   const Backend* backend_ = nullptr;
+  std::vector<PassTiming> pass_times_;
   double flops_ = 0;
   int64_t recomputed_ = 0;
   double recomputed_flops_ = 0;

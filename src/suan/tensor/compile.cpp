@@ -8,9 +8,9 @@
 #include "suan/backend/kernel.h"
 #include "suan/base/error.h"
 #include "suan/base/threads.h"
-#include "suan/graph/trace.h"
 #include "suan/program/choice.h"
 #include "suan/program/program.h"
+#include "suan/tensor/trace_function.h"
 
 namespace suan {
 namespace {
@@ -72,27 +72,19 @@ struct CompiledFunction::Impl {
     for (Entry& e : entries) {
       if (e.fits(args)) return e;
     }
-    Graph graph;
     Entry e;
-    {
-      Trace trace;
-      for (const Tensor& arg : args) {
-        e.types.push_back(arg.type());
-        graph.inputs.push_back(make_input(arg.type(), fmt::format("arg{}", e.types.size() - 1)));
-      }
-      graph.outputs = function(graph.inputs);
-      graph.updates = trace.updates();
-      e.guards = trace.guards();
-      e.specialisations = trace.specialisations();
-    }
+    for (const Tensor& arg : args) e.types.push_back(arg.type());
+    TracedFunction traced = trace_function(function, e.types);
+    e.guards = std::move(traced.guards);
+    e.specialisations = std::move(traced.specialisations);
     ++compile_count;
-    verify(graph);
+    verify(traced.graph);
     e.backend = &current_backend();
     e.threads = num_threads();
     e.exact = exact_mode();
     e.reproducible = reproducible_mode();
     e.context = std::make_unique<RunContext>(
-        Program::build(graph, *e.backend,
+        Program::build(traced.graph, *e.backend,
                        {.precision = options.precision, .memory_budget = options.memory_budget}));
     entries.push_back(std::move(e));
     return entries.back();

@@ -104,6 +104,26 @@ LoadedRun::LoadedRun(const RunFolder& folder, const std::string& checkpoint,
   load_checkpoint(file, learner_->states());
 }
 
+Type LoadedRun::input_type(int64_t batch) const {
+  const std::string& kind = recipe_.data.kind;
+  if (kind == "text" || kind == "sentences") return {DType::i64, {batch, recipe_.data.context}};
+  if (kind == "graph") return {DType::f32, {1, 1}};
+  if (kind == "csv") {  // a row has as many columns as the first weights
+    return {DType::f32,
+            {batch, learner_->model().module().parameters().at(0)->type().shape.back()}};
+  }
+  Shape shape = image_shape(recipe_);
+  shape.insert(0, batch);
+  return {DType::f32, shape};
+}
+
+Type LoadedRun::label_type(int64_t batch) const {
+  const std::string& kind = recipe_.data.kind;
+  if (kind == "text") return {DType::i64, {batch, recipe_.data.context}};
+  if (kind == "graph") return {DType::i64, {1, task_.units_per_sample}};
+  return {DType::i64, {batch}};
+}
+
 Evaluation LoadedRun::evaluate(const Recipe& data, ConfusionMatrix* matrix) {
   Recipe with_data = recipe_;
   with_data.data = data.data;

@@ -37,6 +37,12 @@ class LoadedRun {
   void generate(const std::string& prompt, int64_t tokens, double temperature, uint64_t seed,
                 const std::function<void(const std::string&)>& out);
 
+  // What the model takes for a batch, after augmentation and normalization, and its labels.
+  Type input_type(int64_t batch) const;
+  Type label_type(int64_t batch) const;
+  // Whether there is one sample only, which is all there is.
+  bool is_whole() const { return recipe_.data.kind == "graph"; }
+
   const Recipe& recipe() const { return recipe_; }
   const Task& task() const { return task_; }
   Learner& learner() { return *learner_; }

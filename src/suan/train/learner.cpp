@@ -13,8 +13,10 @@
 #include "suan/ops/elementwise.h"
 #include "suan/ops/reduce.h"
 #include "suan/ops/shape_ops.h"
+#include "suan/ops/slice.h"
 #include "suan/ops/softmax.h"
 #include "suan/program/program.h"
+#include "suan/tensor/trace_function.h"
 #include "suan/train/make.h"
 
 namespace suan::train {
@@ -69,6 +71,10 @@ bool all_finite(const StatePtr& state) {
 }  // namespace
 
 Learner::Learner(const Recipe& recipe, const Task& task) : recipe_(recipe), task_(task) {
+  if (recipe.train.eval_views > 1 && task.unit != "images") {
+    fail("train.eval_views", "is {}, and {} have no mirror image", recipe.train.eval_views,
+         task.unit);
+  }
   if (recipe.train.threads > 0) set_num_threads(static_cast<int>(recipe.train.threads));
   nn::seed(static_cast<uint64_t>(recipe.train.seed));
   model_ = make_model(recipe.model);
@@ -137,8 +143,14 @@ std::vector<Tensor> Learner::trace_step(const std::vector<Tensor>& args, bool up
   return out;
 }
 
+Tensor Learner::eval_logits(const Tensor& x) const {
+  Tensor logits = (*model_)(task_.model_inputs(x));
+  if (recipe_.train.eval_views == 1) return logits;
+  return 0.5 * (logits + (*model_)(task_.model_inputs(flip(x, {-1}))));
+}
+
 std::vector<Tensor> Learner::trace_eval(const std::vector<Tensor>& args) {
-  const Tensor logits = (*model_)(task_.model_inputs(args[0]));
+  const Tensor logits = eval_logits(args[0]);
   if (args.size() == 1) return {cast(logits, DType::f32)};
   std::vector<Tensor> out{loss_of(logits, args[1])};
   if (task_.classifies) out.push_back(logits);
@@ -164,6 +176,16 @@ std::string Learner::spoilt_state() const {
 
 std::vector<Tensor> Learner::arguments(const data::Batch& batch) const {
   return {Tensor::from(batch.x), Tensor::from(batch.y)};
+}
+
+Graph Learner::eval_graph(const Type& x) {
+  set_training(false);
+  return trace_function([this](const std::vector<Tensor>& a) { return trace_eval(a); }, {x}).graph;
+}
+Graph Learner::step_graph(const Type& x, const Type& y) {
+  set_training(true);
+  const auto step = [this](const std::vector<Tensor>& a) { return trace_step(a, true); };
+  return trace_function(step, {x, y}).graph;
 }
 
 double Learner::step_flops(const data::Batch& batch) {
@@ -256,11 +278,16 @@ Evaluation Learner::evaluate(data::Loader& loader, ConfusionMatrix* matrix) {
 }
 
 Array Learner::logits(const Array& x) {
+  Array out;
+  evaluating([&] { out = (*eval_)({Tensor::from(x)})[0].array(); });
+  return out;
+}
+
+void Learner::evaluating(const std::function<void()>& f) {
   set_training(false);
   swap_average();
-  const Array out = (*eval_)({Tensor::from(x)})[0].array();
+  f();
   swap_average();
-  return out;
 }
 
 }  // namespace suan::train

@@ -2,6 +2,7 @@
 // gradient, update: one program) and the evaluation. Knows no files and no loop.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -34,6 +35,8 @@ class Learner {
   Evaluation evaluate(data::Loader& loader, ConfusionMatrix* matrix = nullptr);
   // Class scores, f32 [n, classes], of images f32 [n, c, h, w] or of what x is in the task.
   Array logits(const Array& x);
+  // Calls f while the model is as evaluations have it: in evaluation mode, with averaged weights.
+  void evaluating(const std::function<void()>& f);
 
   // Every state that determines the future: model, optimizer, accumulated gradients, averages. In
   // that order, under the names of a checkpoint (the model's as in PyTorch).
@@ -43,6 +46,9 @@ class Learner {
   models::Model& model() { return *model_; }
   optim::Optimizer& optimizer() { return *optimizer_; }
 
+  // The graphs of an evaluation of x, and of a step, as they are before any pass.
+  Graph eval_graph(const Type& x);
+  Graph step_graph(const Type& x, const Type& y);
   // The compiled functions for a batch, to look at.
   CompiledFunction& step_function() { return *step_; }
   CompiledFunction& eval_function() { return *eval_; }
@@ -55,6 +61,7 @@ class Learner {
   Tensor loss_of(const Tensor& logits, const Tensor& y) const;
   std::vector<Tensor> trace_step(const std::vector<Tensor>& args, bool update);
   std::vector<Tensor> trace_eval(const std::vector<Tensor>& args);
+  Tensor eval_logits(const Tensor& x) const;
   void check_classes(const Tensor& logits) const;
   void swap_average();
   void set_training(bool training);

@@ -68,6 +68,7 @@ void visit_train(R& r, V& visit) {
   visit("train.accumulate", r.train.accumulate, Range{1, 1 << 20});
   visit("train.ema", r.train.ema, Range{0, 0.9999999});
   visit("train.label_smoothing", r.train.label_smoothing, Range{0, 0.999});
+  visit("train.eval_views", r.train.eval_views, Range{1, 2});
   visit("train.eval_every", r.train.eval_every, Range{1, kCount});
   visit("train.checkpoint_every", r.train.checkpoint_every, Range{1, kCount});
   visit("train.patience", r.train.patience, Range{0, kCount});

@@ -51,6 +51,9 @@ struct TrainRecipe {
   int64_t accumulate = 1;  // batches in one optimizer step
   double ema = 0;          // decay of the average of weights that is evaluated; 0: none
   double label_smoothing = 0;
+  // Views of an image whose class scores are averaged in evaluation and prediction: 1, the image;
+  // 2, the image and its mirror image.
+  int64_t eval_views = 1;
   int64_t eval_every = 1;        // epochs, or steps where train.steps is set
   int64_t checkpoint_every = 1;  // likewise
   int64_t patience = 0;          // evaluations without improvement before stopping; 0: never

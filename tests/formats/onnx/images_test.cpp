@@ -105,9 +105,8 @@ TEST(OnnxImages, DecodesWhatItKnows) {
   expect_error(decode("P5 9 9 255\nAB", "RGB"), "image: ends too early");
   expect_error(decode("P6 9 9 65535\nAB", "RGB"),
                "image: is a PNM with other than 8 bits a sample");
-  expect_error(decode("RIFF....WEBP", "RGB"),
-               "ImageDecoder: got a file that is no BMP, JPEG, PNG, PNM or TIFF image; others are "
-               "not supported");
+  expect_error(decode("RIFF....WEBP", "RGB"), "image: is a damaged WebP");
+  expect_error(decode("GIF89a", "RGB"), "image: is no JPEG, JPEG 2000, PNG or WebP image");
   expect_error(decode(png, "HSV"),
                "ImageDecoder: pixel_format is 'HSV', expected RGB, BGR or Grayscale");
 }

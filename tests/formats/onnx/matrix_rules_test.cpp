@@ -16,6 +16,51 @@ TEST(OnnxGemm, ScalesWholeNumbersAsRealOnes) {
   EXPECT_EQ(values_of<int32_t>(y[0]), (Numbers{6, 2, 10, 8}));
 }
 
+// Sums of products of whole numbers, far from what 16 bits hold.
+Tensor bytes(const Shape& shape, int step) {
+  Array x(DType::u8, shape);
+  for (int64_t i = 0; i < x.numel(); ++i) x.as<uint8_t>()[i] = static_cast<uint8_t>(i * step + 7);
+  return Tensor::from(x);
+}
+
+TEST(OnnxQuantized, StaysExactInABf16Engine) {
+  const Tensor scale = floats({0.001F}, {}), zero = Tensor::of<uint8_t>({3}, {});
+  const OneNode nodes[] = {
+      {"MatMulInteger", {bytes({5, 70}, 37), bytes({70, 6}, 91), zero, zero}, {}, 10},
+      {"ConvInteger", {bytes({1, 32, 6, 6}, 37), bytes({32, 32, 3, 3}, 91), zero}, {}, 10},
+      {"QLinearMatMul",
+       {bytes({5, 70}, 37), scale, zero, bytes({70, 6}, 91), scale, zero, scale * 20.0, zero},
+       {},
+       10},
+      {"QLinearConv",
+       {bytes({1, 32, 6, 6}, 37), scale, zero, bytes({32, 32, 3, 3}, 91), scale, zero,
+        scale * 100.0, zero},
+       {},
+       10}};
+  for (const OneNode& node : nodes) {
+    Engine engine(node.model(), {.precision = DType::bf16});
+    const Tensor got = engine.run(node.arguments())[0].tensor;
+    EXPECT_EQ(engine.interpreted_because(node.arguments()), "") << node.op;
+    EXPECT_EQ(OneNode::numbers(got),
+              OneNode::numbers(node.model()->interpret(node.arguments())[0].tensor))
+        << node.op;
+  }
+}
+
+TEST(OnnxMatMul, StaysExactBeyondWhatFloatsHold) {
+  const int64_t big = (int64_t{1} << 40) + 1;
+  const auto y = node_of("MatMul")
+                     .in(tensor_of<int64_t>({big, 1, 3, big}, {2, 2}))
+                     .in(tensor_of<int64_t>({5, 0, 7, 1}, {2, 2}))
+                     .run();
+  EXPECT_EQ(values_of<int64_t>(y[0]), (Ints{5 * big + 7, 1, 15 + 7 * big, big}));
+  const auto z = node_of("MatMul")
+                     .in(tensor_of<int32_t>({(1 << 24) + 1, 1}, {1, 2}))
+                     .in(tensor_of<int32_t>({1, 2}, {2, 1}))
+                     .run();
+  EXPECT_EQ(values_of<int32_t>(z[0]), (Numbers{(1 << 24) + 3}));
+}
+
 TEST(OnnxGemm, RefusesWhatDoesNotFit) {
   const Tensor a = floats({1, 2, 3, 4}, {2, 2});
   EXPECT_EQ(node_of("Gemm").in(a).in(floats({1, 2}, {2})).error(),

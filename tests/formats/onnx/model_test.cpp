@@ -2,13 +2,14 @@
 // are built here as messages. SPDX-License-Identifier: Apache-2.0
 #include "suan/formats/onnx/model.h"
 
+#include <google/protobuf/unknown_field_set.h>
 #include <gtest/gtest.h>
 #include <onnx/onnx_pb.h>
 #include <unistd.h>
 
 #include <fstream>
 
-#include "suan/engine/engine.h"
+#include "suan/ops/elementwise.h"
 #include "tests/temp_folder.h"
 
 namespace suan::onnx {
@@ -142,8 +143,8 @@ TEST(OnnxModel, RefusesWhatItDoesNotKnow) {
   b.node("Reluu", {"x"}, {"y"});
   expect_error(
       [&] { b.model()->interpret({floats({1, 2}, {2})}); },
-      "node 'Reluu_0' (Reluu): operator: there is no 'Reluu' in domain '' (the model's opset is "
-      "17); the nearest is 'Relu'");
+      "node 'Reluu_0' (Reluu): operator: there is no 'Reluu' in domain '' (the model has its "
+      "opset 17); the nearest is 'Relu'");
 }
 
 TEST(OnnxModel, RefusesArgumentsThatDoNotFit) {
@@ -185,6 +186,109 @@ TEST(OnnxModel, RefusesInitializersThatLie) {
   expect_error([&] { b.model(); }, "test.onnx: tensor 'w' says [1000] but holds 14 bytes");
   t.set_dims(0, -3);
   expect_error([&] { b.model(); }, "test.onnx: tensor 'w' has the size -3");
+}
+
+// x + w with 2,000 raw floats, which are taken out of the message before it is parsed.
+Builder with_raw_weights(const std::vector<float>& w) {
+  Builder b;
+  b.input("x", {2000}).output("y").node("Add", {"x", "w"}, {"y"});
+  TensorProto& t = *b.proto.mutable_graph()->add_initializer();
+  t.set_name("w");
+  t.set_data_type(TensorProto::FLOAT);
+  t.add_dims(static_cast<int64_t>(w.size()));
+  t.set_raw_data(w.data(), w.size() * sizeof(float));
+  return b;
+}
+
+TEST(OnnxModel, ReadsLargeRawTensors) {
+  std::vector<float> w(2000);
+  for (size_t i = 0; i < w.size(); ++i) w[i] = static_cast<float>(i);
+  EXPECT_EQ(run(with_raw_weights(w), {floats(std::vector<float>(2000, 0), {2000})}), w);
+  w.pop_back();
+  Builder short_data = with_raw_weights(w);
+  short_data.proto.mutable_graph()->mutable_initializer(0)->set_dims(0, 2000);
+  expect_error([&] { (void)short_data.model(); },
+               "test.onnx: tensor 'w' has 7996 bytes, expected 8000");
+}
+
+TEST(OnnxModel, RefusesMessagesCutAnywhere) {
+  const std::string bytes = with_raw_weights(std::vector<float>(2000)).proto.SerializeAsString();
+  int refused = 0, cuts = 0;
+  for (size_t size = 0; size < bytes.size(); size += size < 100 ? 1 : 97, ++cuts) {
+    try {
+      (void)Model::parse(std::string_view(bytes).substr(0, size), "test.onnx");
+    } catch (const Error& error) {
+      EXPECT_EQ(std::string(error.what()),
+                "test.onnx: is not an ONNX model (its message does not parse)");
+      ++refused;
+    }
+  }
+  EXPECT_EQ(refused, cuts);
+}
+
+TEST(OnnxModel, ReadsNumbersOfSixBits) {
+  for (const bool packed : {true, false}) {
+    Builder b;
+    TensorProto& t = *b.proto.mutable_graph()->add_initializer();
+    t.set_name("w");
+    t.set_data_type(27);  // FLOAT6E2M3
+    t.add_dims(5);
+    if (packed) {
+      t.set_raw_data("\x48\xf2\x03\x01");
+    } else {
+      for (int code : {8, 9, 63, 0, 1}) t.add_int32_data(code);
+    }
+    auto* to = b.output("y").node("Cast", {"w"}, {"y"}).add_attribute();
+    to->set_name("to");
+    to->set_type(::onnx::AttributeProto::INT);
+    to->set_i(1);
+    EXPECT_EQ(run(b, {}), (std::vector<float>{1, 1.125F, -7.5F, 0, 0.125F}));
+  }
+}
+
+// A function mine.F of x, made of one node. Fields newer than the messages go by their numbers.
+NodeProto& add_function(Builder& b, const std::string& overload, const std::string& op) {
+  auto& function = *b.proto.add_functions();
+  function.set_domain("mine");
+  function.set_name("F");
+  function.add_input("x");
+  function.add_output("y");
+  function.add_opset_import()->set_version(17);
+  function.mutable_unknown_fields()->AddLengthDelimited(13, overload);
+  NodeProto& node = *function.add_node();
+  node.set_op_type(op);
+  node.add_input("x");
+  node.add_output("y");
+  return node;
+}
+
+TEST(OnnxModel, TellsOverloadsApartAndFillsInTheirAttributes) {
+  Builder b;
+  b.input("x", {2}).output("a").output("b").output("c");
+  add_function(b, "", "Neg");
+  auto* slope = add_function(b, "leaky", "LeakyRelu").add_attribute();
+  slope->set_name("alpha");
+  slope->set_ref_attr_name("slope");
+  slope->set_type(::onnx::AttributeProto::FLOAT);
+  ::onnx::AttributeProto otherwise;
+  otherwise.set_name("slope");
+  otherwise.set_type(::onnx::AttributeProto::FLOAT);
+  otherwise.set_f(0.5F);
+  auto& leaky = *b.proto.mutable_functions(1)->mutable_unknown_fields();
+  leaky.AddLengthDelimited(11, otherwise.SerializeAsString());
+  b.node("F", {"x"}, {"a"}).set_domain("mine");
+  for (const char* output : {"b", "c"}) {
+    NodeProto& call = b.node("F", {"x"}, {output});
+    call.set_domain("mine");
+    call.mutable_unknown_fields()->AddLengthDelimited(8, "leaky");
+    if (std::string_view(output) == "b") continue;
+    otherwise.set_f(0.25F);
+    *call.add_attribute() = otherwise;
+  }
+  const auto outputs = b.model()->interpret({floats({-4, 8}, {2})});
+  EXPECT_EQ(numbers(outputs[0]), (std::vector<float>{4, -8}));
+  EXPECT_EQ(numbers(outputs[1]), (std::vector<float>{-2, 8}));
+  EXPECT_EQ(numbers(outputs[2]), (std::vector<float>{-1, 8}));
 }
 
 TEST(OnnxModel, StopsLoopsWithoutEnd) {
@@ -243,6 +347,16 @@ class External : public ::testing::Test {
 TEST_F(External, IsReadFromItsOffset) {
   set("offset", "8");
   EXPECT_EQ(numbers(load()->interpret({})[0]), (std::vector<float>{0, 0}));
+}
+TEST_F(External, HoldsNumbersOfLessThanAByte) {
+  std::ofstream(folder_ / "weights") << "\x21\x43\x05";
+  TensorProto& t = *builder_.proto.mutable_graph()->mutable_initializer(0);
+  t.set_data_type(22);  // INT4
+  t.set_dims(0, 5);
+  const Array array = cast(load()->interpret({})[0].tensor, DType::f32).array();
+  EXPECT_EQ(numbers(Tensor::from(array)), (std::vector<float>{1, 2, 3, 4, 5}));
+  t.set_dims(0, 7);
+  expect_error([&] { load(); }, where("lies at 0 with 4 bytes, but 'weights' has 3"));
 }
 TEST_F(External, EndsWithItsFile) {
   set("offset", "12");

@@ -95,6 +95,35 @@ TEST(OnnxSignals, RefusesMelScalesBeyondTheSignal) {
   expect_error(node(-1), "MelWeightMatrix: got the frequencies 0 to -1");
 }
 
+TEST(OnnxRandom, DrawsAnewInEachRunWithoutASeed) {
+  const OneNode nodes[] = {
+      {"RandomNormal", {}, {{"shape", Ints{4, 8}}}},
+      {"RandomUniformLike", {numbered({4, 8})}},
+      {"Bernoulli", {numbered({4, 8}) * 0.0 + 0.5}, {}, 15},
+      {"Multinomial", {numbered({1, 16}) * 0.0}, {{"sample_size", int64_t{32}}}},
+      {"Dropout",
+       {numbered({4, 8}) + 1.0, floats({0.5}, {}), Tensor::of<bool>({true}, {})},
+       {},
+       13}};
+  for (const OneNode& node : nodes) {
+    Engine engine(node.model());
+    std::vector<std::vector<double>> runs;
+    for (int run = 0; run < 3; ++run) {
+      runs.push_back(OneNode::numbers(engine.run(node.arguments())[0].tensor));
+      EXPECT_EQ(engine.interpreted_because(node.arguments()), "") << node.op;
+    }
+    EXPECT_NE(runs[0], runs[1]) << node.op;
+    EXPECT_NE(runs[1], runs[2]) << node.op;
+  }
+}
+
+TEST(OnnxRandom, RepeatsARunWithASeed) {
+  const OneNode node{"RandomNormal", {}, {{"shape", Ints{32}}, {"seed", 3.0}}};
+  Engine engine(node.model());
+  const auto first = OneNode::numbers(engine.run({})[0].tensor);
+  EXPECT_EQ(first, OneNode::numbers(engine.run({})[0].tensor));
+}
+
 TEST(OnnxRandom, DrawsTheSameFromASeed) {
   const OneNode node{
       "RandomNormal", {}, {{"shape", Ints{1000}}, {"seed", 3.0}, {"mean", 5.0}, {"scale", 2.0}}};

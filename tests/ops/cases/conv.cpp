@@ -30,6 +30,7 @@ const OpCases& cases_conv() {
                {real({1, 3, 5, 5}), real({3, 1, 3, 3}), real({3})},
                call({.stride = {2}, .pad_begin = {1}, .groups = 3})},
               {"pointwise", {real({2, 3, 4, 4}), real({5, 3, 1, 1})}, call({})},
+              {"exact", {real({1, 2, 4, 4}), real({3, 2, 3, 3})}, call({.exact = true})},
               {"three axes",
                {real({1, 2, 3, 4, 3}), real({2, 2, 2, 3, 2})},
                call({.pad_begin = {0, 1, 1}})},
@@ -74,6 +75,7 @@ const OpCases& cases_conv_transpose() {
                call(
                    {.stride = {2, 1}, .pad_begin = {1, 0}, .pad_end = {0, 1}, .dilation = {1, 2}})},
               {"groups", {real({1, 4, 3, 3}), real({4, 2, 3, 3})}, call({.groups = 2})},
+              {"exact", {real({1, 2, 3, 3}), real({2, 1, 2, 2})}, call({.exact = true})},
               {"three axes", {real({1, 2, 2, 2, 2}), real({2, 1, 2, 2, 2})}, call({})},
           },
       .bad = {{[] { conv_transpose(zeros({1, 2, 3, 3}), zeros({3, 2, 2, 2})); },
@@ -106,6 +108,7 @@ const OpCases& cases_conv_weight_gradient() {
               {"groups",
                {real({1, 4, 4, 4}), real({1, 2, 2, 2})},
                call({.groups = 2, .size = {3, 3}})},
+              {"exact", {real({2, 3, 6}), real({2, 4, 4})}, call({.size = {3}, .exact = true})},
           },
       .bad = {{[] { conv_weight_gradient(zeros({2, 2, 6}), zeros({1, 3, 4}), {.size = {3}}); },
                "conv_weight_gradient: shapes do not fit: x [2, 2, 6], gradient [1, 3, 4], "

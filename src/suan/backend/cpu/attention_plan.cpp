@@ -88,7 +88,7 @@ bool AttentionPlan::check_lengths(const Node& node, const KernelArgs& args) cons
   for (int64_t b = 0; b < z.b; ++b) {
     const int64_t got = length(args, b);
     if (got >= 0 && got <= z.s) continue;
-    args.errors.report(node.op->name,
+    args.errors.report(where_of(node),
                        fmt::format("length {} at position {} is outside [0, {}]", got, b, z.s));
     return false;
   }

@@ -225,6 +225,7 @@ namespace {
 
 const char* tiles_why_not(const Problem& p) {
   const ConvAttrs& a = p.attrs;
+  if (a.exact) return "its sums must stay exact";
   if (!has_avx512()) return "it needs AVX-512";
   if (p.x_layout != Layout::blocked16 || p.y_layout != Layout::blocked16) {
     return "its data is not in blocked layout";

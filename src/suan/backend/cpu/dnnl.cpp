@@ -2,9 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/backend/cpu/dnnl.h"
 
+#include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "suan/base/error.h"
+#include "suan/base/packed_form.h"
 
 namespace suan::cpu {
 namespace {
@@ -102,9 +105,44 @@ size_t DnnlCall::packed_bytes(int input) const {
   const Packing* p = packing(input);
   return p ? p->chain.back().get_size() : 0;
 }
+namespace {
+
+bool is_plain_blocks(const dnnl_memory_desc_t& desc) {
+  return desc.format_kind == dnnl_blocked && desc.extra.flags == 0 && desc.offset0 == 0 &&
+         std::all_of(desc.padded_offsets, desc.padded_offsets + desc.ndims,
+                     [](dnnl_dim_t offset) { return offset == 0; });
+}
+
+// The form of a permutation with padding; nothing for all else (Winograd's, changes of dtype).
+std::optional<PackedForm> form_of(const dnnl_memory_desc_t& from, const dnnl_memory_desc_t& to) {
+  const auto &plain = from.format_desc.blocking, &packed = to.format_desc.blocking;
+  const bool permutes = is_plain_blocks(from) && is_plain_blocks(to) && plain.inner_nblks == 0 &&
+                        from.data_type == to.data_type;
+  if (!permutes) return std::nullopt;
+  PackedForm form;
+  form.element_size = static_cast<int64_t>(
+      dnnl::memory::data_type_size(static_cast<dnnl::memory::data_type>(to.data_type)));
+  for (int d = 0; d < to.ndims; ++d) {
+    form.dims.push_back(to.dims[d]);
+    form.plain_strides.push_back(plain.strides[d]);
+    form.strides.push_back(packed.strides[d]);
+  }
+  for (int b = 0; b < packed.inner_nblks; ++b) {
+    form.blocks.push_back({packed.inner_blks[b], packed.inner_idxs[b]});
+  }
+  return form;
+}
+
+}  // namespace
+
 std::string DnnlCall::packed_form(int input) const {
+  const auto& chain = packing(input)->chain;
+  if (chain.size() == 2) {
+    const auto described = form_of(chain[0].data, chain[1].data);
+    if (described) return to_text(*described);
+  }
   std::string form;
-  for (const dnnl::memory::desc& desc : packing(input)->chain) {
+  for (const dnnl::memory::desc& desc : chain) {
     form.append(reinterpret_cast<const char*>(&desc.data), sizeof(desc.data));
   }
   return form;
@@ -133,6 +171,16 @@ void DnnlCall::finish(Slot from, const dnnl::memory::desc& desc, Slot to,
                                          user_scratchpad());
   add(dnnl::reorder(pd), {{DNNL_ARG_FROM, desc, from}, {DNNL_ARG_TO, to_desc, to}},
       pd.scratchpad_desc());
+}
+
+bool DnnlCall::may_overwrite(size_t /*output*/, size_t input) const {
+  const auto reads = [&](const Stage& stage) {
+    return std::any_of(stage.arguments.begin(), stage.arguments.end(), [&](const Argument& a) {
+      return a.slot.kind == Slot::in && a.slot.index == residual_;
+    });
+  };
+  return static_cast<int>(input) == residual_ &&
+         std::none_of(stages_.begin(), stages_.end(), reads);
 }
 
 void DnnlCall::run(const KernelArgs& args) const {

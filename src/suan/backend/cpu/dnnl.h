@@ -57,9 +57,8 @@ class DnnlCall final : public Call {
   size_t packed_bytes(int input) const override;
   std::string packed_form(int input) const override;
   void pack(int input, const void* from, void* to) const override;
-  bool may_overwrite(size_t, size_t input) const override {
-    return static_cast<int>(input) == residual_;
-  }
+  // What the output begins with, unless a primitive reads it too.
+  bool may_overwrite(size_t output, size_t input) const override;
 
  private:
   struct Packing {

@@ -43,7 +43,7 @@ class IndexedCall : public Call {
       const int64_t index = wide ? args.in[1].as<int64_t>()[i] : args.in[1].as<int32_t>()[i];
       if (index < -size_ || index >= size_) {
         args.errors.report(
-            node_.op->name,
+            where_of(node_),
             fmt::format("index {} at position {} is outside [{}, {})", index, i, -size_, size_));
         return nullptr;
       }

@@ -13,8 +13,9 @@ void check_range(const Node& node, const KernelArgs& args) {
   for (int64_t i = 0; i < args.in[0].numel(); ++i) {
     const auto value = load<int64_t>(args.in[0], i);
     if (value < a.low || value > a.high) {
-      args.errors.report(a.where, fmt::format("{} {} at position {} is outside [{}, {}]", a.what,
-                                              value, i, a.low, a.high));
+      args.errors.report(
+          where_of(node, a.where),
+          fmt::format("{} {} at position {} is outside [{}, {}]", a.what, value, i, a.low, a.high));
       return;
     }
   }

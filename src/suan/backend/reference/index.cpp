@@ -17,8 +17,8 @@ namespace {
 int64_t position_of(const Node& node, const KernelArgs& args, int64_t i, int64_t size) {
   const auto index = load<int64_t>(args.in[1], i);
   if (index >= -size && index < size) return index < 0 ? index + size : index;
-  args.errors.report(node.op->name, fmt::format("index {} at position {} is outside [{}, {})",
-                                                index, i, -size, size));
+  args.errors.report(where_of(node), fmt::format("index {} at position {} is outside [{}, {})",
+                                                 index, i, -size, size));
   return -1;
 }
 

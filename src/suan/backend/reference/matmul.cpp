@@ -10,7 +10,7 @@ namespace suan::reference {
 
 void matmul(const Node& node, const KernelArgs& args) {
   const Operand &a = args.in[0], &b = args.in[1], &y = args.out[0];
-  const auto [ta, tb] = node.attr<MatmulAttrs>();
+  const bool ta = node.attr<MatmulAttrs>().transpose_a, tb = node.attr<MatmulAttrs>().transpose_b;
   const Shape sa = a.type.shape.strides(), sb = b.type.shape.strides();
   const int64_t inner = a.type.shape.at(ta ? -2 : -1);
   const int ra = sa.rank(), rb = sb.rank();

@@ -31,6 +31,7 @@ struct Entry {
   std::vector<Type> results;        // of the program's outputs
   ProgramPtr program;
   uint64_t used = 0;  // when it was last used; grows
+  std::mutex turn;    // of runs that update states
 
   // A context that nobody uses; it goes back when its run has ended.
   std::unique_ptr<Lane> take() {
@@ -55,10 +56,12 @@ struct Entry {
 };
 using EntryPtr = std::shared_ptr<Entry>;
 
-// Holds a context for one run.
+// Holds a context for one run. Runs that update states (of random numbers) come one after another.
 class Lease {
  public:
-  explicit Lease(Entry& entry) : entry_(entry), lane_(entry.take()) {}
+  explicit Lease(Entry& entry) : entry_(entry), lane_(entry.take()) {
+    if (!entry.program->plan().states.empty()) turn_ = std::unique_lock(entry.turn);
+  }
   ~Lease() { entry_.give(std::move(lane_)); }
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
@@ -67,6 +70,7 @@ class Lease {
  private:
   Entry& entry_;
   std::unique_ptr<Lane> lane_;
+  std::unique_lock<std::mutex> turn_;
 };
 
 }  // namespace suan

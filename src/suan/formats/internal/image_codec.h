@@ -1,4 +1,4 @@
-// What image.cpp asks of the JPEG and PNG codecs: the size first, then the pixels into memory.
+// What image.cpp asks of the codecs: the size first, then the pixels into memory.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <functional>
@@ -14,6 +14,8 @@ using Place = std::function<uint8_t*(ImageSize& size)>;
 
 void decode_jpeg(Bytes bytes, std::string_view where, const Place& place);
 void decode_png(Bytes bytes, std::string_view where, const Place& place);
+void decode_webp(Bytes bytes, std::string_view where, const Place& place);
+void decode_jpeg2000(Bytes bytes, std::string_view where, const Place& place);
 std::string encode_png_pixels(const uint8_t* pixels, const ImageSize& size);
 
 // Height, width and channels of a u8 array [h, w] or [h, w, c]; throws Error naming `op`.

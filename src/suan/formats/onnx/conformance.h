@@ -13,14 +13,14 @@
 namespace suan::onnx {
 
 struct ConformanceOptions {
+  bool unfused = false;    // compare with a run without optional passes, not with what is expected
   double relative = 1e-3;  // the suite's own tolerances
   double absolute = 1e-7;
 };
 
-// The folders with a model and data at or beneath these paths, sorted. Throws Error where there are
+// The folders with a model and data at or beneath this one, sorted. Throws Error where there are
 // none.
-std::vector<std::filesystem::path> find_conformance_tests(
-    const std::vector<std::filesystem::path>& roots);
+std::vector<std::filesystem::path> find_conformance_tests(const std::filesystem::path& root);
 // What runs a model: gives its outputs for arguments.
 using Runner = std::function<std::vector<Value>(const std::vector<Value>&)>;
 using MakeRunner = std::function<Runner(const std::shared_ptr<const Model>&)>;

@@ -127,6 +127,7 @@ std::vector<Value> scan_over(const NodeView& n, std::vector<Value> inputs) {
 
 // Opset 8 has a batch axis in front of everything, and lengths as input 0.
 Outputs batched_scan(const NodeView& n) {
+  if (n.count() < 2) n.fail("has no inputs");
   std::vector<Value> inputs(n.inputs.begin() + 1, n.inputs.end());
   if (inputs.empty() || !inputs[0].tensor || inputs[0].tensor.rank() < 1) n.fail("has no batch");
   if (n.has(0)) n.fail("sequence lengths of opset 8 are not supported");
@@ -140,7 +141,10 @@ Outputs batched_scan(const NodeView& n) {
     }
     const std::vector<Value> results = scan_over(n, std::move(one));
     parts.resize(results.size());
-    for (size_t k = 0; k < results.size(); ++k) parts[k].push_back(results[k].tensor);
+    for (size_t k = 0; k < results.size(); ++k) {
+      if (!results[k].tensor) n.fail("output {} is no tensor", k);
+      parts[k].push_back(results[k].tensor);
+    }
   }
   Outputs outputs;
   for (const auto& values : parts) outputs.emplace_back(stack(values, 0));

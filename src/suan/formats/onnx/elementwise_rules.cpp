@@ -56,11 +56,16 @@ Outputs pow_rule(const NodeView& n) {
 
 Outputs mod_rule(const NodeView& n) {
   const Tensor &a = n.in(0), b = second(n);
-  if (!n.i("fmod", 0)) return {mod(a, b)};
   // The sign of the dividend, as C's fmod and integer division that truncates.
-  if (!is_float(a.dtype())) return {a - div(a, b) * b};
+  const bool of_dividend = n.i("fmod", 0) != 0;
+  if (!is_float(a.dtype())) return {of_dividend ? a - div(a, b) * b : mod(a, b)};
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
   const Tensor wide = cast(a, DType::f64), divisor = cast(b, DType::f64);
-  return {cast(wide - trunc(wide / divisor) * divisor, a.dtype())};
+  const Tensor quotient = wide / divisor;
+  const Tensor rest = wide - (of_dividend ? trunc(quotient) : floor(quotient)) * divisor;
+  const Tensor beyond = logical_and(equal(abs(divisor), kInfinity), less(abs(wide), kInfinity));
+  const Tensor moved = of_dividend ? wide : select(less(wide * divisor, 0.0), divisor, wide);
+  return {cast(select(beyond, moved, rest), a.dtype())};
 }
 
 Tensor not_rule(const Tensor& x) { return logical_not(x); }

@@ -71,7 +71,10 @@ Location read_location(const ::onnx::TensorProto& proto, const std::string& what
 Descriptor open_beneath(const std::filesystem::path& folder, const std::string& path,
                         const std::string& what) {
   const std::filesystem::path relative(path);
-  if (relative.is_absolute() || path.find('\0') != std::string::npos) {
+  if (path.find('\0') != std::string::npos) {
+    fail(ErrorCode::kBadFile, what, "names a path with a zero byte");
+  }
+  if (relative.is_absolute()) {
     fail(ErrorCode::kBadFile, what, "names the absolute path '{}', expected one beneath the model",
          path);
   }
@@ -94,14 +97,25 @@ Descriptor open_beneath(const std::filesystem::path& folder, const std::string& 
   return at;
 }
 
+void read_at(const Descriptor& file, char* to, uint64_t bytes, const Location& location,
+             const std::string& what) {
+  for (uint64_t done = 0; done < bytes;) {
+    const ssize_t n =
+        pread(file.get(), to + done, bytes - done, static_cast<off_t>(location.offset + done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      fail(ErrorCode::kBadFile, what, "cannot read '{}': {}", location.path,
+           n < 0 ? std::strerror(errno) : "it became shorter");
+    }
+    done += static_cast<uint64_t>(n);
+  }
+}
+
 }  // namespace
 
 Array read_external(const ::onnx::TensorProto& proto, DType dtype, const Shape& shape,
                     const std::string& where, const std::filesystem::path& folder) {
   const std::string what = fmt::format("{}: tensor '{}'", where, proto.name());
-  if (bits_of(dtype) < 8) {
-    fail(ErrorCode::kUnsupported, what, "{} in another file is not supported", name(dtype));
-  }
   if (dtype == DType::string) fail(ErrorCode::kBadFile, what, "holds strings in another file");
   const Location location = read_location(proto, what);
   const Descriptor file = open_beneath(folder, location.path, what);
@@ -113,7 +127,8 @@ Array read_external(const ::onnx::TensorProto& proto, DType dtype, const Shape& 
     fail(ErrorCode::kBadFile, what, "'{}' has several hard links", location.path);
   }
   const auto size = static_cast<uint64_t>(info.st_size);
-  const uint64_t bytes = static_cast<uint64_t>(shape.numel()) * size_of(dtype);
+  const bool packed = bits_of(dtype) < 8;
+  const uint64_t bytes = packed_size(dtype, shape);
   if (location.has_length && location.length != bytes) {
     fail(ErrorCode::kBadFile, what, "has {} bytes, expected {}", location.length, bytes);
   }
@@ -122,16 +137,9 @@ Array read_external(const ::onnx::TensorProto& proto, DType dtype, const Shape& 
          bytes, location.path, size);
   }
   Array array(dtype, shape);
-  for (uint64_t done = 0; done < bytes;) {
-    const ssize_t n = pread(file.get(), array.as<char>() + done, bytes - done,
-                            static_cast<off_t>(location.offset + done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) {
-      fail(ErrorCode::kBadFile, what, "cannot read '{}': {}", location.path,
-           n < 0 ? std::strerror(errno) : "it became shorter");
-    }
-    done += static_cast<uint64_t>(n);
-  }
+  std::string together(packed ? bytes : 0, '\0');
+  read_at(file, packed ? together.data() : array.as<char>(), bytes, location, what);
+  if (packed) unpack(together, array);
   if (dtype == DType::boolean) normalise_bools(array);
   return array;
 }

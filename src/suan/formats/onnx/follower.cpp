@@ -4,14 +4,23 @@
 
 #include <algorithm>
 #include <functional>
+#include <random>
 #include <unordered_set>
 #include <utility>
 
 #include "suan/backend/evaluate.h"
 #include "suan/base/nearest.h"
+#include "suan/formats/onnx/internal/newer_fields.h"
+#include "suan/formats/onnx/operators.h"
 #include "suan/graph/op_def.h"
+#include "suan/graph/state.h"
+#include "suan/ops/elementwise.h"
 #include "suan/ops/op.h"
 #include "suan/tensor/compile.h"
+
+namespace suan {
+Tensor make_state_leaf(const StatePtr& state);  // graph/node.cpp
+}
 
 namespace suan::onnx {
 
@@ -49,15 +58,28 @@ class Restore {
   T old_;
 };
 
-std::string title(const ::onnx::NodeProto& node) {
-  const std::string& name =
-      node.name().empty() && node.output_size() ? node.output(0) : node.name();
-  return fmt::format("node '{}' ({})", name, node.op_type());
+const std::string& name_of(const ::onnx::NodeProto& node) {
+  return node.name().empty() && node.output_size() ? node.output(0) : node.name();
 }
+std::string label_of(const ::onnx::NodeProto& node) {
+  return fmt::format("'{}' ({})", name_of(node), node.op_type());
+}
+std::string title(const ::onnx::NodeProto& node) { return "node " + label_of(node); }
 
 bool is_full(const Tensor& t) { return is(t.node(), Op::full); }
 
 }  // namespace
+
+Tensor Follower::fresh_key() {
+  std::random_device device;
+  const auto seed = static_cast<int64_t>(uint64_t{device()} << 32 | device());
+  const Tensor key = Tensor::of<int64_t>({seed, 0}, {2});
+  if (!records_) return key;
+  const StatePtr state = State::create(fmt::format("random_key_{}", updates_.size()), key.array());
+  const Tensor now = make_state_leaf(state);
+  updates_.push_back({state, now + Tensor::of<int64_t>({0, 1}, {2})});
+  return now;
+}
 
 bool Follower::is_known(const Tensor& tensor) const {
   return tensor.node().value(tensor.output()) || is_full(tensor);
@@ -67,11 +89,26 @@ Array Follower::known_array(const Tensor& tensor, std::string_view what) const {
   if (!is_known(tensor) && !is_constant(tensor)) {
     throw DataDependent(what, "its value is known only when the graph runs");
   }
-  if (tensor.type().bytes() > model_.limits.value_bytes) {
-    fail(ErrorCode::kUnsupported, what, "{} is over the limit of {} bytes",
-         suan::to_string(tensor.type()), model_.limits.value_bytes);
+  return compute(tensor, what);
+}
+
+// The value, where it and all on the way to it stay within the limits.
+Array Follower::compute(const Tensor& tensor, std::string_view what) const {
+  for (const NodePtr& node : unvalued_nodes({&tensor, 1})) {
+    for (const Type& type : node->types) check_size(type, what);
+    flops_ += cost_of(*node).flops;
+  }
+  if (flops_ > model_.limits.flops) {
+    fail(ErrorCode::kUnsupported, what, "needs more than {} operations, which is the limit",
+         model_.limits.flops);
   }
   return evaluate(tensor, current_backend());
+}
+
+void Follower::check_size(const Type& type, std::string_view what) const {
+  if (type.bytes() <= model_.limits.value_bytes) return;
+  fail(ErrorCode::kUnsupported, what, "{} is over the limit of {} bytes", suan::to_string(type),
+       model_.limits.value_bytes);
 }
 
 int64_t Follower::opset_of(const std::string& domain) const {
@@ -129,7 +166,13 @@ void Follower::follow_nodes(const google::protobuf::RepeatedPtrField<::onnx::Nod
     if (++followed_ > model_.limits.nodes) {
       fail(ErrorCode::kUnsupported, "graph", "more than {} nodes ran", model_.limits.nodes);
     }
+    if (!known_ && followed_ > model_.limits.recorded) {
+      throw DataDependent("graph", fmt::format("it has more than {} nodes, with its loops unrolled",
+                                               model_.limits.recorded));
+    }
     std::vector<Value> outputs;
+    const std::string label = label_of(node);
+    const Labelling labelling(label);
     try {
       outputs = follow_node(node, scope);
     } catch (const DataDependent& e) {
@@ -139,10 +182,23 @@ void Follower::follow_nodes(const google::protobuf::RepeatedPtrField<::onnx::Nod
       throw Error(e.code(), title(node), e.what());
     }
     for (int i = 0; i < node.output_size() && i < static_cast<int>(outputs.size()); ++i) {
-      if (!node.output(i).empty())
-        scope.set(node.output(i), std::move(outputs[static_cast<size_t>(i)]));
+      if (node.output(i).empty()) continue;
+      Value& value = outputs[static_cast<size_t>(i)];
+      if (all_ && depth_ == 1) {
+        all_->push_back({name_of(node), node.op_type(), node.output(i), value});
+      }
+      scope.set(node.output(i), std::move(value));
     }
   }
+}
+
+void Follower::refuse_operator(const ::onnx::NodeProto& node) const {
+  const bool imported = opsets_->contains(node.domain() == "ai.onnx" ? "" : node.domain());
+  const std::string near = nearest_operator(node.op_type());
+  fail(ErrorCode::kUnsupported, "operator", "there is no '{}' in domain '{}' (the model {}){}",
+       node.op_type(), node.domain(),
+       imported ? fmt::format("has its opset {}", opset_of(node.domain())) : "imports none of it",
+       near.empty() ? "" : fmt::format("; the nearest is '{}'", near));
 }
 
 std::vector<Value> Follower::follow_node(const ::onnx::NodeProto& node, Scope& scope) {
@@ -154,18 +210,14 @@ std::vector<Value> Follower::follow_node(const ::onnx::NodeProto& node, Scope& s
     }
     inputs.push_back(value ? *value : Value());
   }
-  const auto function = model_.functions.find(node.domain() + "." + node.op_type());
-  if (function != model_.functions.end()) {
-    return call_function(*function->second, node, std::move(inputs));
+  if (!model_.functions.empty()) {
+    const auto function = model_.functions.find(function_key(node));
+    if (function != model_.functions.end()) {
+      return call_function(*function->second, node, std::move(inputs));
+    }
   }
   const OperatorRule* rule = find_operator(node.domain(), node.op_type());
-  if (!rule) {
-    const std::string near = nearest_name(node.op_type(), operator_names());
-    fail(ErrorCode::kUnsupported, "operator",
-         "there is no '{}' in domain '{}' (the model's opset is {}){}", node.op_type(),
-         node.domain(), opset_of(node.domain()),
-         near.empty() ? "" : fmt::format("; the nearest is '{}'", near));
-  }
+  if (!rule) refuse_operator(node);
   const NodeView view(node, opset_of(node.domain()), std::move(inputs), *this);
   std::vector<Value> outputs = rule->follow(view);
   settle(view, outputs);
@@ -242,17 +294,13 @@ void Follower::settle(const NodeView& node, std::vector<Value>& outputs) const {
   for (const Value& value : node.inputs) {
     for_each_tensor(value, [&](const Tensor& t) { all_known = all_known && is_known(t); });
   }
-  if (!all_known && !known_) return;
   for (Value& value : outputs) {
     for_each_tensor(value, [&](Tensor& t) {
       if (is_full(t) || t.node().value(t.output())) return;
+      check_size(t.type(), "value");
+      if (!all_known && !known_) return;
       if (!known_ && !is_constant(t)) return;  // random numbers, and what a subgraph captured
-      const size_t bytes = t.type().bytes();
-      if (bytes > model_.limits.value_bytes) {
-        fail(ErrorCode::kUnsupported, "value", "{} is over the limit of {} bytes",
-             suan::to_string(t.type()), model_.limits.value_bytes);
-      }
-      t = Tensor::from(evaluate(t, current_backend()));
+      t = Tensor::from(compute(t, "value"));
     });
   }
 }
@@ -289,6 +337,18 @@ void resolve_graph(::onnx::GraphProto& graph, const ::onnx::NodeProto& call,
   return copy;
 }
 
+// The call with all attributes: those that it does not give are the function's own.
+::onnx::NodeProto with_defaults(const ::onnx::NodeProto& call,
+                                const ::onnx::FunctionProto& function) {
+  ::onnx::NodeProto whole = call;
+  for (::onnx::AttributeProto& attribute : default_attributes(function)) {
+    const auto is_it = [&](const auto& given) { return given.name() == attribute.name(); };
+    if (std::any_of(call.attribute().begin(), call.attribute().end(), is_it)) continue;
+    *whole.add_attribute() = std::move(attribute);
+  }
+  return whole;
+}
+
 }  // namespace
 
 std::vector<Value> Follower::call_function(const ::onnx::FunctionProto& function,
@@ -310,8 +370,9 @@ std::vector<Value> Follower::call_function(const ::onnx::FunctionProto& function
     scope.set(function.input(i),
               static_cast<size_t>(i) < inputs.size() ? inputs[static_cast<size_t>(i)] : Value());
   }
+  const ::onnx::NodeProto call = with_defaults(node, function);
   google::protobuf::RepeatedPtrField<::onnx::NodeProto> body;
-  for (const auto& inner : function.node()) *body.Add() = with_attributes(inner, node, function);
+  for (const auto& inner : function.node()) *body.Add() = with_attributes(inner, call, function);
   follow_nodes(body, scope);
   std::vector<Value> outputs;
   for (const std::string& name : function.output()) {

@@ -181,17 +181,11 @@ Outputs non_max_suppression(const NodeView& n) {
   return {NodeView::constant(Array::of(std::span<const int64_t>(selected), {count, 3}))};
 }
 
-Array decoded(const NodeView& n, std::span<const uint8_t> bytes) {
+Array decoded(std::span<const uint8_t> bytes) {
   if (std::optional<Array> image = decode_raster(bytes)) return *image;
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  if (!text.starts_with("\x89PNG") && !text.starts_with("\xff\xd8\xff")) {
-    n.fail("got a file that is no BMP, JPEG, PNG, PNM or TIFF image; others are not supported");
-  }
   return formats::decode_image(bytes, "image", {.channels = 3});
 }
 
-// Not WebP and JPEG 2000. Grey is made of the colours as ITU-R 601 weighs them, rounded as Pillow
-// does.
 Outputs image_decoder(const NodeView& n) {
   const Array bytes = n.known(0);
   const std::string order = n.s("pixel_format", "RGB");
@@ -199,17 +193,17 @@ Outputs image_decoder(const NodeView& n) {
   if (order != "RGB" && order != "BGR" && order != "Grayscale") {
     n.fail("pixel_format is '{}', expected RGB, BGR or Grayscale", order);
   }
-  Array image = decoded(n, bytes.span<const uint8_t>());
+  Array image = decoded(bytes.span<const uint8_t>());
   auto* pixel = image.as<uint8_t>();
   const int64_t pixels = image.shape[0] * image.shape[1];
   if (order == "RGB") return {NodeView::constant(image)};
-  Array grey(DType::u8, {image.shape[0], image.shape[1], 1});
-  for (int64_t i = 0; i < pixels; ++i, pixel += 3) {
-    if (order == "BGR") std::swap(pixel[0], pixel[2]);
-    const uint32_t sum = 19595u * pixel[0] + 38470u * pixel[1] + 7471u * pixel[2];
-    grey.as<uint8_t>()[i] = static_cast<uint8_t>((sum + 0x8000) >> 16);
+  if (order == "BGR") {
+    for (int64_t i = 0; i < pixels; ++i) std::swap(pixel[3 * i], pixel[3 * i + 2]);
+    return {NodeView::constant(image)};
   }
-  return {NodeView::constant(order == "BGR" ? image : grey)};
+  const Array grey(DType::u8, {image.shape[0], image.shape[1], 1});
+  formats::to_grey(pixel, pixels, grey.as<uint8_t>());
+  return {NodeView::constant(grey)};
 }
 
 constexpr OperatorRule kRules[] = {

@@ -46,10 +46,10 @@ Outputs scatter_elements(const NodeView& n) {
 // The last axis of `indices` holds positions along axes [batch, batch + k) of x. Gives positions in
 // x with those axes (and the batch axes before them) merged into one.
 Tensor merged_positions(const NodeView& n, const Tensor& x, const Tensor& indices, int batch) {
-  const auto k = static_cast<int>(indices.shape().back());
-  if (batch + k > x.rank()) {
+  if (indices.shape().back() > x.rank() - batch) {
     n.fail("indices {} are too many for {}", to_string(indices.shape()), to_string(x.shape()));
   }
+  const auto k = static_cast<int>(indices.shape().back());
   std::vector<int64_t> sizes(x.shape().begin() + batch, x.shape().begin() + batch + k), steps;
   for (int i = 0; i < k; ++i) steps.push_back(x.shape().numel(batch + i + 1, batch + k));
   const Tensor at = cast(indices, DType::i64);

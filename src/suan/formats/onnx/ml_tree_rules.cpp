@@ -71,7 +71,10 @@ Outputs classifier(const NodeView& n) {
   Tensor scores = scores_of(n, read_node_lists(n, "class", classes), Aggregate::sum);
   const bool one_voted = !voted.empty() && std::all_of(voted.begin(), voted.end(),
                                                        [&](int64_t id) { return id == voted[0]; });
-  if (classes <= 2 && one_voted) scores = both_scores(scores, voted[0], transform);
+  if (classes <= 2 && one_voted) {
+    if (voted[0] < 0 || voted[0] >= classes) n.fail("a leaf votes for {} of {}", voted[0], classes);
+    scores = both_scores(scores, voted[0], transform);
+  }
   scores = transform_scores(n, scores, transform);
   const Tensor best = argmax(scores, 1), z = cast(scores, DType::f32);
   if (scores.shape()[1] == classes) return {gather(labels, best), z};

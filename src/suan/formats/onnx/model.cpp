@@ -5,10 +5,13 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
+#include <algorithm>
 #include <climits>
 
 #include "suan/base/file.h"
 #include "suan/formats/onnx/internal/follower.h"
+#include "suan/formats/onnx/internal/newer_fields.h"
+#include "suan/formats/onnx/internal/raw_tensors.h"
 #include "suan/graph/pending.h"
 #include "suan/graph/trace.h"
 
@@ -101,29 +104,52 @@ void check_argument(const Argument& expected, const Value& got) {
   }
 }
 
-void read_initializers(Model::Impl& impl, const std::filesystem::path* folder) {
+// Where a model's bytes come from: `folder` (or null) holds its external data, and of a mapped file
+// what has been read is dropped from memory.
+struct Source {
+  const std::filesystem::path* folder = nullptr;
+  bool mapped = false;
+};
+
+void read_initializers(Model::Impl& impl, const std::vector<std::string_view>& raw,
+                       const Source& source) {
+  size_t i = 0;
   for (auto& t : *impl.proto.mutable_graph()->mutable_initializer()) {
-    if (!impl.initializers.emplace(t.name(), Tensor::from(read_tensor(t, impl.where, folder)))
-             .second) {
+    const std::string_view bytes = i < raw.size() ? raw[i] : std::string_view();
+    ++i;
+    const Array array = read_tensor(t, impl.where, source.folder, bytes);
+    if (!impl.initializers.emplace(t.name(), Tensor::from(array)).second) {
       fail(ErrorCode::kBadFile, impl.where, "the initializer '{}' is there twice", t.name());
     }
-    t.clear_raw_data();  // the array has it now
+    delete t.release_raw_data();  // the array has it now
     t.clear_float_data();
+    if (source.mapped) drop_pages(bytes);
   }
   for (const auto& t : impl.proto.graph().sparse_initializer()) {
-    impl.initializers.emplace(t.values().name(), Tensor::from(read_sparse_tensor(t, impl.where)));
+    impl.initializers.emplace(t.values().name(), Tensor::from(read_sparse_tensor(
+                                                     t, impl.where, impl.limits.value_bytes)));
   }
 }
 
+std::unique_ptr<Model::Impl> parse_into(std::string_view message, const std::string& where,
+                                        const Limits& limits) {
+  auto impl = std::make_unique<Model::Impl>();
+  impl->where = where;
+  impl->limits = limits;
+  parse_message(message, where, impl->proto);
+  return impl;
+}
+
 std::shared_ptr<const Model> finish(std::unique_ptr<Model::Impl> impl,
-                                    const std::filesystem::path* folder) {
+                                    const std::vector<std::string_view>& raw = {},
+                                    const Source& source = {}) {
   for (const auto& set : impl->proto.opset_import()) {
     impl->opsets[set.domain() == "ai.onnx" ? "" : set.domain()] = set.version();
   }
   for (const auto& function : impl->proto.functions()) {
-    impl->functions.emplace(function.domain() + "." + function.name(), &function);
+    impl->functions.emplace(function_key(function), &function);
   }
-  read_initializers(*impl, folder);
+  read_initializers(*impl, raw, source);
   for (const auto& info : impl->proto.graph().input()) {
     if (!impl->initializers.contains(info.name())) {
       impl->inputs.push_back(read_argument(info, impl->where));
@@ -135,13 +161,10 @@ std::shared_ptr<const Model> finish(std::unique_ptr<Model::Impl> impl,
   return std::make_shared<const Model>(std::move(impl));
 }
 
-std::unique_ptr<Model::Impl> parse_into(std::string_view bytes, const std::string& where,
-                                        const Limits& limits) {
-  auto impl = std::make_unique<Model::Impl>();
-  impl->where = where;
-  impl->limits = limits;
-  parse_message(bytes, where, impl->proto);
-  return impl;
+std::shared_ptr<const Model> read_model(std::string_view bytes, const std::string& where,
+                                        const Limits& limits, const Source& source) {
+  const SplitModel split = split_model(bytes);
+  return finish(parse_into(split.message, where, limits), split.raw, source);
 }
 
 }  // namespace
@@ -151,15 +174,52 @@ Model::~Model() = default;
 const std::vector<Argument>& Model::inputs() const { return impl_->inputs; }
 const std::vector<Argument>& Model::outputs() const { return impl_->outputs; }
 
+formats::NamedArrays Model::initializers() const {
+  formats::NamedArrays all;
+  const auto add = [&](const std::string& name) {
+    const Node& node = impl_->initializers.at(name).node();
+    all.push_back({name, {node.types[0].dtype, node.types[0].shape, *node.value(0)}});
+  };
+  for (const auto& t : impl_->proto.graph().initializer()) add(t.name());
+  for (const auto& t : impl_->proto.graph().sparse_initializer()) add(t.values().name());
+  return all;
+}
+
 std::shared_ptr<const Model> Model::load(const std::filesystem::path& path, const Limits& limits) {
-  const std::string bytes = read_file(path.string(), limits.file_bytes);
+  const BufferPtr bytes = map_file(path.string(), limits.file_bytes);
   const std::filesystem::path folder = path.parent_path();
-  return finish(parse_into(bytes, path.string(), limits), &folder);
+  return read_model({bytes->as<char>(), bytes->bytes()}, path.string(), limits,
+                    {.folder = &folder, .mapped = true});
 }
 
 std::shared_ptr<const Model> Model::parse(std::string_view bytes, const std::string& where,
                                           const Limits& limits) {
-  return finish(parse_into(bytes, where, limits), nullptr);
+  return read_model(bytes, where, limits, {});
+}
+
+std::shared_ptr<const Model> Model::assemble(const ModelParts& parts, const std::string& where,
+                                             const Limits& limits) {
+  auto impl = parse_into(parts.structure, where, limits);
+  for (const auto& [name, array] : parts.initializers) {
+    if (!impl->initializers.emplace(name, Tensor::from(array)).second) {
+      fail(ErrorCode::kBadFile, where, "the initializer '{}' is there twice", name);
+    }
+  }
+  return finish(std::move(impl));
+}
+
+ModelParts Model::parts() const {
+  ModelParts parts;
+  ::onnx::ModelProto proto = impl_->proto;
+  proto.mutable_graph()->clear_initializer();
+  proto.mutable_graph()->clear_sparse_initializer();
+  parts.structure = proto.SerializeAsString();
+  for (const auto& [name, tensor] : impl_->initializers) {
+    parts.initializers.emplace_back(name, tensor.array());
+  }
+  std::sort(parts.initializers.begin(), parts.initializers.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  return parts;
 }
 
 namespace {
@@ -172,13 +232,15 @@ void check_arguments(const Model& model, const std::vector<Value>& arguments) {
 }
 }  // namespace
 
-std::vector<Value> Model::interpret(const std::vector<Value>& arguments) const {
+std::vector<Value> Model::interpret(const std::vector<Value>& arguments,
+                                    std::vector<NodeValue>* nodes) const {
   const PauseTracking pause;
   check_arguments(*this, arguments);
-  return Follower(*impl_, true).run(arguments);
+  return Follower(*impl_, true, nodes).run(arguments);
 }
 
-Specialised Model::specialise(const std::vector<Value>& arguments) const {
+Specialised Model::specialise(const std::vector<Value>& arguments,
+                              std::vector<NodeValue>* nodes) const {
   const PauseTracking pause;
   Specialised result;
   result.graph.name = impl_->proto.graph().name();
@@ -190,7 +252,9 @@ Specialised Model::specialise(const std::vector<Value>& arguments) const {
       result.graph.inputs.push_back(t);
     });
   }
-  result.outputs = Follower(*impl_, false).run(traced);
+  Follower follower(*impl_, false, nodes);
+  result.outputs = follower.run(traced);
+  result.graph.updates = follower.updates();
   for (const Value& value : result.outputs) {
     for_each_tensor(value, [&](const Tensor& t) { result.graph.outputs.push_back(t); });
   }

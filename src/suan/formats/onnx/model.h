@@ -6,9 +6,12 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "suan/base/array.h"
 #include "suan/base/error.h"
+#include "suan/formats/named_array.h"
 #include "suan/formats/onnx/value.h"
 #include "suan/graph/graph.h"
 
@@ -18,8 +21,10 @@ namespace suan::onnx {
 struct Limits {
   size_t file_bytes = size_t{64} << 30;   // of the model, weights included
   size_t value_bytes = size_t{16} << 30;  // of one value
+  double flops = 1e18;                    // computed while following
   int64_t loop = 1'000'000;               // iterations of one Loop
   int64_t nodes = 50'000'000;             // nodes followed in one go
+  int64_t recorded = 1'000'000;           // the same for a graph; beyond, a model is interpreted
   int depth = 32;                         // subgraphs and functions within one another
 };
 
@@ -41,10 +46,23 @@ struct Argument {
   Shape shape;
 };
 
+// What a node of the main graph gave.
+struct NodeValue {
+  std::string node, op;
+  std::string name;  // of the output
+  Value value;
+};
+
 // A Graph recorded for given arguments, and how its outputs make up the model's.
 struct Specialised {
   Graph graph;
   std::vector<Value> outputs;  // whose tensors are graph.outputs, in order
+};
+
+// A model in two: the message without its initializers, and these.
+struct ModelParts {
+  std::string structure;
+  std::vector<std::pair<std::string, Array>> initializers;
 };
 
 class Model {
@@ -55,15 +73,24 @@ class Model {
   // Parses the bytes of a model file; `where` is for messages.
   static std::shared_ptr<const Model> parse(std::string_view bytes, const std::string& where,
                                             const Limits& limits = {});
+  // Puts a model together again from its parts; `where` is for messages.
+  static std::shared_ptr<const Model> assemble(const ModelParts& parts, const std::string& where,
+                                               const Limits& limits = {});
   ~Model();
 
+  ModelParts parts() const;
   const std::vector<Argument>& inputs() const;  // without those that have an initializer
   const std::vector<Argument>& outputs() const;
 
-  // Computes the outputs, node by node. An error names the node.
-  std::vector<Value> interpret(const std::vector<Value>& arguments) const;
+  // The main graph's initializers by name, in the file's order.
+  formats::NamedArrays initializers() const;
+
+  // Computes the outputs, node by node. An error names the node. `nodes` gets all values.
+  std::vector<Value> interpret(const std::vector<Value>& arguments,
+                               std::vector<NodeValue>* nodes = nullptr) const;
   // Records the graph for arguments of these types. Throws DataDependent.
-  Specialised specialise(const std::vector<Value>& arguments) const;
+  Specialised specialise(const std::vector<Value>& arguments,
+                         std::vector<NodeValue>* nodes = nullptr) const;
 
   struct Impl;
   explicit Model(std::unique_ptr<Impl> impl);

@@ -116,12 +116,13 @@ Outputs tf_idf_vectorizer(const NodeView& n) {
     return std::vector<int64_t>(x.as<int64_t>(), x.as<int64_t>() + x.numel());  // ids
   }();
   const Grams grams = read_grams(n);
-  const std::vector<double> weights = read_weights(n, mode, grams.outputs);
   const int64_t rows = x.shape.rank() == 2 ? x.shape[0] : 1;
   const int64_t columns = rows ? x.numel() / rows : 0;
-  if (rows && grams.outputs > static_cast<int64_t>(n.limits().value_bytes / 4) / rows) {
+  const auto most = static_cast<int64_t>(n.limits().value_bytes / sizeof(double));
+  if (grams.outputs > most / std::max<int64_t>(rows, 1)) {
     n.fail("{} x {} counts are too many", rows, grams.outputs);
   }
+  const std::vector<double> weights = read_weights(n, mode, grams.outputs);
   Array y(DType::f32, x.shape.rank() == 2 ? Shape{rows, grams.outputs} : Shape{grams.outputs});
   std::fill_n(y.as<float>(), y.numel(), 0.0F);
   for (int64_t r = 0; r < rows; ++r) {

@@ -3,7 +3,6 @@
 #include "suan/formats/onnx/internal/node.h"
 
 #include <bit>
-#include <random>
 
 #include "suan/base/string_pool.h"
 #include "suan/formats/onnx/internal/follower.h"
@@ -142,14 +141,9 @@ Value NodeView::follow_again(const std::map<std::string, Value>& given,
 const Limits& NodeView::limits() const { return follower_.limits(); }
 
 Tensor NodeView::random_key() const {
-  int64_t key = 0;
-  if (has_attr("seed")) {
-    key = static_cast<int64_t>(std::bit_cast<uint32_t>(static_cast<float>(f("seed", 0))));
-  } else {
-    std::random_device device;
-    key = static_cast<int64_t>(uint64_t{device()} << 32 | device());
-  }
-  return Tensor::of<int64_t>({key, 0}, {2});
+  if (!has_attr("seed")) return follower_.fresh_key();
+  const auto seed = std::bit_cast<uint32_t>(static_cast<float>(f("seed", 0)));
+  return Tensor::of<int64_t>({static_cast<int64_t>(seed), 0}, {2});
 }
 
 int axis_of(const NodeView& node, int64_t axis, int rank) {

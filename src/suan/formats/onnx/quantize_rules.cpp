@@ -215,9 +215,9 @@ Tensor integer_matmul(const NodeView& n, const Tensor& a, const Tensor& b) {
   const std::vector<int64_t> at = cuts(term_bounds(b, inner, 1));
   Tensor total;
   for (size_t i = 0; i + 1 < at.size(); ++i) {
-    const Tensor part =
-        cast(matmul(narrow(a, -1, at[i], at[i + 1]), folded(narrow(b, inner, at[i], at[i + 1]))),
-             DType::i32);
+    const Tensor left = narrow(a, -1, at[i], at[i + 1]);
+    const Tensor right = folded(narrow(b, inner, at[i], at[i + 1]));
+    const Tensor part = cast(matmul(left, right, MatmulAttrs{.exact = true}), DType::i32);
     total = total ? total + part : part;
   }
   return total;
@@ -297,27 +297,10 @@ ConvAttrs conv_attrs(const NodeView& n, const Shape& x, const Shape& w) {
   return a;
 }
 
-// 3x3 kernels go by Winograd's algorithm where that is fast, which rounds: with a third spatial
-// axis they do not.
-Tensor exact_conv(const Tensor& x, const Tensor& w, const ConvAttrs& attrs) {
-  if (w.rank() != 4 || w.shape()[2] != 3 || w.shape()[3] != 3) return conv(x, w, {}, attrs);
-  const auto deeper = [](const Tensor& t) {
-    Shape shape = t.shape();
-    shape.insert(2, 1);
-    return reshape(t, shape);
-  };
-  ConvAttrs a = attrs;
-  for (auto* list : {&a.stride, &a.dilation}) list->insert(list->begin(), 1);
-  for (auto* list : {&a.pad_begin, &a.pad_end}) list->insert(list->begin(), 0);
-  const Tensor y = conv(deeper(x), folded(deeper(w)), {}, a);
-  Shape shape = y.shape();
-  shape.erase(2);
-  return reshape(y, shape);
-}
-
 // The convolution of whole f32 numbers up to 255, in i32 or f32.
 Tensor integer_conv(const NodeView& n, const Tensor& x, const Tensor& w) {
-  const ConvAttrs attrs = conv_attrs(n, x.shape(), w.shape());
+  ConvAttrs attrs = conv_attrs(n, x.shape(), w.shape());
+  attrs.exact = true;
   const int64_t taps = w.shape().numel(2, w.rank());
   const std::vector<int64_t> at = cuts(term_bounds(w, 1, taps));
   const bool whole = at.size() == 2;
@@ -328,7 +311,7 @@ Tensor integer_conv(const NodeView& n, const Tensor& x, const Tensor& w) {
   for (size_t i = 0; i + 1 < at.size(); ++i) {
     const Tensor part_x = whole ? x : narrow(x, 1, at[i], at[i + 1]);
     const Tensor part_w = whole ? w : folded(narrow(w, 1, at[i], at[i + 1]));
-    parts.push_back(exact_conv(part_x, part_w, attrs));
+    parts.push_back(conv(part_x, part_w, {}, attrs));
   }
   return joined(parts);
 }

@@ -8,6 +8,7 @@
 #include "suan/ops/cumsum.h"
 #include "suan/ops/elementwise.h"
 #include "suan/ops/leaf.h"
+#include "suan/ops/pad.h"
 #include "suan/ops/reduce.h"
 #include "suan/ops/slice.h"
 #include "suan/ops/statistics.h"
@@ -102,6 +103,24 @@ Outputs cum_sum(const NodeView& n) {
   return {cast(cumsum(x, axis, n.i("exclusive", 0) != 0, n.i("reverse", 0) != 0), x.dtype())};
 }
 
+// By doubling: each round makes every element the product of twice as many.
+Outputs cum_prod(const NodeView& n) {
+  const Tensor& x = n.in(0);
+  const int axis = axis_of(n, n.known_int(1), x.rank());
+  const int64_t size = x.shape()[axis];
+  const bool reverse = n.i("reverse", 0) != 0;
+  const auto moved = [&](const Tensor& t, int64_t by) {  // ones take the places left
+    std::vector<int64_t> before(static_cast<size_t>(t.rank())), after = before;
+    (reverse ? after : before)[static_cast<size_t>(axis)] = by;
+    return pad(reverse ? narrow(t, axis, by, size) : narrow(t, axis, 0, size - by), before, after,
+               1);
+  };
+  Tensor y = is_float(x.dtype()) ? cast(x, wide(x.dtype())) : x;
+  if (n.i("exclusive", 0) != 0 && size > 0) y = moved(y, 1);
+  for (int64_t count = 1; count < size; count *= 2) y = y * moved(y, count);
+  return {cast(y, x.dtype())};
+}
+
 Outputs top_k_rule(const NodeView& n) {
   const int64_t k = n.opset >= 10 ? n.known_int(1) : n.i("k");
   const Sorted s = top_k(n.in(0), k, n.i("axis", -1), n.i("largest", 1) != 0);
@@ -111,6 +130,7 @@ Outputs top_k_rule(const NodeView& n) {
 constexpr OperatorRule kRules[] = {
     {"ArgMax", arg_max},
     {"ArgMin", arg_min},
+    {"CumProd", cum_prod},
     {"CumSum", cum_sum},
     {"ReduceL1", around_sum<abs, same>},
     {"ReduceL2", around_sum<square, sqrt>},

@@ -183,6 +183,9 @@ Outputs max_roi_pool(const NodeView& n) {
   const std::vector<double> rois = n.known_numbers(1);
   const double scale = n.f("spatial_scale", 1);
   const size_t most = n.limits().value_bytes / 8 / static_cast<size_t>(std::max<int64_t>(s[1], 1));
+  if (r[0] > static_cast<int64_t>(most) / (bins[0] * bins[1])) {
+    n.fail("{} regions of [{}, {}] are too many", r[0], bins[0], bins[1]);
+  }
   std::vector<int64_t> rows, owners;
   for (int64_t bin = 0; bin < r[0] * bins[0] * bins[1]; ++bin) {
     const auto roi = static_cast<size_t>(bin / (bins[0] * bins[1]) * 5);

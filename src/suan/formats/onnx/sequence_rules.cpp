@@ -65,6 +65,7 @@ Outputs split_to(const NodeView& n) {
   if (equal) {
     if (sizes.size() != 1 || sizes[0] < 1) n.fail("got a part of {}", sizes.empty() ? 0 : sizes[0]);
     const int64_t part = sizes[0];
+    if (size / part > n.limits().nodes) n.fail("{} parts of {} are too many", part, size);
     sizes.clear();
     for (int64_t left = size; left > 0; left -= part) sizes.push_back(std::min(part, left));
   }

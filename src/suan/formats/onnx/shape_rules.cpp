@@ -181,7 +181,9 @@ Outputs split_rule(const NodeView& n) {
   if (n.has(1)) sizes = n.known_ints(1);
   if (sizes.empty()) {
     const int64_t parts = n.i("num_outputs", n.output_count());
-    if (parts < 1) n.fail("got {} outputs", parts);
+    if (parts < 1 || parts > n.output_count()) {
+      n.fail("num_outputs is {}, but the node has {}", parts, n.output_count());
+    }
     const int64_t most = (size + parts - 1) / parts;  // the last may be smaller
     int64_t left = size;
     for (int64_t i = 0; i < parts; ++i, left -= sizes.back()) sizes.push_back(std::min(most, left));
@@ -207,6 +209,9 @@ Outputs pad_rule(const NodeView& n) {
   if (n.has(3)) axes = n.known_ints(3);
   if (pads.size() != 2 * axes.size())
     n.fail("got {} pads, expected {}", pads.size(), 2 * axes.size());
+  for (int64_t size : pads) {
+    if (std::abs(static_cast<double>(size)) > 1e12) n.fail("got the padding {}", size);
+  }
   std::vector<int64_t> begin(static_cast<size_t>(x.rank())), end = begin;
   std::vector<int64_t> starts = begin, ends(x.shape().begin(), x.shape().end());
   for (size_t i = 0; i < axes.size(); ++i) {
@@ -249,8 +254,8 @@ Outputs constant(const NodeView& n) {
     return {Tensor::of<float>({static_cast<float>(n.f("value_float", 0))}, {})};
   if (n.has_attr("value_floats")) return {cast(list(n.floats("value_floats")), DType::f32)};
   if (n.has_attr("sparse_value")) {
-    return {NodeView::constant(
-        read_sparse_tensor(n.find("sparse_value")->sparse_tensor(), "Constant"))};
+    return {NodeView::constant(read_sparse_tensor(n.find("sparse_value")->sparse_tensor(),
+                                                  "Constant", n.limits().value_bytes))};
   }
   std::vector<StringId> texts;
   if (n.has_attr("value_string")) {
@@ -300,29 +305,48 @@ Outputs trilu(const NodeView& n) {
   return {select(kept, x, full(0, {}, x.dtype()))};
 }
 
+// Whether the channels come before the places in a block (CRD) or after them (DCR).
+bool channels_first(const NodeView& n) {
+  const std::string mode = n.s("mode", "DCR");
+  if (mode != "CRD" && mode != "DCR") n.fail("mode '{}' is unknown, expected DCR or CRD", mode);
+  return mode == "CRD";
+}
+
+// Of whole images; larger ones than the limit would not fit them.
+int64_t block_size(const NodeView& n, const Tensor& x) {
+  constexpr int64_t kMost = 1 << 16;
+  const int64_t r = n.i("blocksize");
+  if (x.rank() != 4 || r < 1 || r > kMost) {
+    n.fail("got {} and block size {}", to_string(x.shape()), r);
+  }
+  return r;
+}
+
 // [b, c r r, h, w] -> [b, c, h r, w r]
 Outputs depth_to_space(const NodeView& n) {
   const Tensor& x = n.in(0);
-  const int64_t r = n.i("blocksize");
-  if (x.rank() != 4 || r < 1 || x.shape()[1] % (r * r)) {
+  const int64_t r = block_size(n, x);
+  if (x.shape()[1] % (r * r)) {
     n.fail("got {} and block size {}", to_string(x.shape()), r);
   }
   const Shape s = x.shape();
   const int64_t c = s[1] / (r * r);
-  const Tensor moved = n.s("mode", "DCR") == "CRD"
+  const Tensor moved = channels_first(n)
                            ? transpose(reshape(x, {s[0], c, r, r, s[2], s[3]}), {0, 1, 4, 2, 5, 3})
                            : transpose(reshape(x, {s[0], r, r, c, s[2], s[3]}), {0, 3, 4, 1, 5, 2});
   return {reshape(moved, {s[0], c, s[2] * r, s[3] * r})};
 }
 Outputs space_to_depth(const NodeView& n) {
   const Tensor& x = n.in(0);
-  const int64_t r = n.i("blocksize");
-  if (x.rank() != 4 || r < 1 || x.shape()[2] % r || x.shape()[3] % r) {
+  const int64_t r = block_size(n, x);
+  if (x.shape()[2] % r || x.shape()[3] % r) {
     n.fail("got {} and block size {}", to_string(x.shape()), r);
   }
   const Shape s = x.shape();
   const Tensor split = reshape(x, {s[0], s[1], s[2] / r, r, s[3] / r, r});
-  return {reshape(transpose(split, {0, 3, 5, 1, 2, 4}), {s[0], s[1] * r * r, s[2] / r, s[3] / r})};
+  const Tensor moved = channels_first(n) ? transpose(split, {0, 1, 3, 5, 2, 4})
+                                         : transpose(split, {0, 3, 5, 1, 2, 4});
+  return {reshape(moved, {s[0], s[1] * r * r, s[2] / r, s[3] / r})};
 }
 
 constexpr OperatorRule kRules[] = {

@@ -27,6 +27,7 @@ constexpr Code kCodes[] = {
     {13, DType::u64},    {16, DType::bf16},       {17, DType::f8e4m3fn}, {18, DType::f8e4m3fnuz},
     {19, DType::f8e5m2}, {20, DType::f8e5m2fnuz}, {21, DType::u4},       {22, DType::i4},
     {23, DType::f4e2m1}, {24, DType::f8e8m0},     {25, DType::u2},       {26, DType::i2},
+    {27, DType::f6e2m3}, {28, DType::f6e3m2},
 };
 static_assert(std::size(kCodes) == kNumDTypes);
 
@@ -74,26 +75,27 @@ void copy_list(const List& list, const Array& array, const TensorProto& proto,
   });
 }
 
-// Elements of less than a byte lie together, the first in the lowest bits.
-void unpack(std::string_view bytes, const Array& array) {
+std::string packed(const Array& array) {
   const int bits = bits_of(array.dtype), in_byte = 8 / bits, mask = (1 << bits) - 1;
-  const bool has_sign = array.dtype == DType::i4 || array.dtype == DType::i2;
+  std::string bytes(packed_size(array.dtype, array.shape), '\0');
   for (int64_t i = 0; i < array.numel(); ++i) {
-    const auto byte = static_cast<uint8_t>(bytes[static_cast<size_t>(i / in_byte)]);
-    int value = byte >> (i % in_byte * bits) & mask;
-    if (has_sign && value > mask / 2) value -= mask + 1;
-    array.as<int8_t>()[i] = static_cast<int8_t>(value);
+    char& byte = bytes[static_cast<size_t>(i / in_byte)];
+    byte = static_cast<char>(byte | (array.as<int8_t>()[i] & mask) << (i % in_byte * bits));
   }
-}
-size_t packed_size(const Array& array) {
-  return (static_cast<size_t>(array.numel()) * static_cast<size_t>(bits_of(array.dtype)) + 7) / 8;
+  return bytes;
 }
 
 void read_lists(const TensorProto& proto, const Array& array, const std::string& where) {
+  if (bits_of(array.dtype) == 6) {
+    copy_list(proto.int32_data(), array, proto, where);
+    for (uint8_t& code : array.span<uint8_t>()) code &= 63;
+    return;
+  }
   if (bits_of(array.dtype) < 8) {
     std::string bytes;
     for (int32_t packed : proto.int32_data()) bytes += static_cast<char>(packed);
-    expect_count(bytes.size(), static_cast<int64_t>(packed_size(array)), proto, where);
+    expect_count(bytes.size(), static_cast<int64_t>(packed_size(array.dtype, array.shape)), proto,
+                 where);
     unpack(bytes, array);
     return;
   }
@@ -121,8 +123,10 @@ void read_lists(const TensorProto& proto, const Array& array, const std::string&
 void read_raw(std::string_view raw, const TensorProto& proto, const Array& array,
               const std::string& where) {
   if (array.dtype == DType::string) bad(where, proto, "holds strings as raw data");
-  if (raw.size() != packed_size(array)) {
-    bad(where, proto, fmt::format("has {} bytes, expected {}", raw.size(), packed_size(array)));
+  if (raw.size() != packed_size(array.dtype, array.shape)) {
+    bad(where, proto,
+        fmt::format("has {} bytes, expected {}", raw.size(),
+                    packed_size(array.dtype, array.shape)));
   }
   if (raw.empty()) return;
   if (bits_of(array.dtype) < 8) {
@@ -148,12 +152,32 @@ int onnx_of_dtype(DType dtype) {
   return 0;
 }
 
+// Elements of less than a byte lie together, the first in the lowest bits; those of 6 bits go on in
+// the next byte.
+void unpack(std::string_view bytes, const Array& array) {
+  const int bits = bits_of(array.dtype), mask = (1 << bits) - 1;
+  const bool has_sign = array.dtype == DType::i4 || array.dtype == DType::i2;
+  for (int64_t i = 0; i < array.numel(); ++i) {
+    const auto at = static_cast<size_t>(i * bits / 8);
+    const auto low = static_cast<uint8_t>(bytes[at]),
+               high = static_cast<uint8_t>(at + 1 < bytes.size() ? bytes[at + 1] : 0);
+    int value = (high << 8 | low) >> (i * bits % 8) & mask;
+    if (has_sign && value > mask / 2) value -= mask + 1;
+    array.as<int8_t>()[i] = static_cast<int8_t>(value);
+  }
+}
+size_t packed_size(DType dtype, const Shape& shape) {
+  const auto count = static_cast<size_t>(shape.numel());
+  const int bits = bits_of(dtype);
+  return bits < 8 ? (count * static_cast<size_t>(bits) + 7) / 8 : count * size_of(dtype);
+}
+
 void normalise_bools(const Array& array) {
   for (uint8_t& byte : array.span<uint8_t>()) byte = byte != 0;
 }
 
 Array read_tensor(const TensorProto& proto, const std::string& where,
-                  const std::filesystem::path* folder) {
+                  const std::filesystem::path* folder, std::string_view raw) {
   const DType dtype = dtype_of_onnx(proto.data_type(), where + ": tensor '" + proto.name() + "'");
   const Shape shape = read_shape(proto, where);
   if (proto.has_segment()) bad(where, proto, "is stored in segments, which nothing writes");
@@ -162,12 +186,14 @@ Array read_tensor(const TensorProto& proto, const std::string& where,
     return read_external(proto, dtype, shape, where, *folder);
   }
   // What a message cannot hold is not allocated for it.
-  const size_t most = proto.ByteSizeLong();
+  const size_t most = proto.ByteSizeLong() + raw.size();
   if (static_cast<uint64_t>(shape.numel()) > 4 * most) {
     bad(where, proto, fmt::format("says {} but holds {} bytes", to_string(shape), most));
   }
   Array array(dtype, shape);
-  if (proto.has_raw_data()) {
+  if (!raw.empty()) {
+    read_raw(raw, proto, array, where);
+  } else if (proto.has_raw_data()) {
     read_raw(proto.raw_data(), proto, array, where);
   } else {
     read_lists(proto, array, where);
@@ -175,7 +201,22 @@ Array read_tensor(const TensorProto& proto, const std::string& where,
   return array;
 }
 
-Array read_sparse_tensor(const ::onnx::SparseTensorProto& proto, const std::string& where) {
+void write_tensor(TensorProto& proto, const Array& array) {
+  proto.set_data_type(onnx_of_dtype(array.dtype));
+  for (const int64_t size : array.shape) proto.add_dims(size);
+  if (array.dtype == DType::string) {
+    for (const StringId id : array.span<StringId>()) {
+      proto.add_string_data(std::string(text_of(id)));
+    }
+  } else if (bits_of(array.dtype) < 8) {
+    proto.set_raw_data(packed(array));
+  } else {
+    proto.set_raw_data(array.buffer->data(), array.bytes());
+  }
+}
+
+Array read_sparse_tensor(const ::onnx::SparseTensorProto& proto, const std::string& where,
+                         size_t most) {
   const Array values = read_tensor(proto.values(), where);
   const Array indices = read_tensor(proto.indices(), where);
   Shape shape;
@@ -183,8 +224,9 @@ Array read_sparse_tensor(const ::onnx::SparseTensorProto& proto, const std::stri
     if (size < 0 || shape.rank() == kMaxRank) bad(where, proto.values(), "has a bad shape");
     shape.push_back(size);
   }
-  constexpr int64_t kMost = int64_t{1} << 32;
-  if (!shape.fits_memory() || shape.numel() > kMost) bad(where, proto.values(), "is too large");
+  if (!shape.fits_memory() || Type(values.dtype, shape).bytes() > most) {
+    bad(where, proto.values(), fmt::format("stands for {}, which is too large", to_string(shape)));
+  }
   const int64_t count = values.numel();
   const bool linear = indices.shape.rank() == 1;
   if (indices.dtype != DType::i64 || indices.numel() != count * (linear ? 1 : shape.rank())) {
@@ -218,7 +260,7 @@ Value read_sequence(const ::onnx::SequenceProto& proto, const std::string& where
   for (const auto& t : proto.tensor_values())
     items.emplace_back(Tensor::from(read_tensor(t, where)));
   for (const auto& t : proto.sparse_tensor_values()) {
-    items.emplace_back(Tensor::from(read_sparse_tensor(t, where)));
+    items.emplace_back(Tensor::from(read_sparse_tensor(t, where, size_t{1} << 30)));
   }
   for (const auto& s : proto.sequence_values()) items.push_back(read_sequence(s, where, depth + 1));
   for (const auto& o : proto.optional_values()) items.push_back(read_optional(o, where, depth + 1));

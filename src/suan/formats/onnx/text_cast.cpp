@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "suan/base/string_pool.h"
+#include "suan/ops/bitwise.h"
 #include "suan/ops/elementwise.h"
 
 namespace suan::onnx {
@@ -52,6 +53,23 @@ Array from_text(const Array& x, const NodeView& node) {
   return y;
 }
 
+// The power of two that round_mode asks for, where that is not what f8e8m0 takes by itself: the one
+// above. Clears the bits of the fraction, after adding half a step for `nearest`.
+Tensor rounded_to_power(const NodeView& node, const Tensor& x) {
+  const std::string mode = node.s("round_mode", "up");
+  if (mode == "up") return x;
+  if (mode != "down" && mode != "nearest") {
+    node.fail("round_mode is '{}', expected up, down or nearest", mode);
+  }
+  const Tensor number = cast(x, DType::f32);
+  Tensor bits = bitcast(number, DType::i32);
+  if (mode == "nearest") bits = bits + static_cast<double>(1 << 22);
+  const Tensor exponent = Tensor::of<int32_t>({0x7f800000}, {});
+  const Tensor power = bitcast(bitwise(bits, exponent, BitwiseKind::bit_and), DType::f32);
+  const Tensor moves = logical_and(greater(number, 0.0), less(number, HUGE_VAL));
+  return select(moves, power, number);
+}
+
 }  // namespace
 
 Tensor cast_any(const NodeView& node, const Tensor& x, DType to) {
@@ -60,7 +78,7 @@ Tensor cast_any(const NodeView& node, const Tensor& x, DType to) {
   if (x.dtype() == DType::string) {
     return cast(NodeView::constant(from_text(node.known(x), node)), to);
   }
-  return cast(x, to, node.i("saturate", 1) != 0);
+  return cast(to == DType::f8e8m0 ? rounded_to_power(node, x) : x, to, node.i("saturate", 1) != 0);
 }
 
 }  // namespace suan::onnx

@@ -1,6 +1,7 @@
 // Who reads the values of a graph.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <span>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -19,6 +20,12 @@ class Users {
       }
     }
   }
+  // The nodes that read this one, each as often as it does.
+  std::span<const NodePtr> of(const Node& node) const {
+    const auto found = users_.find(&node);
+    return found == users_.end() ? std::span<const NodePtr>() : found->second;
+  }
+  bool is_result(const Node& node) const { return results_.contains(&node); }
   // The node that alone reads this one, once, where it is no result of the graph; else null.
   NodePtr only(const Node& node) const {
     const auto found = users_.find(&node);

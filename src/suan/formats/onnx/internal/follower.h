@@ -18,14 +18,16 @@ struct Model::Impl {
   std::vector<Argument> inputs, outputs;
   std::unordered_map<std::string, Tensor> initializers;  // of the main graph
   std::map<std::string, int64_t> opsets;                 // by domain; "" is ai.onnx
-  // Model-local functions by "domain.name".
+  // Model-local functions by function_key (newer_fields.h).
   std::unordered_map<std::string, const ::onnx::FunctionProto*> functions;
 };
 
 class Follower {
  public:
-  // `known`: the arguments are constants, and every value is computed at once.
-  Follower(const Model::Impl& model, bool known) : model_(model), known_(known) {}
+  // `known`: the arguments are constants, and every value is computed at once. `all` gets what the
+  // nodes of the main graph give, unless it is null.
+  Follower(const Model::Impl& model, bool known, std::vector<NodeValue>* all = nullptr)
+      : model_(model), known_(known), records_(!known), all_(all) {}
 
   std::vector<Value> run(const std::vector<Value>& arguments);
 
@@ -42,6 +44,9 @@ class Follower {
   // The array of a constant; throws DataDependent for anything else.
   Array known_array(const Tensor& tensor, std::string_view what) const;
   bool is_known(const Tensor& tensor) const;
+  // A random key of its own. In a recorded graph it is a state, whose stream each run moves on.
+  Tensor fresh_key();
+  const std::vector<StateUpdate>& updates() const { return updates_; }
 
  private:
   using Opsets = std::map<std::string, int64_t>;
@@ -49,13 +54,19 @@ class Follower {
   void follow_nodes(const google::protobuf::RepeatedPtrField<::onnx::NodeProto>& nodes,
                     Scope& scope, const std::vector<bool>* chosen = nullptr);
   std::vector<Value> follow_node(const ::onnx::NodeProto& node, Scope& scope);
+  [[noreturn]] void refuse_operator(const ::onnx::NodeProto& node) const;
   std::vector<Value> call_function(const ::onnx::FunctionProto& function,
                                    const ::onnx::NodeProto& node, std::vector<Value> inputs);
   void settle(const NodeView& node, std::vector<Value>& outputs) const;
+  Array compute(const Tensor& tensor, std::string_view what) const;
+  void check_size(const Type& type, std::string_view what) const;
   int64_t opset_of(const std::string& domain) const;
 
   const Model::Impl& model_;
   bool known_;
+  bool records_;                      // whether a graph is being recorded
+  std::vector<StateUpdate> updates_;  // of it
+  std::vector<NodeValue>* all_;
   const Opsets* opsets_ = &model_.opsets;
   const Scope* scope_ = nullptr;
   struct Position {
@@ -66,6 +77,7 @@ class Follower {
   std::unordered_set<std::string> changed_;  // names that follow_again gave other values
   int depth_ = 0;
   int64_t followed_ = 0;
+  mutable double flops_ = 0;
 };
 
 }  // namespace suan::onnx

@@ -62,8 +62,8 @@ class NodeView {
   // The value of a name before this node, had other names other values (follower.h).
   Value follow_again(const std::map<std::string, Value>& given, const std::string& wanted) const;
   const Limits& limits() const;
-  // A random key for this node (ops/random.h): from its `seed`, else a new one each time
-  // the node is followed: a compiled model repeats its numbers.
+  // A random key for this node (ops/random.h): from its `seed`, and so the same in every run, else
+  // another one in each.
   Tensor random_key() const;
   // The array as a tensor, where rules compute by hand.
   static Tensor constant(Array array) { return Tensor::from(std::move(array)); }
@@ -97,7 +97,6 @@ struct OperatorRule {
 
 // Null: there is no such operator.
 const OperatorRule* find_operator(std::string_view domain, std::string_view name);
-std::vector<std::string> operator_names();
 
 // Of `axis` attributes: counted from the front; throws Error.
 int axis_of(const NodeView& node, int64_t axis, int rank);

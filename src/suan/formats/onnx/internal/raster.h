@@ -1,4 +1,4 @@
-// Images in files that hold their pixels as they are: what ImageDecoder reads beside JPEG and PNG.
+// Images in files that hold their pixels as they are: what ImageDecoder reads beside formats/image.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <optional>

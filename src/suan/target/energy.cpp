@@ -1,0 +1,44 @@
+// Reading the counters of RAPL zones.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/target/energy.h"
+
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
+namespace suan {
+namespace {
+
+std::optional<double> read_number(const std::string& path) {
+  std::ifstream in(path);
+  double number = 0;
+  if (in >> number) return number;
+  return std::nullopt;
+}
+
+}  // namespace
+
+EnergyMeter::EnergyMeter(const std::string& folder) {
+  std::error_code none;  // there may be no such folder
+  for (const auto& entry : std::filesystem::directory_iterator(folder, none)) {
+    // "intel-rapl:0" is a package (AMD's too); "intel-rapl:0:1" is a part of one.
+    const std::string name = entry.path().filename();
+    if (!name.starts_with("intel-rapl:") || name.find(':') != name.rfind(':')) continue;
+    const std::string path = entry.path() / "energy_uj";
+    const auto start = read_number(path);
+    const auto range = read_number(entry.path() / "max_energy_range_uj");
+    if (start && range) counters_.push_back({path, *start, *range});
+  }
+}
+
+std::optional<double> EnergyMeter::joules() const {
+  double total = 0;
+  for (const Counter& counter : counters_) {
+    const auto now = read_number(counter.path);
+    if (!now) return std::nullopt;
+    total += *now - counter.start + (*now < counter.start ? counter.range : 0);
+  }
+  return counters_.empty() ? std::nullopt : std::optional(total / 1e6);
+}
+
+}  // namespace suan

@@ -1,0 +1,126 @@
+// Any bytes as an ONNX model: followed on made-up arguments in both ways, compiled and run, or an
+// Error. What libFuzzer changes in a model that parses is chosen by ModelMutator.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/base/error.h"
+#include "suan/base/random.h"
+#include "suan/program/choice.h"
+#include "suan/tensor/compile.h"
+#include "tests/fuzz/mutate_model.h"
+
+namespace suan {
+namespace {
+
+constexpr onnx::Limits kLimits{.file_bytes = 1 << 16,
+                               .value_bytes = 1 << 20,
+                               .flops = 1e6,
+                               .loop = 20,
+                               .nodes = 1000,
+                               .depth = 8};
+
+Array made_up(const onnx::Argument& argument, Random& random) {
+  Shape shape = argument.ranked ? argument.shape : Shape{2, 3};
+  for (int64_t& size : shape) size = size < 0 ? 2 : size;
+  constexpr int64_t kMost = 4096;
+  if (shape.numel() > kMost) fail("input", "is too large");
+  Array array(argument.dtype, shape);
+  visit(array.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    for (int64_t i = 0; i < array.numel(); ++i) {
+      array.as<T>()[i] = static_cast<T>(static_cast<float>(random.randint(0, 4)));
+    }
+  });
+  return array;
+}
+
+std::vector<onnx::Value> made_up(const std::vector<onnx::Argument>& arguments, uint64_t seed) {
+  Random random(seed);
+  std::vector<onnx::Value> values;
+  for (const onnx::Argument& argument : arguments) {
+    const Tensor tensor = Tensor::from(made_up(argument, random));
+    switch (argument.kind) {
+      case TypeKind::tensor:
+        values.emplace_back(tensor);
+        break;
+      case TypeKind::sequence:
+        values.push_back(onnx::Value::sequence({tensor, tensor}));
+        break;
+      case TypeKind::optional:
+        values.push_back(onnx::Value::optional({tensor}));
+        break;
+      case TypeKind::map:
+        values.push_back(
+            onnx::Value::map(Array::list<int64_t>({0, 1}), Tensor::of<float>({1, 2}, {2})));
+    }
+  }
+  return values;
+}
+
+void run(const onnx::Model& model, const std::vector<onnx::Value>& arguments) {
+  try {
+    model.interpret(arguments);
+  } catch (const Error&) {}
+  const onnx::Specialised specialised = model.specialise(arguments);
+  double flops = 0;
+  size_t most = 0;
+  for (const NodePtr& node : specialised.graph.nodes()) {
+    flops += cost_of(*node).flops;
+    for (const Type& type : node->types) most = std::max(most, type.bytes());
+  }
+  if (flops > kLimits.flops || most > kLimits.value_bytes) return;
+  RunContext context(Program::build(specialised.graph, current_backend()));
+  std::vector<BufferPtr> blocks;
+  for (const onnx::Value& value : arguments) {
+    for_each_tensor(value, [&](const Tensor& t) { blocks.push_back(t.array().buffer); });
+  }
+  context.run(blocks);
+}
+
+using Bytes = std::string_view;
+Bytes bytes_of(const uint8_t* data, size_t size) {
+  return {reinterpret_cast<const char*>(data), size};
+}
+
+// Not all that parses fits again.
+size_t store(const ::onnx::ModelProto& model, uint8_t* to, size_t most) {
+  return model.ByteSizeLong() <= most && model.SerializeToArray(to, static_cast<int>(most))
+             ? model.ByteSizeLong()
+             : 0;
+}
+
+}  // namespace
+}  // namespace suan
+
+extern "C" int LLVMFuzzerInitialize(int* /*argc*/, char*** /*argv*/) {
+  suan::set_reproducible_mode(true);
+  return 0;
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  try {
+    const auto model = suan::onnx::Model::parse(suan::bytes_of(data, size), "fuzz", suan::kLimits);
+    suan::run(*model, suan::made_up(model->inputs(), size));
+  } catch (const suan::Error&) {}
+  return 0;
+}
+
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t most, unsigned seed) {
+  ::onnx::ModelProto model;
+  constexpr unsigned kRaw = 16;  // one in so many changes is one of bytes
+  if (seed % kRaw == 0 || !model.ParseFromArray(data, static_cast<int>(size)))
+    return LLVMFuzzerMutate(data, size, most);
+  suan::fuzz::ModelMutator mutator(model, seed);
+  for (unsigned i = 0; i <= seed / kRaw % 4; ++i) mutator.mutate();
+  const size_t done = suan::store(model, data, most);
+  return done ? done : size;
+}
+
+extern "C" size_t LLVMFuzzerCustomCrossOver(const uint8_t* a, size_t a_size, const uint8_t* b,
+                                            size_t b_size, uint8_t* out, size_t most,
+                                            unsigned seed) {
+  ::onnx::ModelProto model, other;
+  if (!model.ParseFromArray(a, static_cast<int>(a_size)) ||
+      !other.ParseFromArray(b, static_cast<int>(b_size)))
+    return 0;
+  suan::fuzz::ModelMutator(model, seed).join(other);
+  return suan::store(model, out, most);
+}
