@@ -59,6 +59,8 @@ constexpr Code kCodes[] = {
     {SUAN_F8E8M0, DType::f8e8m0},
     {SUAN_U2, DType::u2},
     {SUAN_I2, DType::i2},
+    {SUAN_F6E2M3, DType::f6e2m3},
+    {SUAN_F6E3M2, DType::f6e3m2},
 };
 static_assert(std::size(kCodes) + 1 == suan::kNumDTypes);  // all but texts
 

@@ -11,7 +11,7 @@
 
 #include "suan/base/random.h"
 #include "suan/base/string_pool.h"
-#include "suan/formats/onnx/session.h"
+#include "suan/engine/engine.h"
 #include "suan/models/gpt.h"
 #include "suan/nn/nn.h"
 #include "suan/ops/arange.h"
@@ -55,10 +55,10 @@ std::vector<Array> run_model(const std::shared_ptr<const Model>& model,
                              const std::vector<Array>& inputs) {
   std::vector<Value> arguments;
   for (const Array& a : inputs) arguments.emplace_back(Tensor::from(a));
-  Session session(model);
+  Engine engine(model);
   std::vector<Array> outputs;
-  for (const Value& value : session.run(arguments)) outputs.push_back(value.tensor.array());
-  EXPECT_EQ(session.interpreted_because(), "");
+  for (const Value& value : engine.run(arguments)) outputs.push_back(value.tensor.array());
+  EXPECT_EQ(engine.interpreted_because(arguments), "");
   return outputs;
 }
 std::shared_ptr<const Model> back(const ExportedModel& exported) {

@@ -38,9 +38,9 @@ TEST(OnnxQuantized, StaysExactInABf16Session) {
        {},
        10}};
   for (const OneNode& node : nodes) {
-    Session session(node.model(), {.precision = DType::bf16});
-    const Tensor got = session.run(node.arguments())[0].tensor;
-    EXPECT_EQ(session.interpreted_because(), "") << node.op;
+    Engine engine(node.model(), {.precision = DType::bf16});
+    const Tensor got = engine.run(node.arguments())[0].tensor;
+    EXPECT_EQ(engine.interpreted_because(node.arguments()), "") << node.op;
     EXPECT_EQ(OneNode::numbers(got),
               OneNode::numbers(node.model()->interpret(node.arguments())[0].tensor))
         << node.op;
