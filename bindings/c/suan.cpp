@@ -59,6 +59,8 @@ constexpr Code kCodes[] = {
     {SUAN_F8E8M0, DType::f8e8m0},
     {SUAN_U2, DType::u2},
     {SUAN_I2, DType::i2},
+    {SUAN_F6E2M3, DType::f6e2m3},
+    {SUAN_F6E3M2, DType::f6e3m2},
 };
 static_assert(std::size(kCodes) + 1 == suan::kNumDTypes);  // all but texts
 
@@ -243,7 +245,7 @@ void suan_options_init(suan_options* options) {
 
 suan_status suan_load(const char* path, const suan_options* options, suan_engine** engine) {
   return guarded([&] {
-    expect(engine, "the place of the engine");
+    expect(static_cast<const void*>(engine), "the place of the engine");
     *engine = nullptr;
     expect(path, "the path");
     suan_options all;
@@ -271,7 +273,7 @@ suan_status suan_describe_output(const suan_engine* engine, size_t index, suan_t
 
 suan_status suan_request_create(suan_engine* engine, suan_request** request) {
   return guarded([&] {
-    expect(request, "the place of the request");
+    expect(static_cast<const void*>(request), "the place of the request");
     *request = nullptr;
     expect(engine, "the engine");
     *request = new suan_request(*engine);

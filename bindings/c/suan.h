@@ -70,7 +70,9 @@ typedef enum suan_dtype {
   SUAN_F4E2M1 = 23,
   SUAN_F8E8M0 = 24,
   SUAN_U2 = 25,
-  SUAN_I2 = 26
+  SUAN_I2 = 26,
+  SUAN_F6E2M3 = 27,
+  SUAN_F6E3M2 = 28
 } suan_dtype;
 
 typedef struct suan_engine suan_engine;   /* a model made ready to run */

@@ -36,7 +36,7 @@ bool Background::start(std::function<void()> work) {
   auto own = std::make_unique<std::shared_ptr<Piece>>(piece);
   pthread_t thread{};
   if (pthread_create(&thread, nullptr, run, own.get()) != 0) return false;
-  static_cast<void>(own.release());  // the thread's now
+  own.release();  // NOLINT: the thread has it now
   threads_.push_back(thread);
   piece_ = std::move(piece);
   return true;

@@ -9,6 +9,7 @@
 
 #include <fstream>
 
+#include "suan/engine/engine.h"
 #include "suan/ops/elementwise.h"
 #include "tests/temp_folder.h"
 
