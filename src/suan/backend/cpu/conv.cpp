@@ -248,8 +248,30 @@ const char* winograd_likely_slower(const Node& node) {
   return few ? "direct is mostly faster below 32 channels" : nullptr;
 }
 
+namespace {
+// Winograd's kernels know relu and a sum before it.
+const char* tail_without_winograd(const Node& node) {
+  if (!is_forward(node)) return nullptr;
+  Tail tail;
+  read_tail(node, Op::conv, tail);
+  const dnnl::post_ops& ops = tail.post_ops;
+  for (int i = 0; i < ops.len(); ++i) {
+    if (ops.kind(i) == dnnl::primitive::kind::sum && i == 0) continue;
+    algorithm how = algorithm::undef;
+    float scale = 1, alpha = 0, beta = 0;
+    const bool last = i + 1 == ops.len();
+    if (last && ops.kind(i) == dnnl::primitive::kind::eltwise) {
+      ops.get_params_eltwise(i, scale, how, alpha, beta);
+    }
+    if (how != algorithm::eltwise_relu) return "its tail is more than a sum and relu";
+  }
+  return nullptr;
+}
+}  // namespace
+
 const char* winograd_why_not(const Node& node) {
   if (const char* reason = direct_why_not(node)) return reason;
+  if (const char* reason = tail_without_winograd(node)) return reason;
   const Problem p = problem_of(node);
   return p.x.dtype == DType::f32 ? tiles_why_not(p) : "the dtype is not f32";
 }
@@ -259,6 +281,7 @@ std::unique_ptr<Call> make_winograd_call(const Node& node) {
 
 const char* wide_winograd_why_not(const Node& node) {
   if (const char* reason = direct_why_not(node)) return reason;
+  if (const char* reason = tail_without_winograd(node)) return reason;
   const Problem p = problem_of(node);
   return p.x.dtype == DType::bf16 ? tiles_why_not(p) : "the dtype is not bf16";
 }

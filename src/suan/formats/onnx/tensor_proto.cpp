@@ -76,11 +76,13 @@ void copy_list(const List& list, const Array& array, const TensorProto& proto,
 }
 
 std::string packed(const Array& array) {
-  const int bits = bits_of(array.dtype), in_byte = 8 / bits, mask = (1 << bits) - 1;
+  const int bits = bits_of(array.dtype), mask = (1 << bits) - 1;
   std::string bytes(packed_size(array.dtype, array.shape), '\0');
   for (int64_t i = 0; i < array.numel(); ++i) {
-    char& byte = bytes[static_cast<size_t>(i / in_byte)];
-    byte = static_cast<char>(byte | (array.as<int8_t>()[i] & mask) << (i % in_byte * bits));
+    const auto at = static_cast<size_t>(i * bits / 8);
+    const int value = (array.as<int8_t>()[i] & mask) << (i * bits % 8);
+    bytes[at] = static_cast<char>(bytes[at] | (value & 0xff));
+    if (value > 0xff) bytes[at + 1] = static_cast<char>(bytes[at + 1] | value >> 8);
   }
   return bytes;
 }
