@@ -35,8 +35,8 @@ ProgramPtr Program::from_optimised(const Graph& graph, const Backend& backend,
   return plan_graph(laid_out, backend, memory_budget);
 }
 
-ProgramPtr Program::plan_graph(const Graph& optimised, const Backend& backend,
-                               size_t memory_budget, std::vector<PassTiming> times) {
+ProgramPtr Program::plan_graph(const Graph& optimised, const Backend& backend, size_t memory_budget,
+                               std::vector<PassTiming> times) {
   auto program = std::shared_ptr<Program>(new Program());
   program->pass_times_ = std::move(times);
   BudgetedPlan planned = plan_within(optimised, backend, memory_budget);
