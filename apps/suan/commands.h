@@ -71,7 +71,7 @@ struct ModelOptions : CommonOptions {
   int batch = 1;
   std::string precision = "f32";
   bool interpret = false;
-  std::vector<std::string> pad;  // SYMBOL[=MASK][:BOUND]
+  std::vector<std::string> pad;      // SYMBOL[=MASK][:BOUND]
   std::vector<std::string> without;  // passes
   int64_t loop_limit = 1'000'000;    // iterations
 };

@@ -67,7 +67,8 @@ std::string run_in_child(const fs::path& test, const ConformanceOptions& options
           std::make_shared<Engine>(model, EngineOptions{.interpret = options.interpret});
       return [engine](const auto& arguments) { return engine->run(arguments); };
     };
-    const std::string reason = onnx::run_conformance_test(test, runner, {.unfused = options.unfused});
+    const std::string reason =
+        onnx::run_conformance_test(test, runner, {.unfused = options.unfused});
     const ssize_t written = write(ends[1], reason.data(), reason.size());
     _exit(written == static_cast<ssize_t>(reason.size()) ? 0 : 1);
   }

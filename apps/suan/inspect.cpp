@@ -260,9 +260,9 @@ int run_inspect(const InspectOptions& options) {
 int run_profile(const ProfileOptions& options) {
   DType precision = precision_of(options.precision);
   if (!is_model(options.model)) refuse_passes(options);
-  const std::vector<StepInfo> steps =
-      is_model(options.model) ? profile_model(LoadedModel(options), options.steps)
-                              : profile_training(options, precision);
+  const std::vector<StepInfo> steps = is_model(options.model)
+                                          ? profile_model(LoadedModel(options), options.steps)
+                                          : profile_training(options, precision);
   const double peak = peak_gflops(machine_peak(), precision);
   double total = 0, flops = 0;
   for (const StepInfo& step : steps) {

@@ -180,13 +180,13 @@ Tensor with_heads(const Tensor& t) {
 
 // Weights of a query that sees no key, which are not numbers, are 0 with attention anyway:
 // select(is_nan(w), 0, w) is w.
-const Node& without_nan_guard(const Node& node) {
-  if (!is(node, Op::select)) return node;
+const Node* without_nan_guard(const Node& node) {
+  if (!is(node, Op::select)) return &node;
   const Node &test = node.inputs[0].node(), &inner = node.inputs[2].node();
   const bool zero =
       is(node.inputs[1].node(), Op::full) && node.inputs[1].node().attr<FullAttrs>().value == 0;
   const bool guards = zero && is(test, Op::is_nan) && test.inputs[0].same_as(node.inputs[2]);
-  return guards ? inner : node;
+  return guards ? &inner : &node;
 }
 
 const std::vector<int64_t> kHeadsOutside{0, 2, 1, 3};
@@ -209,7 +209,7 @@ Tensor heads_inside(const Node& node) {
 Tensor find_attention(const NodePtr& given) {
   const Node& node = *given;
   if (!is(node, Op::matmul)) return {};
-  const Node& weights = without_nan_guard(node.inputs[0].node());
+  const Node& weights = *without_nan_guard(node.inputs[0].node());
   if (!is(weights, Op::softmax)) return {};
   const auto& attrs = node.attr<MatmulAttrs>();
   const int rank = node.types[0].shape.rank();

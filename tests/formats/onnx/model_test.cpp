@@ -39,7 +39,7 @@ struct Builder {
     set->set_version(17);
     proto.mutable_graph()->set_name("test");
   }
-  Builder& input(const std::string& name, std::vector<int64_t> shape, int dtype = 1) {
+  Builder& input(const std::string& name, const std::vector<int64_t>& shape, int dtype = 1) {
     describe(*proto.mutable_graph()->add_input(), name, shape, dtype);
     return *this;
   }
@@ -47,8 +47,8 @@ struct Builder {
     proto.mutable_graph()->add_output()->set_name(name);
     return *this;
   }
-  NodeProto& node(const std::string& op, std::vector<std::string> in,
-                  std::vector<std::string> out) {
+  NodeProto& node(const std::string& op, const std::vector<std::string>& in,
+                  const std::vector<std::string>& out) {
     NodeProto& n = *proto.mutable_graph()->add_node();
     n.set_op_type(op);
     n.set_name(op + "_0");

@@ -29,7 +29,7 @@ Names emit_matmul(Emitter& e, const Node& n) {
   }
   const DType given = x.dtype(), used = e.computed_in(given, kTaken, "MatMul");
   const auto operand = [&](const Tensor& t, bool transposed) {
-    const std::string name = e.cast(e.of(t), given, used);
+    std::string name = e.cast(e.of(t), given, used);
     if (!transposed) return name;
     Ints axes;
     for (int i = 0; i < t.rank(); ++i) axes.push_back(i);

@@ -73,7 +73,7 @@ bool is_full(const Tensor& t) { return is(t.node(), Op::full); }
 Tensor Follower::fresh_key() {
   std::random_device device;
   const auto seed = static_cast<int64_t>(uint64_t{device()} << 32 | device());
-  const Tensor key = Tensor::of<int64_t>({seed, 0}, {2});
+  Tensor key = Tensor::of<int64_t>({seed, 0}, {2});
   if (!records_) return key;
   const StatePtr state = State::create(fmt::format("random_key_{}", updates_.size()), key.array());
   const Tensor now = make_state_leaf(state);
