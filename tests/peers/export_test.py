@@ -94,6 +94,16 @@ def test_training(folder, run):
     print(f"training: ONNX Runtime agrees on a step, and 20 of them take the loss from {losses[0]:.3f} to {losses[-1]:.3f}")
 
 
+# Cases that ONNX Runtime does otherwise, which ONNX leaves open or it does not take.
+OTHERWISE = {
+    "argmax_6": "NaN is not the largest", "argmin_6": "NaN is not the smallest", "max_8": "NaN is passed over",
+    "min_8": "NaN is passed over", "max_pool_9": "NaN is passed over", "scatter_9": "NaN is passed over", "sign_4": "of NaN",
+    "avg_pool_6": "padding beyond the window", "avg_pool_14": "padding beyond the window",
+    "max_pool_6": "padding beyond the window", "cast_4": "a number beyond the integers", "cast_5": "a number beyond the integers",
+    "cast_8": "a number beyond the integers", "cast_9": "a number beyond the integers", "sum_10": "the shape of a sum of nothing",
+}
+
+
 def arrays(model, kind):
     count = len(list(model.parent.glob(f"{model.stem}_{kind}_*.npy")))
     return [numpy.load(model.with_name(f"{model.stem}_{kind}_{i}.npy")) for i in range(count)]
@@ -103,18 +113,27 @@ def test_ops(folder):
     """Every op's cases with their gradients. What ONNX Runtime has no kernel for is counted."""
     subprocess.run([OPS_TESTS, "--gtest_filter=All/Export.ComesBackWithTheSameResultsInFloatDtypes/*", "--gtest_brief=1"],
                    env=os.environ | {"SUAN_EXPORT_FOLDER": str(folder)}, check=True, stdout=subprocess.DEVNULL)
-    agreed, missing = 0, collections.Counter()
+    agreed, missing, differ = 0, collections.Counter(), []
     for model in sorted(folder.glob("*.onnx")):
+        if model.stem in OTHERWISE:
+            continue
         try:
             session = checked(model)
         except onnxruntime.capi.onnxruntime_pybind11_state.NotImplemented as error:
             missing[str(error).split("for ")[-1].split(" ")[0]] += 1
             continue
+        except onnxruntime.capi.onnxruntime_pybind11_state.Fail as error:
+            differ.append(f"{model.stem}: {error}"[:300])
+            continue
         feeds = {i.name: a for i, a in zip(session.get_inputs(), arrays(model, "input"), strict=True)}
-        for i, (got, want) in enumerate(zip(session.run(None, feeds), arrays(model, "output"), strict=True)):
-            expect_close(numpy.asarray(got), want, f"{model.stem}, output {i}", 1e-4)
-        agreed += 1
+        try:
+            for i, (got, want) in enumerate(zip(session.run(None, feeds), arrays(model, "output"), strict=True)):
+                expect_close(numpy.asarray(got), want, f"{model.stem}, output {i}", 1e-4)
+            agreed += 1
+        except AssertionError as error:
+            differ.append(str(error))
     print(f"ops: ONNX Runtime agrees on {agreed} cases; it has no kernel for {sum(missing.values())}: {dict(missing)}")
+    assert not differ, "\n".join(differ)
     assert agreed >= 9 * sum(missing.values()), "too few cases ran"
 
 
