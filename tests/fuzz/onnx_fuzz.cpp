@@ -3,7 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/base/error.h"
 #include "suan/base/random.h"
+#include "suan/formats/onnx/model.h"
 #include "suan/program/choice.h"
+#include "suan/program/program.h"
 #include "suan/tensor/compile.h"
 #include "tests/fuzz/mutate_model.h"
 
