@@ -2,6 +2,7 @@
 // the reference backend is the truth that tests compare with. SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <cstring>
+#include <limits>
 #include <type_traits>
 
 #include "suan/backend/kernel.h"
@@ -20,6 +21,17 @@ C load(const Operand& x, int64_t i) {
   });
 }
 
+// Float to integer: truncates, saturates, NaN gives 0.
+template <class T>
+T to_integer(double value) {
+  if (value != value) return 0;
+  constexpr auto kLeast = static_cast<double>(std::numeric_limits<T>::min());
+  constexpr auto kMost = static_cast<double>(std::numeric_limits<T>::max());
+  if (value <= kLeast) return std::numeric_limits<T>::min();
+  if (value >= kMost) return std::numeric_limits<T>::max();
+  return static_cast<T>(value);
+}
+
 template <class C>
 void store(const Operand& y, int64_t i, C value) {
   visit(y.type.dtype, [&](auto tag) {
@@ -28,6 +40,8 @@ void store(const Operand& y, int64_t i, C value) {
       y.as<T>()[i] = T(static_cast<float>(value));
     } else if constexpr (std::is_same_v<T, bool>) {
       y.as<T>()[i] = value != C(0);
+    } else if constexpr (std::is_floating_point_v<C> && std::is_integral_v<T>) {
+      y.as<T>()[i] = to_integer<T>(static_cast<double>(value));
     } else {
       y.as<T>()[i] = static_cast<T>(value);
     }

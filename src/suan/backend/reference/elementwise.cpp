@@ -2,8 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/ops/elementwise.h"
 
-#include <limits>
-
 #include "suan/backend/reference/element.h"
 #include "suan/backend/reference/kernels.h"
 #include "suan/base/small_types.h"
@@ -18,17 +16,6 @@ Formula<double> formula(const ElementwiseRow& row, double) { return row.f64; }
 Formula<float> formula(const ElementwiseRow& row, float) { return row.f32; }
 Formula<int64_t> formula(const ElementwiseRow& row, int64_t) { return row.i64; }
 Formula<uint64_t> formula(const ElementwiseRow& row, uint64_t) { return row.u64; }
-
-// Float to integer: truncates, saturates, NaN gives 0.
-template <class T>
-T to_integer(double value) {
-  if (value != value) return 0;
-  constexpr auto kLeast = static_cast<double>(std::numeric_limits<T>::min());
-  constexpr auto kMost = static_cast<double>(std::numeric_limits<T>::max());
-  if (value <= kLeast) return std::numeric_limits<T>::min();
-  if (value >= kMost) return std::numeric_limits<T>::max();
-  return static_cast<T>(value);
-}
 
 }  // namespace
 
