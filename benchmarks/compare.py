@@ -29,6 +29,7 @@ import platform
 import re
 import statistics
 import subprocess
+import sys
 import tempfile
 
 import report
@@ -247,6 +248,26 @@ def machine():
 def suan_version():
     text = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
     return re.search(r"^project\(suan VERSION (\S+)", text, re.MULTILINE).group(1)
+
+
+def run_suan(program, *words, **options):
+    """What a command of suan reports as JSON; it runs in a folder of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run([str(program), *map(str, words), "--json"], cwd=folder, capture_output=True, text=True, check=False,
+                              **options)
+    if done.returncode != 0:
+        raise SystemExit(f"{pathlib.Path(sys.argv[0]).stem}: {done.stderr.strip()}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def note(measured, path):
+    """Prints results as they come and, unless the path is None, writes them into that file."""
+    results = []
+    for result in measured:
+        results.append(result)
+        print(json.dumps(result), flush=True)
+        if path:
+            write_json(path, results)
 
 
 def write_json(path, results):

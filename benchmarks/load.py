@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """usage: load.py [--model resnet50] [--runs N] [--json FILE]"""
 import argparse
-import json
 import os
 import subprocess
 import tempfile
@@ -12,11 +11,9 @@ import compare
 
 
 def first_seconds(options, path, cache):
-    done = subprocess.run([str(options.suan), "bench", "infer", str(path), "--runs", "1", "--warmup", "0", "--threads",
-                           str(options.threads), "--json"], env=dict(os.environ, XDG_CACHE_HOME=cache), capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise SystemExit(f"load: {done.stderr.strip()}")
-    return json.loads(done.stdout.splitlines()[-1])["first_seconds"]
+    environment = dict(os.environ, XDG_CACHE_HOME=cache)
+    return compare.run_suan(options.suan, "bench", "infer", path, "--runs", 1, "--warmup", 0, "--threads", options.threads,
+                            env=environment)["first_seconds"]
 
 
 def measure(options, folder):
@@ -35,8 +32,7 @@ def measure(options, folder):
     yield result(f"{options.model}.onnx", "empty", best(onnx, True))
     first_seconds(options, onnx, f"{folder}/warm")
     yield result(f"{options.model}.onnx", "filled", best(onnx, False))
-    subprocess.run([str(options.suan), "compile", str(onnx), "-o", engine], check=True, capture_output=True,
-                   env=dict(os.environ, XDG_CACHE_HOME=f"{folder}/warm"))
+    compare.run_suan(options.suan, "compile", onnx, "-o", engine, env=dict(os.environ, XDG_CACHE_HOME=f"{folder}/warm"))
     yield result(f"{options.model}.suan", "filled", best(engine, False))
 
 
@@ -49,13 +45,8 @@ def main():
     parser.add_argument("--suan", default=compare.ROOT / "build/release/bin/suan", help=argparse.SUPPRESS)
     options = parser.parse_args()
     subprocess.run([compare.ROOT / "benchmarks/make_models.py", options.model], check=True, stdout=subprocess.DEVNULL)
-    results = []
     with tempfile.TemporaryDirectory() as folder:
-        for result in measure(options, folder):
-            results.append(result)
-            print(json.dumps(result), flush=True)
-    if options.json:
-        compare.write_json(options.json, results)
+        compare.note(measure(options, folder), options.json)
 
 
 if __name__ == "__main__":

@@ -58,12 +58,8 @@ def main():
     parser.add_argument("--json", metavar="FILE")
     parser.add_argument("--suan", default=compare.ROOT / "build/release/bin/suan", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    results = []
-    for name in options.recipe or RECIPES:
-        results.append(train(name, *RECIPES[name], options.suan))
-        print(json.dumps(results[-1]), flush=True)
-        if options.json:
-            compare.write_json(options.json, results)
+    names = options.recipe or RECIPES
+    compare.note((train(name, *RECIPES[name], options.suan) for name in names), options.json)
 
 
 if __name__ == "__main__":

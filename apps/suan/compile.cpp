@@ -11,7 +11,6 @@
 #include "apps/suan/commands.h"
 #include "apps/suan/model.h"
 #include "suan/base/error.h"
-#include "suan/base/nearest.h"
 #include "suan/engine/engine_file.h"
 
 namespace suan::app {
@@ -42,14 +41,10 @@ using GivenShapes = std::map<std::string, std::vector<Shape>>;
 
 GivenShapes parse_shapes(const std::vector<std::string>& settings,
                          const std::vector<onnx::Argument>& inputs) {
-  std::vector<std::string> names;
-  for (const onnx::Argument& input : inputs) names.push_back(input.name);
   GivenShapes shapes;
   for (const std::string& setting : settings) {
     const auto [name, sizes] = split_setting(setting, "--shape");
-    if (std::find(names.begin(), names.end(), name) == names.end()) {
-      fail("--shape", "{}", unknown_name("input", name, names));
-    }
+    (void)index_of(inputs, name, "--shape");  // refuses others
     shapes[name].push_back(parse_sizes(sizes));
   }
   return shapes;

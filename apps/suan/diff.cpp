@@ -80,7 +80,7 @@ struct Side {
   // Twice: a program that must keep what lies inside it fuses less.
   void run(const ModelOptions& options, std::vector<onnx::Value>& arguments) {
     const auto model = onnx::Model::load(options.model, {.loop = options.loop_limit});
-    if (arguments.empty()) arguments = LoadedModel(options).arguments();
+    if (arguments.empty()) arguments = LoadedModel(model, options).arguments();
     names = model->outputs();
     const onnx::RunOnceOptions once{.precision = precision_of(options.precision),
                                     .interpret = options.interpret,

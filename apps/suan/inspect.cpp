@@ -211,10 +211,7 @@ ProgramPtr model_program(const LoadedModel& loaded, const std::vector<onnx::Valu
 std::vector<StepInfo> profile_model(const LoadedModel& loaded, int runs) {
   const auto arguments = loaded.arguments();
   RunContext context(model_program(loaded, arguments));
-  std::vector<BufferPtr> blocks;
-  for (const onnx::Value& value : arguments) {
-    for_each_tensor(value, [&](const Tensor& t) { blocks.push_back(t.array().buffer); });
-  }
+  const std::vector<BufferPtr> blocks = blocks_of(arguments);
   return profile(context, [&] { context.run(blocks); }, runs);
 }
 

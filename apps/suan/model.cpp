@@ -7,7 +7,6 @@
 #include <filesystem>
 
 #include "suan/base/error.h"
-#include "suan/base/nearest.h"
 #include "suan/base/random.h"
 #include "suan/base/string_pool.h"
 #include "suan/engine/engine_file.h"
@@ -144,14 +143,10 @@ onnx::Value LoadedModel::made_up(const onnx::Argument& input) const {
 }
 
 std::vector<onnx::Value> LoadedModel::given() const {
-  std::vector<std::string> names;
-  for (const onnx::Argument& input : engine->inputs()) names.push_back(input.name);
-  std::vector<onnx::Value> values(names.size());
+  std::vector<onnx::Value> values(engine->inputs().size());
   for (const std::string& setting : options_.inputs) {
     const auto [name, file] = split_setting(setting, "--input");
-    const auto found = std::find(names.begin(), names.end(), name);
-    if (found == names.end()) fail("--input", "{}", unknown_name("input", name, names));
-    values[static_cast<size_t>(found - names.begin())] = Tensor::from(formats::read_npy(file));
+    values[index_of(engine->inputs(), name, "--input")] = Tensor::from(formats::read_npy(file));
   }
   return values;
 }

@@ -10,7 +10,6 @@
 #include <string>
 
 #include "suan/base/error.h"
-#include "suan/base/nearest.h"
 #include "suan/base/threads.h"
 #include "suan/engine/engine.h"
 
@@ -150,22 +149,20 @@ suan::EngineOptions engine_options(const suan_options& options) {
 
 struct suan_engine {
   explicit suan_engine(const char* path, const suan::EngineOptions& options)
-      : loaded(suan::Engine::load(path, options)), engine(*loaded) {
-    for (const auto& argument : engine.inputs()) inputs.push_back(describe(argument));
-    for (const auto& argument : engine.outputs()) outputs.push_back(describe(argument));
+      : engine(suan::Engine::load(path, options)) {
+    for (const auto& argument : engine->inputs()) inputs.push_back(describe(argument));
+    for (const auto& argument : engine->outputs()) outputs.push_back(describe(argument));
   }
-  static size_t find(const std::vector<Described>& all, const char* what, const char* name) {
+  size_t input(const char* name) const {
     expect(name, "the name");
-    std::vector<std::string> names;
-    for (size_t i = 0; i < all.size(); ++i) {
-      if (all[i].name == name) return i;
-    }
-    for (const Described& d : all) names.push_back(d.name);
-    fail("suan.h", "{}", suan::unknown_name(what, name, names));
+    return index_of(engine->inputs(), name, "suan.h");
+  }
+  size_t output(const char* name) const {
+    expect(name, "the name");
+    return index_of(engine->outputs(), name, "suan.h", "output");
   }
 
-  const std::unique_ptr<suan::Engine> loaded;
-  suan::Engine& engine;
+  const std::unique_ptr<suan::Engine> engine;
   std::vector<Described> inputs, outputs;
 };
 
@@ -210,19 +207,15 @@ suan_status describe(const suan_engine* engine, size_t index, suan_tensor_info* 
 }
 
 // The type that a caller gives for an input, checked against the model's.
-suan::Type input_type(const Described& input, suan_dtype dtype, int32_t rank, const int64_t* dims) {
+suan::Type input_type(const suan::onnx::Argument& argument, const Described& input,
+                      suan_dtype dtype, int32_t rank, const int64_t* dims) {
   if (rank < 0 || rank > SUAN_MAX_RANK) {
     fail("suan.h", "'{}' has the rank {}, expected 0 to {}", input.name, rank, SUAN_MAX_RANK);
   }
   if (rank) expect(dims, "the sizes");
   const suan::Shape shape(std::span<const int64_t>(dims, static_cast<size_t>(rank)));
   const suan::Type type(dtype_of(dtype), shape);
-  bool fits = input.dtype == SUAN_UNKNOWN || input.dtype == dtype;
-  fits = fits && (input.rank < 0 || input.rank == rank);
-  for (size_t i = 0; fits && i < input.dims.size(); ++i) {
-    fits = input.dims[i] < 0 || input.dims[i] == shape[static_cast<int>(i)];
-  }
-  if (!fits || !shape.is_concrete() || !shape.fits_memory()) {
+  if (!accepts(argument, type) || !shape.is_concrete() || !shape.fits_memory()) {
     std::string expected = input.dtype ? std::string(name(dtype_of(input.dtype))) : "any dtype";
     for (size_t i = 0; i < input.dims.size(); ++i) {
       expected +=
@@ -256,7 +249,7 @@ suan_status suan_load(const char* path, const suan_options* options, suan_engine
     }
     if (all.threads) suan::set_num_threads(all.threads);
     auto loaded = std::make_unique<suan_engine>(path, engine_options(all));
-    loaded->engine.prepare();
+    loaded->engine->prepare();
     *engine = loaded.release();
   });
 }
@@ -285,8 +278,9 @@ suan_status suan_bind_input(suan_request* request, const char* name, suan_dtype 
                             const int64_t* dims, const void* data, size_t bytes) {
   return guarded([&] {
     expect(request, "the request");
-    const size_t i = suan_engine::find(request->owner.inputs, "input", name);
-    const suan::Type type = input_type(request->owner.inputs[i], dtype, rank, dims);
+    const size_t i = request->owner.input(name);
+    const suan::Type type =
+        input_type(request->owner.engine->inputs()[i], request->owner.inputs[i], dtype, rank, dims);
     if (type.bytes()) expect(data, "the data");
     if (bytes < type.bytes()) {
       fail("suan.h", "'{}' is {} and takes {} bytes, got {}", name, to_string(type), type.bytes(),
@@ -299,7 +293,7 @@ suan_status suan_bind_input(suan_request* request, const char* name, suan_dtype 
 suan_status suan_bind_output(suan_request* request, const char* name, void* data, size_t bytes) {
   return guarded([&] {
     expect(request, "the request");
-    const size_t i = suan_engine::find(request->owner.outputs, "output", name);
+    const size_t i = request->owner.output(name);
     request->wanted[i].data = data;
     request->wanted[i].bytes = data ? bytes : 0;
   });
@@ -315,7 +309,7 @@ suan_status suan_run(suan_request* request) {
       fail("suan.h", "the input '{}' is not bound", request->owner.inputs[i].name);
     }
     for (size_t i = 0; i < request->wanted.size(); ++i) request->outputs[i] = request->wanted[i];
-    request->owner.engine.run(request->inputs, request->outputs);
+    request->owner.engine->run(request->inputs, request->outputs);
     request->has_run = true;
   });
 }
@@ -324,7 +318,7 @@ suan_status suan_output(const suan_request* request, const char* name, suan_tens
   return guarded([&] {
     expect(request, "the request");
     expect(tensor, "the place of the tensor");
-    const size_t i = suan_engine::find(request->owner.outputs, "output", name);
+    const size_t i = request->owner.output(name);
     if (!request->has_run) fail("suan.h", "the request has no results: it has not run");
     const Binding& output = request->outputs[i];
     suan_tensor out{};

@@ -2,27 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import unittest
 
-from command import Command
-
-
-def varint(number):
-    out = bytearray()
-    while number >= 0x80:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes(out) + bytes([number])
-
-
-def message(*fields):
-    """A protobuf message of (number, value) pairs; a value is an int, a text or a message."""
-    out = b""
-    for number, value in fields:
-        if isinstance(value, int):
-            out += varint(number << 3) + varint(value)
-        else:
-            data = value.encode() if isinstance(value, str) else value
-            out += varint(number << 3 | 2) + varint(len(data)) + data
-    return out
+from command import Command, message
 
 
 def argument(name, *sizes):

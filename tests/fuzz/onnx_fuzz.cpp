@@ -70,11 +70,7 @@ void run(const onnx::Model& model, const std::vector<onnx::Value>& arguments) {
   }
   if (flops > kLimits.flops || most > kLimits.value_bytes) return;
   RunContext context(Program::build(specialised.graph, current_backend()));
-  std::vector<BufferPtr> blocks;
-  for (const onnx::Value& value : arguments) {
-    for_each_tensor(value, [&](const Tensor& t) { blocks.push_back(t.array().buffer); });
-  }
-  context.run(blocks);
+  context.run(blocks_of(arguments));
 }
 
 using Bytes = std::string_view;

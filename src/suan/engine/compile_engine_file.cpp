@@ -34,10 +34,8 @@ EngineFile compile_engine_file(const std::shared_ptr<const onnx::Model>& model,
   if (open || signatures.empty()) file.model = model;
   std::vector<ProgramPtr> programs;
   for (const std::vector<Type>& types : signatures) {
-    std::vector<onnx::Value> arguments;
-    for (const Type& type : types) arguments.emplace_back(make_input(type, ""));
     try {
-      const onnx::Specialised made = model->specialise(arguments);
+      const onnx::Specialised made = model->specialise(onnx::placeholders(types));
       programs.push_back(Program::build(made.graph, current_backend(), {.precision = precision}));
       file.programs.push_back({without_layouts(programs.back()->graph()), made.outputs});
     } catch (const onnx::DataDependent&) {

@@ -215,8 +215,7 @@ std::vector<TableEntry> read_table(Bytes table, Bytes data, std::string_view whe
                "constant {} ({}) lies at {} with {} bytes, the one before it ends at {} of {}",
                entries.size(), to_string(entry.type), offset, bytes, end, data.size());
     }
-    const Bytes padding = data.subspan(end, offset - end);
-    if (std::any_of(padding.begin(), padding.end(), [](uint8_t byte) { return byte != 0; })) {
+    if (!are_zeros(data.subspan(end, offset - end))) {
       bad_file(where, "is damaged: there is something between constants");
     }
     entry.bytes = data.subspan(offset, bytes);

@@ -44,6 +44,9 @@ void check_head(Bytes file, std::string_view where) {
 
 }  // namespace
 
+bool are_zeros(Bytes bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](uint8_t byte) { return byte == 0; });
+}
 uint64_t checksum(const void* data, size_t bytes) { return XXH3_64bits(data, bytes); }
 
 std::array<Bytes, kNumSections> open_container(Bytes file, std::string_view where) {
@@ -60,8 +63,7 @@ std::array<Bytes, kNumSections> open_container(Bytes file, std::string_view wher
     sections[i] = file.subspan(place.offset, place.bytes);
     const Bytes padding = file.subspan(end, place.offset - end);
     const bool data = i == static_cast<size_t>(Section::data);
-    if ((!data && checksum(sections[i].data(), place.bytes) != place.hash) ||
-        std::any_of(padding.begin(), padding.end(), [](uint8_t byte) { return byte != 0; })) {
+    if ((!data && checksum(sections[i].data(), place.bytes) != place.hash) || !are_zeros(padding)) {
       bad_file(where, "is damaged: the checksum of section {} does not hold", i);
     }
     end = place.offset + place.bytes;

@@ -48,12 +48,6 @@ struct Flat {
   bool structured = false;
 };
 
-std::vector<Value> values_of(std::span<const Type> types) {  // placeholders: only types are known
-  std::vector<Value> values;
-  for (const Type& type : types) values.emplace_back(make_input(type, ""));
-  return values;
-}
-
 // Where results were computed: the caller's memory, or the block of a context.
 void check_result(const Binding& result, size_t index) {
   if (!result.data || result.bytes >= result.type.bytes()) return;
@@ -212,7 +206,7 @@ Engine::Found Engine::find(const Signature& s, const std::vector<Value>* argumen
     entry = compile(plan->with(s.types, sizes), *plan);
   } else {
     entry = compile({s.types.begin(), s.types.end()}, std::string(s.structure),
-                    s.structure.empty() ? values_of(s.types) : *arguments);
+                    s.structure.empty() ? onnx::placeholders(s.types) : *arguments);
   }
   const std::lock_guard lock(mutex_);
   insert(entry);
@@ -230,7 +224,9 @@ void Engine::settle(std::span<const Type> types) {
     second = !entries_.empty();
   }
   if (plan.settled(false) && (!second || plan.settled(true))) return;
-  const auto trace = [&](const std::vector<Type>& t) { return model_->specialise(values_of(t)); };
+  const auto trace = [&](const std::vector<Type>& t) {
+    return model_->specialise(onnx::placeholders(t));
+  };
   try {
     if (!plan.settled(false)) plan.settle(types, trace, false);
     if (second && !plan.settled(true)) settle_optional(plan, types, trace);
@@ -268,7 +264,7 @@ EntryPtr Engine::compile(std::vector<Type> types, std::string structure,
 }
 
 EntryPtr Engine::compile(std::vector<Type> types, const PadPlan& plan) const {
-  const std::vector<Value> arguments = values_of(types);
+  const std::vector<Value> arguments = onnx::placeholders(types);
   EntryPtr entry = compile(std::move(types), "", arguments);
   if (entry->program) plan.check(entry->types, entry->results);
   return entry;

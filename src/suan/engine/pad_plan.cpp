@@ -53,12 +53,9 @@ PadAxis axis_of(const PadRule& rule, const std::vector<onnx::Argument>& inputs) 
     axis.inputs.insert(axis.inputs.end(), places.begin(), places.end());
   }
   if (rule.mask.empty()) return axis;
-  std::vector<std::string> names;
-  for (const onnx::Argument& input : inputs) names.push_back(input.name);
-  const auto mask = std::find(names.begin(), names.end(), rule.mask);
-  if (mask == names.end()) fail("pad", "{}", unknown_name("input", rule.mask, names));
+  const auto mask = static_cast<int>(index_of(inputs, rule.mask, "pad"));
   if (std::none_of(axis.inputs.begin(), axis.inputs.end(),
-                   [&](const AxisOf& place) { return place.tensor == mask - names.begin(); })) {
+                   [&](const AxisOf& place) { return place.tensor == mask; })) {
     fail("pad", "the mask '{}' has no size '{}'", rule.mask, axis.name());
   }
   return axis;
@@ -72,18 +69,6 @@ std::string batch_symbol(const std::vector<onnx::Argument>& inputs) {
   const bool first = std::all_of(places.begin(), places.end(),
                                  [](const AxisOf& place) { return place.axis == 0; });
   return first && places.size() == inputs.size() ? symbol : "";
-}
-
-bool fits_argument(const onnx::Argument& argument, const Type& type) {
-  if (argument.kind != TypeKind::tensor || (argument.typed && argument.dtype != type.dtype)) {
-    return false;
-  }
-  if (!argument.ranked) return true;
-  bool fits = argument.shape.rank() == type.shape.rank();
-  for (int i = 0; fits && i < type.shape.rank(); ++i) {
-    fits = argument.shape[i] < 0 || argument.shape[i] == type.shape[i];
-  }
-  return fits;
 }
 
 // The axis of an output whose size is that of the padded axis in both graphs, -1 where the types
@@ -164,7 +149,7 @@ PadPlan::PadPlan(const std::vector<PadRule>& rules, const std::vector<onnx::Argu
 bool PadPlan::fits(std::span<const Type> types) const {
   if (types.size() != inputs_.size()) return false;
   for (size_t i = 0; i < types.size(); ++i) {
-    if (!fits_argument(inputs_[i], types[i])) return false;
+    if (inputs_[i].kind != TypeKind::tensor || !accepts(inputs_[i], types[i])) return false;
   }
   // Nobody has asked for the optional axis, so its sizes may be different ones that broadcast.
   return std::all_of(axes_.begin(), axes_.end(),

@@ -71,6 +71,7 @@ std::string where_of(const Node& node, std::string_view what);
 std::string where_of(const Node& node);  // what it is: its op
 
 Tensor make_input(Type type, std::string label);
+Tensor make_state_leaf(const std::shared_ptr<State>& state);
 Tensor make_constant(Type type, BufferPtr value);
 // The value of a constant, or of a `full` scalar, where it is known while building the graph.
 const Array* known_value(const Tensor& tensor, Array& storage);

@@ -92,8 +92,7 @@ struct OpDef {
   bool forwards = false;
   bool recompute = false;  // its gradient computes its outputs anew (autodiff/checkpoint)
   Precision precision = Precision::follow;
-  bool (*exact)(const Node&) =
-      nullptr;  // whether its operands keep their dtypes in mixed precision
+  bool (*exact)(const Node&) = nullptr;    // whether operands keep their dtypes in mixed precision
   double (*flops)(const Node&) = nullptr;  // null: one per output element
 };
 

@@ -11,8 +11,6 @@
 
 namespace suan {
 
-Tensor make_state_leaf(const StatePtr& state);
-
 namespace {
 
 constexpr int kMaxDepth = 16;
@@ -60,7 +58,7 @@ class Parser {
     Graph graph;
     Values values;
     std::map<int, Tensor>
-        leaves;  // inputs: their numbers are the caller's order, their places need not be
+        leaves;  // by number: the caller's order, which their places need not have
     expect("graph");
     expect("{");
     while (true) {

@@ -4,8 +4,6 @@
 
 namespace suan {
 
-Tensor make_state_leaf(const StatePtr& state);
-
 namespace {
 thread_local Trace* current_trace = nullptr;
 }  // namespace

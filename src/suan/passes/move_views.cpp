@@ -85,19 +85,15 @@ class ViewMover {
     const Tensor source = moves ? view->source : x;
     const NodePtr made =
         make_node(*node.op, {reshaped(source, rows_of(source.shape())), inputs[1]}, node.attrs);
-    remember(made);
+    products_.insert(made);
     if (moves) return {reshaped(with_rows_of(*view, {made, 0}), node.types[0].shape)};
     return {reshaped({made, 0}, node.types[0].shape)};
-  }
-  void remember(const NodePtr& node) {
-    products_.insert(node.get());
-    keep_.push_back(node);
   }
   // Whether it is a product's result, or what elementwise ops make of one.
   bool is_rows(const Tensor& t, int depth = 8) const {
     const Node& node = t.node();
     if (t.rank() != 2 || depth == 0) return false;
-    if (is_constant_product(node) || products_.contains(&node)) return true;
+    if (is_constant_product(node) || products_.contains(t.node_ptr())) return true;
     return is_elementwise(node) &&
            std::any_of(node.inputs.begin(), node.inputs.end(), [&](const Tensor& input) {
              return input.shape() == t.shape() && is_rows(input, depth - 1);
@@ -140,7 +136,7 @@ class ViewMover {
     }
     const NodePtr made = make_node(*node.op, std::move(operands), node.attrs);
     if (!(made->types[0].shape == view->source.shape())) return {};
-    remember(made);
+    products_.insert(made);
     View moved = *view;
     moved.source = {made, 0};
     return {moved.tensor()};
@@ -153,7 +149,7 @@ class ViewMover {
     Inputs operands = inputs;
     operands[0] = view->source;
     const NodePtr made = make_node(*node.op, std::move(operands), node.attrs);
-    remember(made);
+    products_.insert(made);
     Inputs outputs;
     for (size_t i = 0; i < node.types.size(); ++i) {
       outputs.push_back(reshaped({made, static_cast<int>(i)}, node.types[i].shape));
@@ -277,7 +273,7 @@ class ViewMover {
     const bool turned = node.attr<MatmulAttrs>().transpose_b;
     const Tensor weights = slice_of(node.inputs[1], {turned ? 0 : 1, range.begin, range.count});
     const NodePtr made = make_node(*node.op, {node.inputs[0], weights}, node.attrs);
-    remember(made);
+    products_.insert(made);
     return {made, 0};
   }
   Tensor part_of_elementwise(const Node& node, const Range& range) {
@@ -290,14 +286,13 @@ class ViewMover {
       if (!operands.back()) return {};
     }
     const NodePtr made = make_node(*node.op, std::move(operands), node.attrs);
-    remember(made);
+    products_.insert(made);
     return {made, 0};
   }
 
   Users users_;
   // Nodes that this pass made: products of rows, and what follows them.
-  std::unordered_set<const Node*> products_;
-  std::vector<NodePtr> keep_;
+  std::unordered_set<NodePtr> products_;
 };
 
 }  // namespace

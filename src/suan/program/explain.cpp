@@ -80,18 +80,15 @@ std::vector<StepInfo> explain_steps(const Program& program) {
   std::vector<StepInfo> steps;
   for (const PlannedStep& step : program.plan().steps) {
     StepInfo info;
+    info.from = origin(*step.node);
+    info.type = to_string(step.node->types[0]);
+    info.layout = name(step.node->layout(0));
     if (!step.kernel) {
       info.what = info.kernel = "copy";
-      info.from = origin(*step.node);
-      info.type = to_string(step.node->types[0]);
-      info.layout = name(step.node->layout(0));
       info.bytes = 2.0 * static_cast<double>(step.node->types[0].bytes());
     } else {
       const Cost cost = cost_of(*step.node);
       info.what = describe(*step.node);
-      info.from = origin(*step.node);
-      info.type = to_string(step.node->types[0]);
-      info.layout = name(step.node->layout(0));
       info.kernel = step.kernel->name;
       info.flops = cost.flops;
       info.bytes = cost.bytes;

@@ -223,32 +223,6 @@ std::unique_ptr<Call> make_direct_call(const Node& node) {
 
 namespace {
 
-const char* tiles_why_not(const Problem& p) {
-  const ConvAttrs& a = p.attrs;
-  if (a.exact) return "its sums must stay exact";
-  if (!has_avx512()) return "it needs AVX-512";
-  if (p.x_layout != Layout::blocked16 || p.y_layout != Layout::blocked16) {
-    return "its data is not in blocked layout";
-  }
-  if (p.w.shape.rank() != 4 || p.w.shape[2] != 3 || p.w.shape[3] != 3)
-    return "the kernel is not 3x3";
-  if (a.groups != 1) return "it has groups";
-  for (size_t i = 0; i < 2; ++i) {
-    if (a.stride[i] != 1 || a.dilation[i] != 1) return "stride or dilation is not 1";
-    if (a.pad_begin[i] > 1 || a.pad_end[i] > 1) return "the padding is above 1";
-  }
-  return nullptr;
-}
-
-}  // namespace
-
-const char* winograd_likely_slower(const Node& node) {
-  const Problem p = problem_of(node);
-  const bool few = p.x.shape[1] < 32 || p.y.shape[1] < 32;
-  return few ? "direct is mostly faster below 32 channels" : nullptr;
-}
-
-namespace {
 // Winograd's kernels know relu and a sum before it.
 const char* tail_without_winograd(const Node& node) {
   if (!is_forward(node)) return nullptr;
@@ -267,13 +241,36 @@ const char* tail_without_winograd(const Node& node) {
   }
   return nullptr;
 }
+
+const char* tiles_why_not(const Node& node, const Problem& p) {
+  const ConvAttrs& a = p.attrs;
+  if (a.exact) return "its sums must stay exact";
+  if (!has_avx512()) return "it needs AVX-512";
+  if (p.x_layout != Layout::blocked16 || p.y_layout != Layout::blocked16) {
+    return "its data is not in blocked layout";
+  }
+  if (p.w.shape.rank() != 4 || p.w.shape[2] != 3 || p.w.shape[3] != 3)
+    return "the kernel is not 3x3";
+  if (a.groups != 1) return "it has groups";
+  for (size_t i = 0; i < 2; ++i) {
+    if (a.stride[i] != 1 || a.dilation[i] != 1) return "stride or dilation is not 1";
+    if (a.pad_begin[i] > 1 || a.pad_end[i] > 1) return "the padding is above 1";
+  }
+  return tail_without_winograd(node);
+}
+
 }  // namespace
+
+const char* winograd_likely_slower(const Node& node) {
+  const Problem p = problem_of(node);
+  const bool few = p.x.shape[1] < 32 || p.y.shape[1] < 32;
+  return few ? "direct is mostly faster below 32 channels" : nullptr;
+}
 
 const char* winograd_why_not(const Node& node) {
   if (const char* reason = direct_why_not(node)) return reason;
-  if (const char* reason = tail_without_winograd(node)) return reason;
   const Problem p = problem_of(node);
-  return p.x.dtype == DType::f32 ? tiles_why_not(p) : "the dtype is not f32";
+  return p.x.dtype == DType::f32 ? tiles_why_not(node, p) : "the dtype is not f32";
 }
 std::unique_ptr<Call> make_winograd_call(const Node& node) {
   return make(node, algorithm::convolution_winograd);
@@ -281,9 +278,8 @@ std::unique_ptr<Call> make_winograd_call(const Node& node) {
 
 const char* wide_winograd_why_not(const Node& node) {
   if (const char* reason = direct_why_not(node)) return reason;
-  if (const char* reason = tail_without_winograd(node)) return reason;
   const Problem p = problem_of(node);
-  return p.x.dtype == DType::bf16 ? tiles_why_not(p) : "the dtype is not bf16";
+  return p.x.dtype == DType::bf16 ? tiles_why_not(node, p) : "the dtype is not bf16";
 }
 std::unique_ptr<Call> make_wide_winograd_call(const Node& node) {
   return make(node, algorithm::convolution_winograd, true);

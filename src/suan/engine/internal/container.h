@@ -17,6 +17,7 @@ enum class Section : uint8_t { description, constants, programs, model, kernels,
 inline constexpr size_t kNumSections = 6;
 
 constexpr size_t aligned(size_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
+bool are_zeros(Bytes bytes);
 uint64_t checksum(const void* data, size_t bytes);  // XXH3, 64 bits
 
 // Numbers in little endian and texts behind their lengths.

@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/formats/onnx/internal/emitter.h"
 
+#include <cmath>
+#include <limits>
+
 #include "suan/backend/evaluate.h"
 #include "suan/base/error.h"
 #include "suan/ops/elementwise.h"
@@ -55,6 +58,12 @@ int64_t opset_of(DType dtype) {
 }
 
 }  // namespace
+
+double lowest(DType dtype) {
+  if (is_float(dtype)) return -std::numeric_limits<double>::infinity();
+  if (is_unsigned(dtype) || dtype == DType::boolean) return 0;
+  return -std::ldexp(1.0, static_cast<int>(8 * size_of(dtype)) - 1);
+}
 
 void Emitter::need(int64_t opset, std::string_view what) const {
   if (opset_ >= opset) return;

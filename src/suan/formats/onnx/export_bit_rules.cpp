@@ -14,8 +14,6 @@
 namespace suan::onnx {
 namespace {
 
-using Tensors = std::vector<Tensor>;
-
 DType unsigned_of(DType dtype) {
   switch (size_of(dtype)) {
     case 1:

@@ -10,8 +10,6 @@
 namespace suan::onnx {
 namespace {
 
-using Tensors = std::vector<Tensor>;
-
 template <Tensor (*F)(const Tensor&)>
 Tensors rewritten(const NodePtr& n, int64_t /*opset*/) {
   return {F(n->inputs[0])};

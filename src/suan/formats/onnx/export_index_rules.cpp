@@ -1,8 +1,6 @@
 // How ops with indices leave: gathers, scatters, sparse matrices and segments.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
 #include "suan/formats/onnx/internal/emitter.h"
 #include "suan/ops/csr_matmul.h"
@@ -17,8 +15,6 @@
 
 namespace suan::onnx {
 namespace {
-
-using Tensors = std::vector<Tensor>;
 
 template <bool kElements>
 Names emit_gather(Emitter& e, const Node& n) {
@@ -89,13 +85,6 @@ Tensors lower_csr_dot(const NodePtr& n, int64_t /*opset*/) {
     return cast(gather(x, at), wide(dtype));
   };
   return {cast(sum(part(n->inputs[2], rows) * part(n->inputs[3], columns), {1}), dtype)};
-}
-
-// The least number of a dtype.
-double lowest(DType dtype) {
-  if (is_float(dtype)) return -std::numeric_limits<double>::infinity();
-  if (is_unsigned(dtype) || dtype == DType::boolean) return 0;
-  return -std::ldexp(1.0, static_cast<int>(8 * size_of(dtype)) - 1);
 }
 
 Tensors lower_segment_max(const NodePtr& n, int64_t /*opset*/) {

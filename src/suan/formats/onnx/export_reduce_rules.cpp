@@ -16,8 +16,6 @@
 namespace suan::onnx {
 namespace {
 
-using Tensors = std::vector<Tensor>;
-
 Names reduced(Emitter& e, const Node& n, std::string_view type, DTypes dtypes) {
   const auto& a = n.attr<ReduceAttrs>();
   if (a.axes.empty()) return {e.of(n.inputs[0])};

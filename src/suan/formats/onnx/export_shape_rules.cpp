@@ -19,8 +19,6 @@
 namespace suan::onnx {
 namespace {
 
-using Tensors = std::vector<Tensor>;
-
 Names emit_full(Emitter& e, const Node& n) {
   const auto& a = n.attr<FullAttrs>();
   if (a.shape.rank() == 0) return {e.number(a.value, a.dtype)};

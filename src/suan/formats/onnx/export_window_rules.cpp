@@ -1,7 +1,6 @@
 // How matrix products, convolutions and poolings leave.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <cmath>
 
 #include "suan/formats/onnx/internal/emitter.h"
 #include "suan/ops/conv.h"
@@ -15,8 +14,6 @@
 
 namespace suan::onnx {
 namespace {
-
-using Tensors = std::vector<Tensor>;
 
 Names emit_matmul(Emitter& e, const Node& n) {
   constexpr DTypes kTaken = kAllFloats | kWideIntegers;
@@ -139,11 +136,9 @@ Tensors lower_max_pool(const NodePtr& n, int64_t /*opset*/) {
   const auto& a = n->attr<PoolAttrs>();
   const Tensor& x = n->inputs[0];
   if (is_float(x.dtype()) || (kPooled & set_of(x.dtype()))) return {};
-  const double low = is_unsigned(x.dtype()) || x.dtype() == DType::boolean
-                         ? 0
-                         : -std::ldexp(1.0, static_cast<int>(8 * size_of(x.dtype())) - 1);
   std::vector<int64_t> begin(2), end(2);
-  const Tensor padded = pad(x, joined(begin, a.pad_begin), joined(end, a.pad_end), low);
+  const Tensor padded =
+      pad(x, joined(begin, a.pad_begin), joined(end, a.pad_end), lowest(x.dtype()));
   const Shape window(a.kernel);
   Shape at = Shape::filled(window.rank(), 0);
   Tensor y;

@@ -18,10 +18,6 @@
 #include "suan/ops/op.h"
 #include "suan/tensor/compile.h"
 
-namespace suan {
-Tensor make_state_leaf(const StatePtr& state);  // graph/node.cpp
-}
-
 namespace suan::onnx {
 
 class Follower::Scope {

@@ -9,6 +9,7 @@
 #include <climits>
 
 #include "suan/base/file.h"
+#include "suan/base/nearest.h"
 #include "suan/formats/onnx/internal/follower.h"
 #include "suan/formats/onnx/internal/newer_fields.h"
 #include "suan/formats/onnx/internal/raw_tensors.h"
@@ -91,14 +92,7 @@ void check_argument(const Argument& expected, const Value& got) {
   }
   if (got.kind != TypeKind::tensor || !expected.typed) return;
   const Type& type = got.tensor.type();
-  bool fits = type.dtype == expected.dtype;
-  if (expected.ranked) {
-    fits = fits && type.shape.rank() == expected.shape.rank();
-    for (int i = 0; fits && i < type.shape.rank(); ++i) {
-      fits = expected.shape[i] < 0 || expected.shape[i] == type.shape[i];
-    }
-  }
-  if (!fits) {
+  if (!accepts(expected, type)) {
     fail("input", "'{}' is {}, expected {}{}", expected.name, to_string(type), name(expected.dtype),
          expected.ranked ? to_string(expected.shape) : "");
   }
@@ -168,6 +162,26 @@ std::shared_ptr<const Model> read_model(std::string_view bytes, const std::strin
 }
 
 }  // namespace
+
+bool accepts(const Argument& argument, const Type& type) {
+  if (argument.typed && argument.dtype != type.dtype) return false;
+  if (!argument.ranked) return true;
+  bool fits = argument.shape.rank() == type.shape.rank();
+  for (int i = 0; fits && i < type.shape.rank(); ++i) {
+    fits = argument.shape[i] < 0 || argument.shape[i] == type.shape[i];
+  }
+  return fits;
+}
+
+size_t index_of(std::span<const Argument> arguments, std::string_view name, std::string_view where,
+                std::string_view what) {
+  const auto found = std::find_if(arguments.begin(), arguments.end(),
+                                  [&](const Argument& argument) { return argument.name == name; });
+  if (found != arguments.end()) return static_cast<size_t>(found - arguments.begin());
+  std::vector<std::string> names;
+  for (const Argument& argument : arguments) names.push_back(argument.name);
+  fail(where, "{}", unknown_name(what, name, names));
+}
 
 Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Model::~Model() = default;

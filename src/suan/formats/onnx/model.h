@@ -5,6 +5,7 @@
 #pragma once
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -52,6 +53,13 @@ struct NodeValue {
   std::string name;  // of the output
   Value value;
 };
+
+// Whether a tensor of this type fits what the file says of dtype and shape.
+bool accepts(const Argument& argument, const Type& type);
+// Which argument has the name. Throws Error(where) saying that there is no `what` of that name, and
+// the nearest.
+size_t index_of(std::span<const Argument> arguments, std::string_view name, std::string_view where,
+                std::string_view what = "input");
 
 // A Graph recorded for given arguments, and how its outputs make up the model's.
 struct Specialised {

@@ -23,11 +23,7 @@ std::vector<Value> run_compiled(const Model& model, const std::vector<Value>& ar
   for_each_result(outputs, nodes, [&](Tensor& t) { graph.outputs.push_back(t); });
   RunContext context(Program::build(graph, current_backend(),
                                     {.precision = options.precision, .without = options.without}));
-  std::vector<BufferPtr> blocks;
-  for (const Value& value : arguments) {
-    for_each_tensor(value, [&](const Tensor& t) { blocks.push_back(t.array().buffer); });
-  }
-  const auto results = context.run(blocks);
+  const auto results = context.run(blocks_of(arguments));
   size_t next = 0;
   for_each_result(outputs, nodes, [&](Tensor& t) { t = make_constant(t.type(), results[next++]); });
   return outputs;

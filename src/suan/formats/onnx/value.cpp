@@ -17,6 +17,19 @@ void for_each_tensor(const Value& value, const std::function<void(const Tensor&)
   for (const Value& item : value.items) for_each_tensor(item, f);
 }
 
+std::vector<BufferPtr> blocks_of(const std::vector<Value>& values) {
+  std::vector<BufferPtr> blocks;
+  for (const Value& value : values) {
+    for_each_tensor(value, [&](const Tensor& t) { blocks.push_back(t.array().buffer); });
+  }
+  return blocks;
+}
+std::vector<Value> placeholders(std::span<const Type> types) {
+  std::vector<Value> values;
+  for (const Type& type : types) values.emplace_back(make_input(type, ""));
+  return values;
+}
+
 std::string to_string(const Value& value) {
   switch (value.kind) {
     case TypeKind::tensor:

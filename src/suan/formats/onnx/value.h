@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,10 @@ struct Value {
 // Calls f on every tensor in the value, in order.
 void for_each_tensor(Value& value, const std::function<void(Tensor&)>& f);
 void for_each_tensor(const Value& value, const std::function<void(const Tensor&)>& f);
+// The blocks of all tensors in the values, in order.
+std::vector<BufferPtr> blocks_of(const std::vector<Value>& values);
+// Values that are known by their types alone.
+std::vector<Value> placeholders(std::span<const Type> types);
 // "f32[2, 3]", "sequence of 2"
 std::string to_string(const Value& value);
 

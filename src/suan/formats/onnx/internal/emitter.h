@@ -19,6 +19,7 @@
 namespace suan::onnx {
 
 using Ints = std::vector<int64_t>;
+using Tensors = std::vector<Tensor>;
 using Names = std::vector<std::string>;  // of values; "" is one that is absent
 using AttrValue = std::variant<int64_t, float, std::string, Ints, Array>;
 using NodeAttrs = std::vector<std::pair<std::string_view, AttrValue>>;
@@ -37,6 +38,8 @@ inline constexpr DTypes kUnsigned = set_of(DType::u8, DType::u16, DType::u32, DT
 inline constexpr DTypes kWideIntegers = set_of(DType::i32, DType::i64, DType::u32, DType::u64);
 inline constexpr DTypes kNumbers = kAllFloats | kSigned | kUnsigned;
 inline constexpr DTypes kAny = ~DTypes{0};
+
+double lowest(DType dtype);  // the least number of it
 
 class Emitter {
  public:
@@ -100,7 +103,7 @@ struct ExportRule {
   std::string_view type = {};
   DTypes dtypes = kAny;  // that the operator takes
   // The node's outputs from simpler ops; none: it is emitted as it is.
-  std::vector<Tensor> (*lower)(const NodePtr&, int64_t opset) = nullptr;
+  Tensors (*lower)(const NodePtr&, int64_t opset) = nullptr;
   Names (*emit)(Emitter&, const Node&) = nullptr;  // gives a name for each output
 };
 
