@@ -54,13 +54,15 @@ MODELS = {
 }
 
 
-def randomise_statistics(model):
-    """Batch norm as after training: means and variances that are not 0 and 1."""
+def as_if_trained(model):
+    """Batch norm with means and variances that are not 0 and 1, and no head of zeros (ViT's would give nothing to compare)."""
     import torch
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.running_mean.uniform_(-0.1, 0.1)
             module.running_var.uniform_(0.8, 1.2)
+        if isinstance(module, torch.nn.Linear) and not module.weight.any():
+            module.weight.normal_(std=0.02)
 
 
 def by_position(model, names):
@@ -87,7 +89,7 @@ def export(name, path):
     if hasattr(model, "set_attn_implementation"):
         model.set_attn_implementation("sdpa")
     with torch.no_grad():
-        randomise_statistics(model)
+        as_if_trained(model)
         part = path.with_suffix(".part")
         names = list(inputs)
         torch.onnx.export(by_position(model, names), tuple(inputs.values()), str(part), input_names=names,

@@ -79,18 +79,18 @@ Tensor scaled(const Site& site, const Tensor& factor) {
   return {with_inputs(*site.node, std::move(inputs)), 0};
 }
 // y = site + term: only a convolution has a bias.
-Tensor shifted(const Site& site, const Tensor& term) {
+Tensor shifted(const Site& site, const Tensor& term, const Target& target) {
   if (!site.is_conv) return {};
   const Tensor bias = bias_of(site);
-  const Shape channels{site.node->types[0].shape[1]};
-  const Tensor whole = broadcast_to(term, channels);
+  const Tensor spread = broadcast_to(term, {site.node->types[0].shape[1]});
+  const Tensor whole = make_constant(spread.type(), target.evaluate(spread));
   Inputs inputs = site.node->inputs;
   inputs.resize(3);
   inputs[2] = bias ? bias + whole : whole;
   return {with_inputs(*site.node, std::move(inputs)), 0};
 }
 
-Tensor folded(const Node& node, const Inputs& inputs) {
+Tensor folded(const Node& node, const Inputs& inputs, const Target& target) {
   const bool product = is(node, Op::mul), sum = is(node, Op::add);
   const bool quotient = is(node, Op::div), difference = is(node, Op::sub);
   if (!product && !sum && !quotient && !difference) return {};
@@ -104,7 +104,7 @@ Tensor folded(const Node& node, const Inputs& inputs) {
     if (!vector) continue;
     if (product) return scaled(site, vector);
     if (quotient) return scaled(site, reciprocal(vector));
-    return shifted(site, difference ? -vector : vector);
+    return shifted(site, difference ? -vector : vector, target);
   }
   return {};
 }
@@ -120,7 +120,7 @@ Graph fold_affine(const Graph& graph, const Target& target) {
       if (!users.only(node->inputs[i].node())) return {};
     }
     const bool binary = inputs.size() == 2 && inputs[0] && inputs[1];
-    const Tensor result = binary ? folded(*node, inputs) : Tensor();
+    const Tensor result = binary ? folded(*node, inputs, target) : Tensor();
     return result ? Inputs{result} : Inputs{};
   });
 }

@@ -1,27 +1,51 @@
-// Folding: nodes whose inputs are all constants become constants themselves.
+// Folding: nodes whose inputs are all constants or numbers become such themselves.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "suan/ops/leaf.h"
 #include "suan/ops/op.h"
+#include "suan/ops/shape_ops.h"
 #include "suan/passes/pass.h"
 
 namespace suan {
 namespace {
 
+bool is_number(const Tensor& t) { return is(t.node(), Op::full); }
+
 bool foldable(const Node& node, const std::vector<Tensor>& inputs) {
   if (!node.op->infer || node.op->random || node.op->forwards || inputs.empty()) return false;
   if (is(node, Op::check_range)) return false;  // its error belongs to the run
   size_t read = 0, written = 0;
-  bool any = false;  // `full` alone is better kept as one number
+  bool numbers = true;
   for (const Tensor& t : inputs) {
     if (!t) continue;
-    if (!is(t.node(), Op::constant) && !is(t.node(), Op::full)) return false;
-    any = any || is(t.node(), Op::constant);
+    if (!is(t.node(), Op::constant) && !is_number(t)) return false;
+    numbers = numbers && is_number(t);
     read += t.type().bytes();
   }
   for (const Type& type : node.types) written += type.bytes();
-  constexpr size_t kSmall = size_t{1} << 20;
-  return any && written <= std::max(kSmall, 2 * read);  // repeating is cheaper than reading
+  constexpr size_t kSmall = size_t{1} << 20, kTiny = 64;
+  return written <= (numbers ? kTiny : std::max(kSmall, 2 * read));  // repeating beats reading
+}
+
+// A number that is only given another shape: it stays a number, however often it is repeated.
+Tensor reshaped_number(const Node& node, const std::vector<Tensor>& inputs) {
+  const bool view =
+      is(node, Op::reshape) || is(node, Op::broadcast_to) || is(node, Op::transpose);
+  if (!view || !is_number(inputs[0])) return {};
+  const Type& type = node.types[0];
+  return full(inputs[0].node().attr<FullAttrs>().value, type.shape, type.dtype);
+}
+
+// One floating-point number is kept as such: kernels take it without reading memory.
+Tensor known(const Type& type, const BufferPtr& value) {
+  if (type.shape.rank() != 0 || !is_arithmetic(type.dtype) || !is_float(type.dtype)) {
+    return make_constant(type, value);
+  }
+  return visit(type.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    return full(static_cast<double>(*value->as<T>()), type.shape, type.dtype);
+  });
 }
 
 }  // namespace
@@ -30,11 +54,12 @@ Graph fold_constants(const Graph& graph, const Target& target) {
   if (!target.evaluate) return graph;
   return rewrite(graph, [&](const NodePtr& node, const std::vector<Tensor>& inputs) {
     std::vector<Tensor> outputs;
+    if (const Tensor number = reshaped_number(*node, inputs)) return std::vector{number};
     if (!foldable(*node, inputs)) return outputs;
     const NodePtr copy = with_inputs(*node, inputs);
     for (size_t i = 0; i < node->types.size(); ++i) {
       const Tensor value(copy, static_cast<int>(i));
-      outputs.push_back(make_constant(value.type(), target.evaluate(value)));
+      outputs.push_back(known(value.type(), target.evaluate(value)));
     }
     return outputs;
   });
