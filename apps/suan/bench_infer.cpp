@@ -35,7 +35,7 @@ double milliseconds(Engine& engine, const std::vector<onnx::Value>& arguments) {
 class InferBench {
  public:
   explicit InferBench(const BenchInferOptions& options)
-      : precision_(*parse_dtype(options.precision)) {
+      : precision_(precision_of(options.precision)) {
     const auto start = Clock::now();
     loaded_ = std::make_unique<LoadedModel>(options);
     arguments_ = loaded_->arguments();
@@ -158,7 +158,7 @@ int run_bench_infer(const BenchInferOptions& options) {
   const std::optional<double> joules = energy.joules();
   const auto [p50, p90, p99] = Latency(std::move(times));
   const double gflops = bench.flops() / p50 / 1e6;
-  const double share = 100 * gflops / peak_gflops(machine_peak(), *parse_dtype(options.precision));
+  const double share = 100 * gflops / peak_gflops(machine_peak(), precision_of(options.precision));
   const double throughput = 1e3 * static_cast<double>(bench.batch()) / p50;
   fmt::print("latency     p50 {:.3f} ms, p90 {:.3f} ms, p99 {:.3f} ms\n", p50, p90, p99);
   fmt::print("throughput  {:.1f} samples/s, {:.1f} GFLOP/s, {:.1f} % of peak\n", throughput, gflops,
@@ -179,7 +179,7 @@ int run_bench_infer(const BenchInferOptions& options) {
                                   {"joules_per_run", joules_per_run},
                                   {"batch", bench.batch()},
                                   {"threads", int64_t{num_threads()}},
-                                  {"precision", options.precision},
+                                  {"precision", std::string(name(precision_of(options.precision)))},
                                   {"interpreted", bench.interpreted()}}));
   }
   return 0;

@@ -70,7 +70,7 @@ struct ModelOptions : CommonOptions {
   std::vector<std::string> dims;    // NAME=SIZE
   int batch = 1;
   std::string precision = "f32";
-  bool interpret = false;
+  bool interpret = false, small_memory = false;
   std::vector<std::string> pad;      // SYMBOL[=MASK][:BOUND]
   std::vector<std::string> without;  // passes
   int64_t loop_limit = 1'000'000;    // iterations

@@ -55,8 +55,14 @@ void add_model_sizes(CLI::App& command, ModelOptions& options) {
       ->take_all();
   command.add_option("--batch", options.batch, "The first size, where it is open")
       ->check(CLI::Range(1, 1 << 20));
-  command.add_option("--precision", options.precision, "Of a model: f32 or bf16")
+  command.add_option("--precision", options.precision, "Of a model: f32, bf16, or auto: bf16 where the CPU computes in it")
       ->capture_default_str();
+  command
+      .add_option_function<std::string>(
+          "--memory", [&options](const std::string& mode) { options.small_memory = mode == "small"; },
+          "small: weights in no form that is larger than they are, at some cost of speed")
+      ->type_name("MODE")
+      ->check(CLI::IsMember({"default", "small"}));
   command.add_option("--loop-limit", options.loop_limit, "Iterations that a loop may have")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();

@@ -11,6 +11,7 @@
 #include "suan/base/string_pool.h"
 #include "suan/engine/engine_file.h"
 #include "suan/formats/npy.h"
+#include "suan/target/machine.h"
 
 namespace suan::app {
 
@@ -51,6 +52,7 @@ void print_value(const std::string& name, const onnx::Value& value) {
 EngineOptions engine_options(const ModelOptions& options) {
   EngineOptions wanted{.precision = precision_of(options.precision),
                        .interpret = options.interpret,
+                       .small_packs = options.small_memory,
                        .without = options.without,
                        .limits = {.loop = options.loop_limit}};
   for (const std::string& rule : options.pad) wanted.pad.push_back(parse_pad_rule(rule));
@@ -73,9 +75,12 @@ std::map<int64_t, int64_t> sizes_of(const EngineFile& file) {
 }  // namespace
 
 DType precision_of(const std::string& text) {
+  if (text == "auto") {
+    return isa_flags().find("bf16") == std::string::npos ? DType::f32 : DType::bf16;
+  }
   const auto dtype = parse_dtype(text);
   if (dtype != DType::f32 && dtype != DType::bf16) {
-    fail("precision", "is '{}', expected f32 or bf16", text);
+    fail("precision", "is '{}', expected f32, bf16 or auto", text);
   }
   return *dtype;
 }

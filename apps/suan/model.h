@@ -13,7 +13,7 @@
 namespace suan::app {
 
 std::pair<std::string, std::string> split_setting(const std::string& setting, const char* what);
-DType precision_of(const std::string& text);  // "f32" or "bf16"
+DType precision_of(const std::string& text);  // f32, bf16 or auto
 
 struct LoadedModel {
   explicit LoadedModel(const ModelOptions& options);

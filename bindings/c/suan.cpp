@@ -135,6 +135,7 @@ suan::EngineOptions engine_options(const suan_options& options) {
     fail("suan.h", "the precision is {}, expected f32 or bf16", name(out.precision));
   }
   out.interpret = options.interpret != 0;
+  out.small_packs = options.small_memory != 0;
   if (options.programs) out.programs = options.programs;
   std::string_view rules = options.pad ? options.pad : "";
   while (!rules.empty()) {
@@ -233,7 +234,7 @@ const char* suan_version() { return SUAN_VERSION; }
 const char* suan_last_error() { return last_error.c_str(); }
 
 void suan_options_init(suan_options* options) {
-  if (options) *options = {sizeof(suan_options), SUAN_F32, 0, 0, 0, nullptr};
+  if (options) *options = {sizeof(suan_options), SUAN_F32, 0, 0, 0, nullptr, 0};
 }
 
 suan_status suan_load(const char* path, const suan_options* options, suan_engine** engine) {

@@ -32,7 +32,7 @@ class EngineFile(Command):
         to = ["compile", MODEL, "-o", "m.suan"]
         self.refused([*to, "--shape", "1x2"], "--shape: got '1x2', expected NAME=VALUE")
         self.refused([*to, "--shape", "0=1xx2"], "--shape: got '1xx2', expected sizes such as 1x3x224x224")
-        self.refused([*to, "--precision", "f64"], "precision: is 'f64', expected f32 or bf16")
+        self.refused([*to, "--precision", "f64"], "precision: is 'f64', expected f32, bf16 or auto")
         self.assertFalse(self.path("m.suan").exists())
 
     def test_refuses_a_damaged_file(self):

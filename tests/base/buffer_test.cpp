@@ -27,5 +27,19 @@ TEST(Buffer, IsFilledOnceAndOnlyWhenItsDataIsWanted) {
   EXPECT_EQ(fills, 1);
 }
 
+TEST(Buffer, IsMadeForWhoWantsItOnceAndNotKept) {
+  int fills = 0;
+  const BufferPtr buffer = Buffer::deferred(4, [&] {
+    ++fills;
+    return Buffer::copy_of("abc", 4);
+  });
+  EXPECT_STREQ(Buffer::once(buffer)->as<char>(), "abc");
+  EXPECT_STREQ(Buffer::once(buffer)->as<char>(), "abc");
+  EXPECT_EQ(fills, 2);
+  buffer->data();  // from now on it is there
+  EXPECT_EQ(Buffer::once(buffer), buffer);
+  EXPECT_EQ(fills, 3);
+}
+
 }  // namespace
 }  // namespace suan

@@ -137,5 +137,27 @@ TEST(File, WriteKeepsTheModeAndFollowsLinks) {
   EXPECT_EQ(info.st_mode & 0777, 0600u);
 }
 
+TEST(OpenFile, GivesPartsWhenTheyAreWanted) {
+  const TempFolder folder;
+  const auto file = OpenFile::open(folder.file("f", "0123456789"));
+  EXPECT_EQ(file->bytes(), 10);
+  const BufferPtr part = file->later(3, 4);
+  EXPECT_EQ(std::string(part->as<char>(), 4), "3456");
+  std::string end(2, ' ');
+  EXPECT_ERROR(file->read(9, end.data(), 2), kBadFile, folder / "f" + ": ends before 11 bytes");
+  EXPECT_ERROR(file->map(9), kBadFile, folder / "f" + ": has 10 bytes, at most 9 are read");
+}
+TEST(OpenFile, StaysTheFileThatWasOpened) {
+  const TempFolder folder;
+  const auto file = OpenFile::open(folder.file("f", "old data"));
+  const BufferPtr part = file->later(0, 3);
+  folder.file("f", "new data");  // another file of that name
+  EXPECT_EQ(std::string(part->as<char>(), 3), "old");
+  const auto again = OpenFile::open(folder / "f");
+  const BufferPtr late = again->later(0, 3);
+  fs::resize_file(folder / "f", 5);
+  EXPECT_ERROR(late->data(), kBadFile, folder / "f" + ": was changed while it was in use");
+}
+
 }  // namespace
 }  // namespace suan

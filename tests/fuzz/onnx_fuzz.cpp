@@ -2,73 +2,21 @@
 // Error. What libFuzzer changes in a model that parses is chosen by ModelMutator.
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/base/error.h"
-#include "suan/base/random.h"
 #include "suan/formats/onnx/model.h"
-#include "suan/program/choice.h"
 #include "suan/program/program.h"
 #include "suan/tensor/compile.h"
+#include "tests/fuzz/made_up.h"
 #include "tests/fuzz/mutate_model.h"
 
 namespace suan {
 namespace {
-
-constexpr onnx::Limits kLimits{.file_bytes = 1 << 16,
-                               .value_bytes = 1 << 20,
-                               .flops = 1e6,
-                               .loop = 20,
-                               .nodes = 1000,
-                               .depth = 8};
-
-Array made_up(const onnx::Argument& argument, Random& random) {
-  Shape shape = argument.ranked ? argument.shape : Shape{2, 3};
-  for (int64_t& size : shape) size = size < 0 ? 2 : size;
-  constexpr int64_t kMost = 4096;
-  if (shape.numel() > kMost) fail("input", "is too large");
-  Array array(argument.dtype, shape);
-  visit(array.dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    for (int64_t i = 0; i < array.numel(); ++i) {
-      array.as<T>()[i] = static_cast<T>(static_cast<float>(random.randint(0, 4)));
-    }
-  });
-  return array;
-}
-
-std::vector<onnx::Value> made_up(const std::vector<onnx::Argument>& arguments, uint64_t seed) {
-  Random random(seed);
-  std::vector<onnx::Value> values;
-  for (const onnx::Argument& argument : arguments) {
-    const Tensor tensor = Tensor::from(made_up(argument, random));
-    switch (argument.kind) {
-      case TypeKind::tensor:
-        values.emplace_back(tensor);
-        break;
-      case TypeKind::sequence:
-        values.push_back(onnx::Value::sequence({tensor, tensor}));
-        break;
-      case TypeKind::optional:
-        values.push_back(onnx::Value::optional({tensor}));
-        break;
-      case TypeKind::map:
-        values.push_back(
-            onnx::Value::map(Array::list<int64_t>({0, 1}), Tensor::of<float>({1, 2}, {2})));
-    }
-  }
-  return values;
-}
 
 void run(const onnx::Model& model, const std::vector<onnx::Value>& arguments) {
   try {
     model.interpret(arguments);
   } catch (const Error&) {}
   const onnx::Specialised specialised = model.specialise(arguments);
-  double flops = 0;
-  size_t most = 0;
-  for (const NodePtr& node : specialised.graph.nodes()) {
-    flops += cost_of(*node).flops;
-    for (const Type& type : node->types) most = std::max(most, type.bytes());
-  }
-  if (flops > kLimits.flops || most > kLimits.value_bytes) return;
+  if (!fuzz::is_small(specialised.graph)) return;
   RunContext context(Program::build(specialised.graph, current_backend()));
   context.run(blocks_of(arguments));
 }
@@ -95,8 +43,8 @@ extern "C" int LLVMFuzzerInitialize(int* /*argc*/, char*** /*argv*/) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
-    const auto model = suan::onnx::Model::parse(suan::bytes_of(data, size), "fuzz", suan::kLimits);
-    suan::run(*model, suan::made_up(model->inputs(), size));
+    const auto model = suan::onnx::Model::parse(suan::bytes_of(data, size), "fuzz", suan::fuzz::kLimits);
+    suan::run(*model, suan::fuzz::made_up(model->inputs(), size));
   } catch (const suan::Error&) {}
   return 0;
 }

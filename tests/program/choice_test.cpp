@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "suan/graph/pending.h"
+#include "suan/ops/conv.h"
 #include "suan/ops/matmul.h"
 #include "suan/program/explain.h"
 #include "suan/program/program.h"
@@ -69,6 +70,26 @@ TEST(KernelChoice, IsThatOfTheTableInReproducibleMode) {
   set_reproducible_mode(false);
   EXPECT_EQ(kernel_of(*program), "dnnl_matmul");  // the other is mostly slower for this shape
   EXPECT_TRUE(measured_times(cpu_backend(), *program->plan().steps[0].node).empty());
+}
+
+// Winograd's form of weights is several times as large as they are.
+TEST(KernelChoice, LeavesOutLargePacks) {
+  const PauseTracking pause;
+  Graph g;
+  g.inputs = {make_input(Type(DType::f32, {1, 64, 30, 30}), "x")};
+  const Array weights(DType::f32, {64, 64, 3, 3});
+  for (float& w : weights.span<float>()) w = 0.1f;
+  g.outputs = {conv(g.inputs[0], Tensor::from(weights), {}, {.pad_begin = {1, 1}, .pad_end = {1, 1}})};
+  const auto bytes = [&](bool small) {
+    const auto program = Program::build(g, cpu_backend(), {.small_packs = small});
+    size_t total = 0;
+    for (const BufferPtr& constant : program->plan().constants) total += constant->bytes();
+    return total;
+  };
+  set_reproducible_mode(true);
+  EXPECT_GT(bytes(false), 2 * 4 * weights.numel());
+  EXPECT_EQ(bytes(true), 4 * weights.numel());
+  set_reproducible_mode(false);
 }
 
 TEST(KernelChoice, IsExplainedByTheMeasuredTimes) {

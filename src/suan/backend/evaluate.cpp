@@ -29,14 +29,15 @@ const Kernel* kernel_for(const Node& node, const Backend& backend) {
 
 void run_kernel(const Node& node, const Kernel& kernel) {
   std::vector<Operand> in, out;
+  std::vector<BufferPtr> read, blocks, packs;
   for (const Tensor& t : node.inputs) {
     if (!t) {
       in.emplace_back();
     } else {
-      in.push_back({(*t.node().value(t.output()))->data(), t.type()});
+      read.push_back(Buffer::once(*t.node().value(t.output())));
+      in.push_back({read.back()->data(), t.type()});
     }
   }
-  std::vector<BufferPtr> blocks, packs;
   for (const Type& type : node.types) {
     blocks.push_back(Buffer::allocate(std::max<size_t>(type.bytes(), 1)));
     out.push_back({blocks.back()->data(), type});

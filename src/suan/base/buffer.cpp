@@ -53,6 +53,11 @@ BufferPtr Buffer::deferred(size_t bytes, std::function<BufferPtr()> fill) {
   return buffer;
 }
 
+BufferPtr Buffer::once(const BufferPtr& buffer) {
+  const bool there = !buffer->deferred_ || buffer->data_.load(std::memory_order_acquire);
+  return there ? buffer : buffer->deferred_->fill();
+}
+
 void* Buffer::filled() const {
   std::call_once(deferred_->once, [this] {
     deferred_->made = deferred_->fill();

@@ -34,6 +34,9 @@ class Buffer {
   T* as() const {
     return static_cast<T*>(data());
   }
+  // The same memory for somebody who wants it once: a deferred block whose data nobody has wanted
+  // yet is made for this caller and not kept.
+  static std::shared_ptr<Buffer> once(const std::shared_ptr<Buffer>& buffer);
   size_t bytes() const { return bytes_; }
   DeviceKind device() const { return device_; }
 

@@ -57,17 +57,26 @@ void check_size(const std::string& path, size_t size, size_t limit) {
   }
 }
 
+BufferPtr map_descriptor(int fd, const std::string& path, size_t size, int protection, int kind) {
+  if (size == 0) return Buffer::allocate(0);
+  void* data = ::mmap(nullptr, size, protection, kind, fd, 0);
+  if (data == MAP_FAILED) {
+    fail(ErrorCode::kBadFile, path, "could not map it: {}", std::strerror(errno));
+  }
+  return Buffer::borrow(data, size, [data, size] { ::munmap(data, size); });
+}
+
 BufferPtr map_with(const std::string& path, size_t limit, int protection, int kind) {
   struct stat info{};
   const Descriptor file{open_to_read(path, info)};
   const auto size = static_cast<size_t>(info.st_size);
   check_size(path, size, limit);
-  if (size == 0) return Buffer::allocate(0);
-  void* data = ::mmap(nullptr, size, protection, kind, file.fd, 0);
-  if (data == MAP_FAILED) {
-    fail(ErrorCode::kBadFile, path, "could not map it: {}", std::strerror(errno));
-  }
-  return Buffer::borrow(data, size, [data, size] { ::munmap(data, size); });
+  return map_descriptor(file.fd, path, size, protection, kind);
+}
+
+int64_t modified_at(const struct stat& info) {
+  constexpr int64_t kNanoseconds = 1'000'000'000;
+  return info.st_mtim.tv_sec * kNanoseconds + info.st_mtim.tv_nsec;
 }
 
 }  // namespace
@@ -107,6 +116,56 @@ void drop_pages(std::string_view bytes) {
   if (begin >= end) return;
   // NOLINTNEXTLINE(performance-no-int-to-ptr): pages are numbers
   (void)::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
+std::shared_ptr<const OpenFile> OpenFile::open(const std::string& path) {
+  struct stat info{};
+  return adopt(open_to_read(path, info), path);
+}
+std::shared_ptr<const OpenFile> OpenFile::adopt(int descriptor, const std::string& path) {
+  return std::shared_ptr<const OpenFile>(new OpenFile(descriptor, path));
+}
+
+OpenFile::OpenFile(int descriptor, std::string path)
+    : descriptor_(descriptor), path_(std::move(path)) {
+  struct stat info{};
+  if (::fstat(descriptor_, &info) != 0) return;
+  bytes_ = static_cast<size_t>(std::max<off_t>(info.st_size, 0));
+  modified_ = modified_at(info);
+}
+OpenFile::~OpenFile() { ::close(descriptor_); }
+
+BufferPtr OpenFile::map(size_t limit) const {
+  check_size(path_, bytes_, limit);
+  return map_descriptor(descriptor_, path_, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+}
+
+void OpenFile::check_unchanged() const {
+  struct stat info{};
+  if (::fstat(descriptor_, &info) != 0 || static_cast<size_t>(info.st_size) != bytes_ ||
+      modified_at(info) != modified_) {
+    fail(ErrorCode::kBadFile, path_, "was changed while it was in use");
+  }
+}
+
+void OpenFile::read(size_t offset, void* to, size_t bytes) const {
+  check_unchanged();
+  for (size_t done = 0; done < bytes;) {
+    const ssize_t n = ::pread(descriptor_, static_cast<char*>(to) + done, bytes - done,
+                              static_cast<off_t>(offset + done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail(ErrorCode::kBadFile, path_, "could not read it: {}", std::strerror(errno));
+    if (n == 0) fail(ErrorCode::kBadFile, path_, "ends before {} bytes", offset + bytes);
+    done += static_cast<size_t>(n);
+  }
+}
+
+BufferPtr OpenFile::later(size_t offset, size_t bytes) const {
+  return Buffer::deferred(bytes, [file = shared_from_this(), offset, bytes] {
+    BufferPtr block = Buffer::allocate(bytes);
+    file->read(offset, block->data(), bytes);
+    return block;
+  });
 }
 
 AtomicFile::AtomicFile(const std::string& path) : path_(path), target_(resolve_links(path)) {

@@ -4,6 +4,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,6 +26,32 @@ BufferPtr map_file_read_only(const std::string& path);
 // Bytes of a mapped file that were read and not written: whole pages of them take no memory until
 // they are read again.
 void drop_pages(std::string_view bytes);
+
+// A file that stays open, so that parts of it can be read when they are wanted.
+class OpenFile : public std::enable_shared_from_this<OpenFile> {
+ public:
+  static std::shared_ptr<const OpenFile> open(const std::string& path);
+  // Takes over an open descriptor; `path` names it in messages.
+  static std::shared_ptr<const OpenFile> adopt(int descriptor, const std::string& path);
+  ~OpenFile();
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+
+  size_t bytes() const { return bytes_; }
+  BufferPtr map(size_t limit) const;  // as map_file()
+  // Reads a part. Throws Error(kBadFile) where the file is no longer what was opened.
+  void read(size_t offset, void* to, size_t bytes) const;
+  // A block that reads its part when its data is first wanted.
+  BufferPtr later(size_t offset, size_t bytes) const;
+
+ private:
+  OpenFile(int descriptor, std::string path);
+  void check_unchanged() const;
+  int descriptor_;
+  std::string path_;
+  size_t bytes_ = 0;
+  int64_t modified_ = 0;  // ns
+};
 
 inline std::span<const uint8_t> bytes_of(std::string_view text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};

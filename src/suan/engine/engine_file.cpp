@@ -82,7 +82,7 @@ void read_description(Bytes section, std::string_view where, EngineFile& file) {
   reader.expect_end("the description");
 }
 
-Graph read_graph(std::string_view text, const ConstantReader& constants, std::string_view where) {
+Graph parse_with(const ConstantReader& constants, std::string_view text, std::string_view where) {
   try {
     return parse_graph(text, [&](std::string_view reference, const Type& type) {
       const char *begin = reference.data(), *end = begin + reference.size();
@@ -101,12 +101,26 @@ Graph read_graph(std::string_view text, const ConstantReader& constants, std::st
   }
 }
 
+Graph read_graph(std::string_view text, const ConstantReader& constants, std::string_view where,
+                 const onnx::Limits& limits) {
+  Graph graph = parse_with(constants, text, where);
+  for (const NodePtr& node : graph.nodes()) {
+    for (const Type& type : node->types) {
+      if (type.bytes() > limits.value_bytes) {
+        bad_file(where, "a value {} is larger than the limit of {} bytes", to_string(type),
+                 limits.value_bytes);
+      }
+    }
+  }
+  return graph;
+}
+
 void read_programs(Bytes section, const ConstantReader& constants, std::string_view where,
-                   EngineFile& file) {
+                   const onnx::Limits& limits, EngineFile& file) {
   Reader reader(section, where);
   for (uint32_t left = reader.count("the number of programs"); left > 0; --left) {
     EngineProgram program;
-    program.graph = read_graph(reader.text("a graph"), constants, where);
+    program.graph = read_graph(reader.text("a graph"), constants, where, limits);
     program.outputs = engine::read_values(reader, program.graph.outputs);
     const size_t takes = program.graph.inputs.size(), gives = program.outputs.size();
     if (takes != file.inputs.size() || gives != file.outputs.size()) {
@@ -119,7 +133,7 @@ void read_programs(Bytes section, const ConstantReader& constants, std::string_v
 }
 
 void read_model(Bytes section, const ConstantReader& constants, std::string_view where,
-                EngineFile& file) {
+                const onnx::Limits& limits, EngineFile& file) {
   Reader reader(section, where);
   if (reader.flag("whether there is a model")) {
     onnx::ModelParts parts;
@@ -130,7 +144,7 @@ void read_model(Bytes section, const ConstantReader& constants, std::string_view
       parts.initializers.emplace_back(std::move(name),
                                       Array(entry.type.dtype, entry.type.shape, entry.value));
     }
-    file.model = onnx::Model::assemble(parts, std::string(where));
+    file.model = onnx::Model::assemble(parts, std::string(where), limits);
   }
   reader.expect_end("the model");
 }
@@ -151,14 +165,15 @@ void write_engine_file(const std::string& path, const EngineFile& file) {
   out.commit();
 }
 
-EngineFile parse_engine_file(const BufferPtr& owner, std::string_view where) {
+EngineFile parse_engine_file(const BufferPtr& owner, std::string_view where,
+                             const onnx::Limits& limits) {
   const auto sections = engine::open_container({owner->as<uint8_t>(), owner->bytes()}, where);
   EngineFile file;
   read_description(sections[at(Section::description)], where, file);
   ConstantReader constants(sections[at(Section::constants)], sections[at(Section::data)], owner,
                            where);
-  read_programs(sections[at(Section::programs)], constants, where, file);
-  read_model(sections[at(Section::model)], constants, where, file);
+  read_programs(sections[at(Section::programs)], constants, where, limits, file);
+  read_model(sections[at(Section::model)], constants, where, limits, file);
   const Bytes kernels = sections[at(Section::kernels)];
   file.kernels.assign(kernels.begin(), kernels.end());
   file.packed = constants.take_packed();
@@ -171,8 +186,8 @@ bool is_engine_file(const std::string& path) {
   return start == engine::kMagic;
 }
 
-EngineFile read_engine_file(const std::string& path) {
-  return parse_engine_file(map_file_read_only(path), path);
+EngineFile read_engine_file(const std::string& path, const onnx::Limits& limits) {
+  return parse_engine_file(map_file_read_only(path), path, limits);
 }
 
 }  // namespace suan

@@ -47,9 +47,11 @@ void write_engine_file(const std::string& path, const EngineFile& file);
 
 // Reads it without copying weights: they lie in the mapped file, whose pages all processes share.
 // Everything is checked: a file that was changed, cut or made up gives Error(kBadFile).
-EngineFile read_engine_file(const std::string& path);
+// No value of its graphs may be larger than the limits say.
+EngineFile read_engine_file(const std::string& path, const onnx::Limits& limits = {});
 // The same from memory, which must be 64-byte aligned; the weights keep `owner` alive.
-EngineFile parse_engine_file(const BufferPtr& owner, std::string_view where);
+EngineFile parse_engine_file(const BufferPtr& owner, std::string_view where,
+                             const onnx::Limits& limits = {});
 // Whether a file begins as an engine file does.
 bool is_engine_file(const std::string& path);
 

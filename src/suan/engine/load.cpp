@@ -35,7 +35,8 @@ std::unique_ptr<Engine> make_engine(const EngineFile& file, const std::string& w
   }
   options.precision = file.precision;
   const bool interpret = options.interpret;
-  const size_t budget = options.memory_budget;
+  const ProgramOptions planning{.memory_budget = options.memory_budget,
+                                .small_packs = options.small_packs};
   auto engine = file.model
                     ? std::make_unique<Engine>(file.model, std::move(options))
                     : std::make_unique<Engine>(file.inputs, file.outputs, std::move(options));
@@ -46,13 +47,16 @@ std::unique_ptr<Engine> make_engine(const EngineFile& file, const std::string& w
     std::vector<Type> types;
     for (const Tensor& input : program.graph.inputs) types.push_back(input.type());
     engine->add(std::move(types), program.outputs,
-                Program::from_optimised(program.graph, current_backend(), budget));
+                Program::from_optimised(program.graph, current_backend(), planning));
   }
   return engine;
 }
 
 std::unique_ptr<Engine> Engine::load(const std::string& path, EngineOptions options) {
-  if (is_engine_file(path)) return make_engine(read_engine_file(path), path, std::move(options));
+  if (is_engine_file(path)) {
+    const EngineFile file = read_engine_file(path, options.limits);
+    return make_engine(file, path, std::move(options));
+  }
   const auto model = onnx::Model::load(path, options.limits);
   return std::make_unique<Engine>(model, std::move(options));
 }

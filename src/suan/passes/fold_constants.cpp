@@ -48,6 +48,21 @@ Tensor known(const Type& type, const BufferPtr& value) {
   });
 }
 
+// Large results are computed when they are wanted, which packing them does once: what is neither
+// read nor kept plain takes no memory. Not where indices could be wrong: that is to be said here.
+bool computed_later(const Node& node, const std::vector<Tensor>& inputs) {
+  constexpr size_t kLarge = size_t{64} << 10;
+  return !is_view(node) && node.types.size() == 1 && node.types[0].bytes() >= kLarge &&
+         std::all_of(inputs.begin(), inputs.end(),
+                     [](const Tensor& t) { return !t || is_float(t.dtype()); });
+}
+Tensor later(const NodePtr& node, const std::vector<Tensor>& inputs, const Target& target) {
+  const Type& type = node->types[0];
+  return make_constant(type, Buffer::deferred(type.bytes(), [node, inputs, target] {
+                         return target.evaluate({with_inputs(*node, inputs), 0});
+                       }));
+}
+
 }  // namespace
 
 Graph fold_constants(const Graph& graph, const Target& target) {
@@ -56,6 +71,7 @@ Graph fold_constants(const Graph& graph, const Target& target) {
     std::vector<Tensor> outputs;
     if (const Tensor number = reshaped_number(*node, inputs)) return std::vector{number};
     if (!foldable(*node, inputs)) return outputs;
+    if (computed_later(*node, inputs)) return std::vector{later(node, inputs, target)};
     const NodePtr copy = with_inputs(*node, inputs);
     for (size_t i = 0; i < node->types.size(); ++i) {
       const Tensor value(copy, static_cast<int>(i));

@@ -13,6 +13,7 @@
 #include <mutex>
 #include <optional>
 #include <sstream>
+#include <utility>
 
 #include "suan/base/buffer.h"
 #include "suan/base/error.h"
@@ -34,6 +35,16 @@ constexpr int kRuns = 5;          // at most, after one that warms up
 constexpr double kSeconds = 0.1;  // at most, for one kernel
 
 std::atomic<bool> reproducible_setting{false};
+thread_local bool small_packs = false;
+constexpr const char* kSmall = " small";  // ends the key of what was chosen of fewer kernels
+
+// The kernels of a backend that may run the node.
+Candidates candidates_for(const Backend& backend, const Node& node) {
+  Candidates all = own_kernels(backend, node);
+  const auto enlarges = [](const Kernel* kernel) { return kernel->enlarges; };
+  if (small_packs && !std::all_of(all.begin(), all.end(), enlarges)) std::erase_if(all, enlarges);
+  return all;
+}
 
 // Everything that the time of a node's kernel depends on.
 std::string key_of(const Backend& backend, const Node& node) {
@@ -192,7 +203,7 @@ class TimingCache {
 class Choices {
  public:
   const Kernel* choose(const Backend& backend, const Node& node, const Candidates& candidates) {
-    const std::string key = key_of(backend, node);
+    const std::string key = key_of(backend, node) + (small_packs ? kSmall : "");
     const std::lock_guard lock(mutex_);
     if (const Kernel* kernel = find(made_, key, candidates)) return kernel;
     if (reproducible_mode()) return remember(key, {candidates[0]->name, {}}, candidates[0]);
@@ -208,7 +219,8 @@ class Choices {
 
   std::vector<KernelTime> times(const std::string& key) {
     const std::lock_guard lock(mutex_);
-    const auto it = made_.find(key);
+    auto it = made_.find(key);
+    if (it == made_.end()) it = made_.find(key + kSmall);
     return it == made_.end() ? std::vector<KernelTime>() : it->second.times;
   }
 
@@ -283,8 +295,11 @@ Choices& choices() {
 bool reproducible_mode() { return reproducible_setting; }
 void set_reproducible_mode(bool reproducible) { reproducible_setting = reproducible; }
 
+SmallPacks::SmallPacks(bool wanted) : before_(std::exchange(small_packs, wanted)) {}
+SmallPacks::~SmallPacks() { small_packs = before_; }
+
 const Kernel* choose_kernel(const Backend& backend, const Node& node) {
-  const Candidates candidates = own_kernels(backend, node);
+  const Candidates candidates = candidates_for(backend, node);
   if (candidates.empty())
     return backend.fallback ? choose_kernel(*backend.fallback, node) : nullptr;
   if (candidates.size() == 1 || cost_of(node).flops < kWorthMeasuring) return candidates[0];

@@ -19,6 +19,19 @@ void set_reproducible_mode(bool reproducible);
 // nothing, as others have the cores: what was not measured before goes by the table's order.
 const Kernel* choose_kernel(const Backend& backend, const Node& node);
 
+// While it lives, this thread chooses no kernel that packs constants into much more memory than they
+// take, where another one is there.
+class SmallPacks {
+ public:
+  explicit SmallPacks(bool wanted);
+  ~SmallPacks();
+  SmallPacks(const SmallPacks&) = delete;
+  SmallPacks& operator=(const SmallPacks&) = delete;
+
+ private:
+  bool before_;
+};
+
 // What was measured when this node's kernel was chosen; empty: there was nothing to choose.
 struct KernelTime {
   std::string kernel;

@@ -35,7 +35,7 @@ BufferPtr packed_constant(const BufferPtr& constant, const Call& call, int input
   BufferPtr packed = pack.packed.lock();
   if (packed && packed->bytes() == bytes && pack.constant.lock() == constant) return packed;
   packed = Buffer::allocate(bytes);
-  call.pack(input, constant->data(), packed->data());
+  call.pack(input, Buffer::once(constant)->data(), packed->data());
   pack = {constant, packed};
   drop_dead(table);
   return packed;

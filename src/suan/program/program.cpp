@@ -14,12 +14,14 @@
 #include "suan/graph/state.h"
 #include "suan/passes/precision.h"
 #include "suan/program/budget.h"
+#include "suan/program/choice.h"
 
 namespace suan {
 
 ProgramPtr Program::build(const Graph& graph, const Backend& backend,
                           const ProgramOptions& options) {
   const PauseTracking pause;
+  const SmallPacks small(options.small_packs);
   const bool mixed = options.precision != DType::f32;
   std::vector<PassTiming> times;
   const Graph optimised = optimise(mixed ? lower_precision(graph, options.precision) : graph,
@@ -28,11 +30,12 @@ ProgramPtr Program::build(const Graph& graph, const Backend& backend,
 }
 
 ProgramPtr Program::from_optimised(const Graph& graph, const Backend& backend,
-                                   size_t memory_budget) {
+                                   const ProgramOptions& options) {
   const PauseTracking pause;
+  const SmallPacks small(options.small_packs);
   const Graph laid_out = assign_layouts(without_layouts(graph), *backend.target);
   verify(laid_out);
-  return plan_graph(laid_out, backend, memory_budget);
+  return plan_graph(laid_out, backend, options.memory_budget);
 }
 
 ProgramPtr Program::plan_graph(const Graph& optimised, const Backend& backend, size_t memory_budget,

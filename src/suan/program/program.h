@@ -18,6 +18,8 @@ struct ProgramOptions {
   // Bytes of activations and scratch; 0: no limit. Where they do not suffice, values are computed
   // again rather than kept (passes/recompute.h); the results stay the same to the bit.
   size_t memory_budget = 0;
+  // Constants keep the size they have: no kernel that packs them into much more memory.
+  bool small_packs = false;
   std::vector<std::string> without = {};  // passes to leave out, by name
 };
 
@@ -27,9 +29,9 @@ class Program {
   static std::shared_ptr<const Program> build(const Graph& graph, const Backend& backend,
                                               const ProgramOptions& options = {});
   // Plans a graph that has been through the passes (graph() of a program, on whatever machine):
-  // only layouts are chosen again.
+  // only layouts are chosen again; options of passes do not matter.
   static std::shared_ptr<const Program> from_optimised(const Graph& graph, const Backend& backend,
-                                                       size_t memory_budget = 0);
+                                                       const ProgramOptions& options = {});
 
   const Graph& graph() const { return graph_; }  // after the passes
   const Plan& plan() const { return plan_; }

@@ -349,6 +349,28 @@ TEST_F(External, IsReadFromItsOffset) {
   set("offset", "8");
   EXPECT_EQ(numbers(load()->interpret({})[0]), (std::vector<float>{0, 0}));
 }
+// Large weights are read when they are wanted, from the files that were there at first.
+TEST_F(External, ReadsLargeTensorsLater) {
+  constexpr int64_t kCount = 1 << 15;
+  std::vector<float> values(kCount, 1);
+  values.back() = 7;
+  std::ofstream(folder_ / "weights").write(reinterpret_cast<char*>(values.data()), 4 * kCount);
+  builder_.proto.mutable_graph()->mutable_initializer(0)->set_dims(0, kCount);
+  TensorProto& inside = *builder_.proto.mutable_graph()->add_initializer();
+  inside.set_name("v");
+  inside.set_data_type(1);
+  inside.add_dims(kCount);
+  inside.set_raw_data(std::string(reinterpret_cast<char*>(values.data()), 4 * kCount));
+  builder_.output("v");
+  const auto model = load();
+  const auto changed = load();
+  const auto outputs = model->interpret({});
+  EXPECT_EQ(numbers(outputs[0]), values);
+  EXPECT_EQ(numbers(outputs[1]), values);
+  std::filesystem::resize_file(folder_ / "weights", 4 * kCount - 4);
+  expect_error([&] { numbers(changed->interpret({})[0]); },
+               "weights: was changed while it was in use");
+}
 TEST_F(External, HoldsNumbersOfLessThanAByte) {
   std::ofstream(folder_ / "weights") << "\x21\x43\x05";
   TensorProto& t = *builder_.proto.mutable_graph()->mutable_initializer(0);

@@ -62,9 +62,10 @@ constexpr Kernel kTable[] = {
 #define CONVOLUTION(code)                                                                   \
     {.op = Op::code, .name = "dnnl_winograd", .why_not = cpu::winograd_why_not,             \
      .make = cpu::make_winograd_call, .exact = false,                                       \
-     .likely_slower = cpu::winograd_likely_slower},                                         \
+     .likely_slower = cpu::winograd_likely_slower, .enlarges = true},                       \
     {Op::code, "dnnl_direct", cpu::direct_why_not, cpu::make_direct_call},                  \
-    {Op::code, "dnnl_winograd_f32", cpu::wide_winograd_why_not, cpu::make_wide_winograd_call},
+    {.op = Op::code, .name = "dnnl_winograd_f32", .why_not = cpu::wide_winograd_why_not,    \
+     .make = cpu::make_wide_winograd_call, .enlarges = true},
     CONVOLUTION(conv)
     CONVOLUTION(conv_transpose)
     CONVOLUTION(conv_weight_gradient)
@@ -76,7 +77,8 @@ constexpr Kernel kTable[] = {
      .make = cpu::make_winograd_call,
      .in_place = true,
      .exact = false,
-     .likely_slower = cpu::winograd_likely_slower},
+     .likely_slower = cpu::winograd_likely_slower,
+     .enlarges = true},
     {Op::fused, "dnnl_direct", cpu::direct_why_not, cpu::make_direct_call, true},
     {Op::fused, "dnnl_matmul", cpu::dnnl_matmul_why_not, cpu::make_dnnl_matmul_call, true},
     {Op::max_pool, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool>},

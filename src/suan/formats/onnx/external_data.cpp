@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <utility>
 
 #include "suan/base/error.h"
 #include "suan/base/small_types.h"
@@ -28,6 +29,7 @@ class Descriptor {
     if (fd_ >= 0) close(fd_);
   }
   int get() const { return fd_; }
+  int take() { return std::exchange(fd_, -1); }
 
  private:
   int fd_;
@@ -97,48 +99,41 @@ Descriptor open_beneath(const std::filesystem::path& folder, const std::string& 
   return at;
 }
 
-void read_at(const Descriptor& file, char* to, uint64_t bytes, const Location& location,
-             const std::string& what) {
-  for (uint64_t done = 0; done < bytes;) {
-    const ssize_t n =
-        pread(file.get(), to + done, bytes - done, static_cast<off_t>(location.offset + done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) {
-      fail(ErrorCode::kBadFile, what, "cannot read '{}': {}", location.path,
-           n < 0 ? std::strerror(errno) : "it became shorter");
-    }
-    done += static_cast<uint64_t>(n);
-  }
-}
-
 }  // namespace
 
-Array read_external(const ::onnx::TensorProto& proto, DType dtype, const Shape& shape,
-                    const std::string& where, const std::filesystem::path& folder) {
+std::shared_ptr<const OpenFile> DataFolder::open(const std::string& name,
+                                                 const std::string& what) {
+  std::shared_ptr<const OpenFile>& known = files_[name];
+  if (known) return known;
+  Descriptor file = open_beneath(path_, name, what);
+  struct stat info{};
+  if (fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
+    fail(ErrorCode::kBadFile, what, "'{}' is not a file", name);
+  }
+  if (info.st_nlink > 1) fail(ErrorCode::kBadFile, what, "'{}' has several hard links", name);
+  known = OpenFile::adopt(file.take(), name);
+  return known;
+}
+
+Array DataFolder::read(const ::onnx::TensorProto& proto, DType dtype, const Shape& shape,
+                       const std::string& where) {
   const std::string what = fmt::format("{}: tensor '{}'", where, proto.name());
   if (dtype == DType::string) fail(ErrorCode::kBadFile, what, "holds strings in another file");
   const Location location = read_location(proto, what);
-  const Descriptor file = open_beneath(folder, location.path, what);
-  struct stat info{};
-  if (fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
-    fail(ErrorCode::kBadFile, what, "'{}' is not a file", location.path);
-  }
-  if (info.st_nlink > 1) {
-    fail(ErrorCode::kBadFile, what, "'{}' has several hard links", location.path);
-  }
-  const auto size = static_cast<uint64_t>(info.st_size);
-  const bool packed = bits_of(dtype) < 8;
+  const auto file = open(location.path, what);
   const uint64_t bytes = packed_size(dtype, shape);
   if (location.has_length && location.length != bytes) {
     fail(ErrorCode::kBadFile, what, "has {} bytes, expected {}", location.length, bytes);
   }
-  if (location.offset > size || bytes > size - location.offset) {
+  if (location.offset > file->bytes() || bytes > file->bytes() - location.offset) {
     fail(ErrorCode::kBadFile, what, "lies at {} with {} bytes, but '{}' has {}", location.offset,
-         bytes, location.path, size);
+         bytes, location.path, file->bytes());
   }
+  if (can_wait(dtype, bytes)) return {dtype, shape, file->later(location.offset, bytes)};
   Array array(dtype, shape);
+  const bool packed = bits_of(dtype) < 8;
   std::string together(packed ? bytes : 0, '\0');
-  read_at(file, packed ? together.data() : array.as<char>(), bytes, location, what);
+  file->read(location.offset, packed ? together.data() : array.as<char>(), bytes);
   if (packed) unpack(together, array);
   if (dtype == DType::boolean) normalise_bools(array);
   return array;

@@ -12,6 +12,7 @@
 #include "suan/base/nearest.h"
 #include "suan/formats/onnx/internal/follower.h"
 #include "suan/formats/onnx/internal/newer_fields.h"
+#include "suan/formats/onnx/internal/external_data.h"
 #include "suan/formats/onnx/internal/raw_tensors.h"
 #include "suan/graph/pending.h"
 #include "suan/graph/trace.h"
@@ -98,26 +99,30 @@ void check_argument(const Argument& expected, const Value& got) {
   }
 }
 
-// Where a model's bytes come from: `folder` (or null) holds its external data, and of a mapped file
-// what has been read is dropped from memory.
+// Where a model's bytes come from: the file that is mapped there (or null), and the folder of its
+// external data (or null). What has been read of a mapped file is dropped from memory.
 struct Source {
-  const std::filesystem::path* folder = nullptr;
-  bool mapped = false;
+  std::string_view bytes;
+  std::shared_ptr<const OpenFile> file = nullptr;
+  DataFolder* folder = nullptr;
 };
 
 void read_initializers(Model::Impl& impl, const std::vector<std::string_view>& raw,
                        const Source& source) {
   size_t i = 0;
   for (auto& t : *impl.proto.mutable_graph()->mutable_initializer()) {
-    const std::string_view bytes = i < raw.size() ? raw[i] : std::string_view();
+    RawData data{.bytes = i < raw.size() ? raw[i] : std::string_view(), .file = source.file};
     ++i;
-    const Array array = read_tensor(t, impl.where, source.folder, bytes);
+    if (!data.bytes.empty()) {
+      data.offset = static_cast<size_t>(data.bytes.data() - source.bytes.data());
+    }
+    const Array array = read_tensor(t, impl.where, source.folder, data);
     if (!impl.initializers.emplace(t.name(), Tensor::from(array)).second) {
       fail(ErrorCode::kBadFile, impl.where, "the initializer '{}' is there twice", t.name());
     }
     delete t.release_raw_data();  // the array has it now
     t.clear_float_data();
-    if (source.mapped) drop_pages(bytes);
+    if (source.file) drop_pages(data.bytes);
   }
   for (const auto& t : impl.proto.graph().sparse_initializer()) {
     impl.initializers.emplace(t.values().name(), Tensor::from(read_sparse_tensor(
@@ -155,9 +160,9 @@ std::shared_ptr<const Model> finish(std::unique_ptr<Model::Impl> impl,
   return std::make_shared<const Model>(std::move(impl));
 }
 
-std::shared_ptr<const Model> read_model(std::string_view bytes, const std::string& where,
-                                        const Limits& limits, const Source& source) {
-  const SplitModel split = split_model(bytes);
+std::shared_ptr<const Model> read_model(const std::string& where, const Limits& limits,
+                                        const Source& source) {
+  const SplitModel split = split_model(source.bytes);
   return finish(parse_into(split.message, where, limits), split.raw, source);
 }
 
@@ -200,15 +205,17 @@ formats::NamedArrays Model::initializers() const {
 }
 
 std::shared_ptr<const Model> Model::load(const std::filesystem::path& path, const Limits& limits) {
-  const BufferPtr bytes = map_file(path.string(), limits.file_bytes);
-  const std::filesystem::path folder = path.parent_path();
-  return read_model({bytes->as<char>(), bytes->bytes()}, path.string(), limits,
-                    {.folder = &folder, .mapped = true});
+  const auto file = OpenFile::open(path.string());
+  const BufferPtr bytes = file->map(limits.file_bytes);
+  DataFolder folder(path.parent_path());
+  return read_model(
+      path.string(), limits,
+      {.bytes = {bytes->as<char>(), bytes->bytes()}, .file = file, .folder = &folder});
 }
 
 std::shared_ptr<const Model> Model::parse(std::string_view bytes, const std::string& where,
                                           const Limits& limits) {
-  return read_model(bytes, where, limits, {});
+  return read_model(where, limits, {.bytes = bytes});
 }
 
 std::shared_ptr<const Model> Model::assemble(const ModelParts& parts, const std::string& where,

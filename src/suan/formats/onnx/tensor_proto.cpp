@@ -122,21 +122,26 @@ void read_lists(const TensorProto& proto, const Array& array, const std::string&
   }
 }
 
-void read_raw(std::string_view raw, const TensorProto& proto, const Array& array,
-              const std::string& where) {
-  if (array.dtype == DType::string) bad(where, proto, "holds strings as raw data");
-  if (raw.size() != packed_size(array.dtype, array.shape)) {
+Array read_raw(const RawData& raw, DType dtype, const Shape& shape, const TensorProto& proto,
+               const std::string& where) {
+  const std::string_view bytes = raw.bytes;
+  if (dtype == DType::string) bad(where, proto, "holds strings as raw data");
+  if (bytes.size() != packed_size(dtype, shape)) {
     bad(where, proto,
-        fmt::format("has {} bytes, expected {}", raw.size(),
-                    packed_size(array.dtype, array.shape)));
+        fmt::format("has {} bytes, expected {}", bytes.size(), packed_size(dtype, shape)));
   }
-  if (raw.empty()) return;
-  if (bits_of(array.dtype) < 8) {
-    unpack(raw, array);
-    return;
+  if (raw.file && can_wait(dtype, bytes.size())) {
+    return {dtype, shape, raw.file->later(raw.offset, bytes.size())};
   }
-  std::memcpy(array.buffer->data(), raw.data(), raw.size());
-  if (array.dtype == DType::boolean) normalise_bools(array);
+  Array array(dtype, shape);
+  if (bytes.empty()) return array;
+  if (bits_of(dtype) < 8) {
+    unpack(bytes, array);
+    return array;
+  }
+  std::memcpy(array.buffer->data(), bytes.data(), bytes.size());
+  if (dtype == DType::boolean) normalise_bools(array);
+  return array;
 }
 
 }  // namespace
@@ -174,32 +179,33 @@ size_t packed_size(DType dtype, const Shape& shape) {
   return bits < 8 ? (count * static_cast<size_t>(bits) + 7) / 8 : count * size_of(dtype);
 }
 
+bool can_wait(DType dtype, size_t bytes) {
+  constexpr size_t kLarge = size_t{64} << 10;
+  return bytes >= kLarge && bits_of(dtype) >= 8 && dtype != DType::boolean;
+}
+
 void normalise_bools(const Array& array) {
   for (uint8_t& byte : array.span<uint8_t>()) byte = byte != 0;
 }
 
 Array read_tensor(const TensorProto& proto, const std::string& where,
-                  const std::filesystem::path* folder, std::string_view raw) {
+                  DataFolder* folder, const RawData& raw) {
   const DType dtype = dtype_of_onnx(proto.data_type(), where + ": tensor '" + proto.name() + "'");
   const Shape shape = read_shape(proto, where);
   if (proto.has_segment()) bad(where, proto, "is stored in segments, which nothing writes");
   if (proto.data_location() == TensorProto::EXTERNAL) {
     if (!folder) bad(where, proto, "lies in another file, which is not allowed here");
-    return read_external(proto, dtype, shape, where, *folder);
+    return folder->read(proto, dtype, shape, where);
   }
   // What a message cannot hold is not allocated for it.
-  const size_t most = proto.ByteSizeLong() + raw.size();
+  const size_t most = proto.ByteSizeLong() + raw.bytes.size();
   if (static_cast<uint64_t>(shape.numel()) > 4 * most) {
     bad(where, proto, fmt::format("says {} but holds {} bytes", to_string(shape), most));
   }
+  if (!raw.bytes.empty()) return read_raw(raw, dtype, shape, proto, where);
+  if (proto.has_raw_data()) return read_raw({proto.raw_data()}, dtype, shape, proto, where);
   Array array(dtype, shape);
-  if (!raw.empty()) {
-    read_raw(raw, proto, array, where);
-  } else if (proto.has_raw_data()) {
-    read_raw(proto.raw_data(), proto, array, where);
-  } else {
-    read_lists(proto, array, where);
-  }
+  read_lists(proto, array, where);
   return array;
 }
 

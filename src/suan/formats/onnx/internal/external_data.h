@@ -2,13 +2,29 @@
 // model's folder, through no link. https://onnx.ai/onnx/repo-docs/ExternalData.html
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "suan/base/file.h"
 #include "suan/formats/onnx/internal/tensor_proto.h"
 
 namespace suan::onnx {
 
-// Throws Error(kBadFile) for unknown keys, absolute paths, "..", symbolic and hard links, and an
-// offset and length that do not lie within the file or do not fit the tensor.
-Array read_external(const ::onnx::TensorProto& proto, DType dtype, const Shape& shape,
-                    const std::string& where, const std::filesystem::path& folder);
+// The folder of a model, with the files in it that tensors were read from.
+class DataFolder {
+ public:
+  explicit DataFolder(std::filesystem::path path) : path_(std::move(path)) {}
+  // Throws Error(kBadFile) for unknown keys, absolute paths, "..", symbolic and hard links, and an
+  // offset and length that do not lie within the file or do not fit the tensor.
+  Array read(const ::onnx::TensorProto& proto, DType dtype, const Shape& shape,
+             const std::string& where);
+
+ private:
+  std::shared_ptr<const OpenFile> open(const std::string& name, const std::string& what);
+  std::filesystem::path path_;
+  std::map<std::string, std::shared_ptr<const OpenFile>> files_;
+};
 
 }  // namespace suan::onnx

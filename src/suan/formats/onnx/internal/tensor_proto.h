@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "suan/base/array.h"
+#include "suan/base/file.h"
 #include "suan/formats/onnx/value.h"
 
 namespace suan::onnx {
@@ -15,10 +16,21 @@ namespace suan::onnx {
 DType dtype_of_onnx(int64_t code, std::string_view where);
 int onnx_of_dtype(DType dtype);
 
-// The array a TensorProto holds. External data is read beneath `folder` (none: it is refused);
-// `raw`, where not empty, is its raw_data. Throws Error(kBadFile) naming `where` and the tensor.
+class DataFolder;  // internal/external_data.h
+
+// The raw_data of a tensor, where it is not in the message.
+struct RawData {
+  std::string_view bytes;
+  std::shared_ptr<const OpenFile> file = nullptr;  // that has them, to be read again; or null
+  size_t offset = 0;                               // within it
+};
+// The array a TensorProto holds. External data is read beneath `folder` (none: it is refused).
+// Large tensors of open files are read when they are wanted. Throws Error(kBadFile) naming `where`
+// and the tensor.
 Array read_tensor(const ::onnx::TensorProto& proto, const std::string& where,
-                  const std::filesystem::path* folder = nullptr, std::string_view raw = {});
+                  DataFolder* folder = nullptr, const RawData& raw = {});
+// Whether the elements lie in a file as they do in memory, and are many enough to wait there.
+bool can_wait(DType dtype, size_t bytes);
 // The bytes of a tensor in a file, where elements of less than a byte lie together.
 size_t packed_size(DType dtype, const Shape& shape);
 // Those bytes of such elements into an array of one byte an element.
