@@ -60,7 +60,7 @@ void add_model_sizes(CLI::App& command, ModelOptions& options) {
   command
       .add_option_function<std::string>(
           "--memory", [&options](const std::string& mode) { options.small_memory = mode == "small"; },
-          "small: weights in no form that is larger than they are, at some cost of speed")
+          "small: no kernel that takes much more memory than its operands")
       ->type_name("MODE")
       ->check(CLI::IsMember({"default", "small"}));
   command.add_option("--loop-limit", options.loop_limit, "Iterations that a loop may have")

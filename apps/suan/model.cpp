@@ -52,7 +52,7 @@ void print_value(const std::string& name, const onnx::Value& value) {
 EngineOptions engine_options(const ModelOptions& options) {
   EngineOptions wanted{.precision = precision_of(options.precision),
                        .interpret = options.interpret,
-                       .small_packs = options.small_memory,
+                       .small_memory = options.small_memory,
                        .without = options.without,
                        .limits = {.loop = options.loop_limit}};
   for (const std::string& rule : options.pad) wanted.pad.push_back(parse_pad_rule(rule));

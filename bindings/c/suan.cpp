@@ -135,7 +135,7 @@ suan::EngineOptions engine_options(const suan_options& options) {
     fail("suan.h", "the precision is {}, expected f32 or bf16", name(out.precision));
   }
   out.interpret = options.interpret != 0;
-  out.small_packs = options.small_memory != 0;
+  out.small_memory = options.small_memory != 0;
   if (options.programs) out.programs = options.programs;
   std::string_view rules = options.pad ? options.pad : "";
   while (!rules.empty()) {

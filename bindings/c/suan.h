@@ -85,7 +85,7 @@ typedef struct suan_options {
   int32_t interpret;    /* not 0: node by node, nothing is compiled */
   size_t programs;      /* compiled programs kept, one for each set of shapes; 0: 32 */
   const char* pad;      /* sizes to pad, as "seq=attention_mask:128,batch"; NULL: none */
-  int32_t small_memory; /* not 0: weights in no form larger than they are, at some cost of speed */
+  int32_t small_memory; /* not 0: no kernel that takes much more memory than its operands */
 } suan_options;
 
 typedef struct suan_tensor_info {

@@ -6,6 +6,7 @@
 
 #include "suan/backend/kernel.h"
 #include "suan/ops/elementwise.h"
+#include "suan/ops/matmul.h"
 #include "suan/ops/op.h"
 #include "suan/passes/pass.h"
 #include "tests/expect_error.h"
@@ -38,13 +39,29 @@ TEST(Optimise, TimesEveryPass) {
 
 TEST(Optimise, LeavesOutPassesByName) {
   std::vector<PassTiming> times;
-  const std::vector<std::string> none = optional_passes();
+  const PassOptions none{.without = optional_passes()};
   EXPECT_FALSE(is_fused(optimise(two_nodes(), *cpu_backend().target, none, &times)));
   ASSERT_EQ(times.size(), 1U);
   EXPECT_STREQ(times[0].name, "decompose");
-  const std::vector<std::string> wrong{"fuze"};
+  const PassOptions wrong{.without = {"fuze"}};
   EXPECT_ERROR(optimise(two_nodes(), *cpu_backend().target, wrong), kInvalidArgument,
                "passes: there is no pass 'fuze', did you mean 'fuse'?");
+}
+
+// Written out in f32, with a result of f32: the products around it work in 16 bits, and so does it.
+TEST(Optimise, RecognisesBeforeItLowersPrecision) {
+  Graph graph;
+  graph.inputs = {make_input(Type(DType::f32, {64, 64}), "x")};
+  const Tensor y = matmul(graph.inputs[0], graph.inputs[0]);
+  const Tensor cubed = y * y * y;
+  const Tensor gelu = 0.5 * y * (1.0 + tanh(0.7978845608 * (y + 0.044715 * cubed)));
+  graph.outputs = {matmul(gelu, graph.inputs[0])};
+  const Graph low = optimise(graph, *cpu_backend().target, {.precision = DType::bf16});
+  const auto nodes = low.nodes();
+  const auto products = std::count_if(nodes.begin(), nodes.end(), [](const NodePtr& node) {
+    return is(*node, Op::fused) || is(*node, Op::matmul);
+  });
+  EXPECT_EQ(products, 2) << to_text(low);
 }
 
 }  // namespace

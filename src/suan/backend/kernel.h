@@ -89,8 +89,8 @@ struct Kernel {
   // A reason why kernels further down are mostly faster for this node, or null: it then comes after
   // them, until measuring (program/choice.h) says otherwise. Null: it never does.
   const char* (*likely_slower)(const Node&) = nullptr;
-  // Whether it packs constants into a form that takes much more memory than they do.
-  bool enlarges = false;
+  // Whether it takes much more memory than its operands, packed or as scratch, to be faster.
+  bool spends_memory = false;
 };
 
 // Exact mode: only kernels with the error bound of direct summation are chosen. For the whole

@@ -250,7 +250,7 @@ EntryPtr Engine::compile(std::vector<Type> types, std::string structure,
     const ProgramPtr program = Program::build(specialised.graph, current_backend(),
                                               {.precision = options_.precision,
                                                .memory_budget = options_.memory_budget,
-                                               .small_packs = options_.small_packs,
+                                               .small_memory = options_.small_memory,
                                                .without = options_.without});
     EntryPtr entry = make_entry(std::move(types), std::move(specialised.outputs), program);
     entry->structure = std::move(structure);

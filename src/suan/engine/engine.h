@@ -24,7 +24,7 @@ struct EngineOptions {
   bool interpret = false;     // never compile
   size_t programs = 32;       // kept at most; the one unused for longest goes
   size_t memory_budget = 0;   // bytes of activations, as in ProgramOptions; 0: no limit
-  bool small_packs = false;   // weights take no more memory than they have, as in ProgramOptions
+  bool small_memory = false;   // as in ProgramOptions
   std::vector<PadRule> pad;   // axes to pad
   bool batch_buckets = true;  // pad the first axis too, where it is proven independent
   // Arguments that a program for larger ones can serve do not wait for a better program: it is

@@ -36,7 +36,7 @@ std::unique_ptr<Engine> make_engine(const EngineFile& file, const std::string& w
   options.precision = file.precision;
   const bool interpret = options.interpret;
   const ProgramOptions planning{.memory_budget = options.memory_budget,
-                                .small_packs = options.small_packs};
+                                .small_memory = options.small_memory};
   auto engine = file.model
                     ? std::make_unique<Engine>(file.model, std::move(options))
                     : std::make_unique<Engine>(file.inputs, file.outputs, std::move(options));

@@ -7,6 +7,7 @@
 
 #include "suan/base/error.h"
 #include "suan/base/nearest.h"
+#include "suan/passes/precision.h"
 
 namespace suan {
 namespace {
@@ -18,6 +19,9 @@ constexpr Pass kPasses[] = {
     {"fuse_tails", fuse_tails},         {"fuse", fuse},
     {"assign_layouts", assign_layouts},
 };
+
+constexpr Pass kBeforeLowering[] = {
+    {"simplify", simplify}, {"move_views", move_views}, {"recognise", recognise}};
 
 void check_names(std::span<const std::string> names) {
   std::vector<std::string> known;
@@ -41,20 +45,28 @@ std::vector<std::string> optional_passes() {
   return names;
 }
 
-Graph optimise(const Graph& graph, const Target& target, std::span<const std::string> without,
+Graph optimise(const Graph& graph, const Target& target, const PassOptions& options,
                std::vector<PassTiming>* timings) {
-  check_names(without);
+  check_names(options.without);
   Graph current = graph;
-  for (const Pass& pass : kPasses) {
-    if (std::find(without.begin(), without.end(), pass.name) != without.end()) continue;
+  const auto run = [&](const char* name, auto pass) {
+    const auto& without = options.without;
+    if (std::find(without.begin(), without.end(), name) != without.end()) return;
     const auto start = std::chrono::steady_clock::now();
-    current = pass.run(current, target);
+    current = pass(current, target);
     verify(current);
     if (timings) {
       const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-      timings->push_back({pass.name, elapsed.count(), current.nodes().size()});
+      timings->push_back({name, elapsed.count(), current.nodes().size()});
     }
+  };
+  if (options.precision != DType::f32) {
+    for (const Pass& pass : kBeforeLowering) run(pass.name, pass.run);
+    run("lower_precision", [&](const Graph& whole, const Target&) {
+      return lower_precision(whole, options.precision);
+    });
   }
+  for (const Pass& pass : kPasses) run(pass.name, pass.run);
   return current;
 }
 

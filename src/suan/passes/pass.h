@@ -46,8 +46,13 @@ struct PassTiming {
   double seconds;
   size_t nodes;  // after it
 };
-// Runs all standard passes but those named in `without`. Throws Error for a name that no pass has.
-Graph optimise(const Graph& graph, const Target& target, std::span<const std::string> without = {},
+struct PassOptions {
+  DType precision = DType::f32;           // bf16 or f16: mixed precision (passes/precision.h)
+  std::vector<std::string> without = {};  // passes to leave out, by name
+};
+// Runs all standard passes. For mixed precision, what was written out in one precision is first
+// recognised, before casts stand between its nodes. Throws Error for a name that no pass has.
+Graph optimise(const Graph& graph, const Target& target, const PassOptions& options = {},
                std::vector<PassTiming>* timings = nullptr);
 // All but `decompose`, without which kernels are missing: a graph computes the same without these.
 std::vector<std::string> optional_passes();

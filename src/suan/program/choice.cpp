@@ -35,14 +35,14 @@ constexpr int kRuns = 5;          // at most, after one that warms up
 constexpr double kSeconds = 0.1;  // at most, for one kernel
 
 std::atomic<bool> reproducible_setting{false};
-thread_local bool small_packs = false;
+thread_local bool small_memory = false;
 constexpr const char* kSmall = " small";  // ends the key of what was chosen of fewer kernels
 
 // The kernels of a backend that may run the node.
 Candidates candidates_for(const Backend& backend, const Node& node) {
   Candidates all = own_kernels(backend, node);
-  const auto enlarges = [](const Kernel* kernel) { return kernel->enlarges; };
-  if (small_packs && !std::all_of(all.begin(), all.end(), enlarges)) std::erase_if(all, enlarges);
+  const auto hungry = [](const Kernel* kernel) { return kernel->spends_memory; };
+  if (small_memory && !std::all_of(all.begin(), all.end(), hungry)) std::erase_if(all, hungry);
   return all;
 }
 
@@ -203,7 +203,7 @@ class TimingCache {
 class Choices {
  public:
   const Kernel* choose(const Backend& backend, const Node& node, const Candidates& candidates) {
-    const std::string key = key_of(backend, node) + (small_packs ? kSmall : "");
+    const std::string key = key_of(backend, node) + (small_memory ? kSmall : "");
     const std::lock_guard lock(mutex_);
     if (const Kernel* kernel = find(made_, key, candidates)) return kernel;
     if (reproducible_mode()) return remember(key, {candidates[0]->name, {}}, candidates[0]);
@@ -295,8 +295,8 @@ Choices& choices() {
 bool reproducible_mode() { return reproducible_setting; }
 void set_reproducible_mode(bool reproducible) { reproducible_setting = reproducible; }
 
-SmallPacks::SmallPacks(bool wanted) : before_(std::exchange(small_packs, wanted)) {}
-SmallPacks::~SmallPacks() { small_packs = before_; }
+SmallMemory::SmallMemory(bool wanted) : before_(std::exchange(small_memory, wanted)) {}
+SmallMemory::~SmallMemory() { small_memory = before_; }
 
 const Kernel* choose_kernel(const Backend& backend, const Node& node) {
   const Candidates candidates = candidates_for(backend, node);

@@ -19,14 +19,13 @@ void set_reproducible_mode(bool reproducible);
 // nothing, as others have the cores: what was not measured before goes by the table's order.
 const Kernel* choose_kernel(const Backend& backend, const Node& node);
 
-// While it lives, this thread chooses no kernel that packs constants into much more memory than they
-// take, where another one is there.
-class SmallPacks {
+// While it lives, this thread chooses no kernel that spends memory, where another one is there.
+class SmallMemory {
  public:
-  explicit SmallPacks(bool wanted);
-  ~SmallPacks();
-  SmallPacks(const SmallPacks&) = delete;
-  SmallPacks& operator=(const SmallPacks&) = delete;
+  explicit SmallMemory(bool wanted);
+  ~SmallMemory();
+  SmallMemory(const SmallMemory&) = delete;
+  SmallMemory& operator=(const SmallMemory&) = delete;
 
  private:
   bool before_;

@@ -12,7 +12,6 @@
 #include "suan/base/threads.h"
 #include "suan/graph/pending.h"
 #include "suan/graph/state.h"
-#include "suan/passes/precision.h"
 #include "suan/program/budget.h"
 #include "suan/program/choice.h"
 
@@ -21,18 +20,17 @@ namespace suan {
 ProgramPtr Program::build(const Graph& graph, const Backend& backend,
                           const ProgramOptions& options) {
   const PauseTracking pause;
-  const SmallPacks small(options.small_packs);
-  const bool mixed = options.precision != DType::f32;
+  const SmallMemory small(options.small_memory);
   std::vector<PassTiming> times;
-  const Graph optimised = optimise(mixed ? lower_precision(graph, options.precision) : graph,
-                                   *backend.target, options.without, &times);
+  const Graph optimised = optimise(
+      graph, *backend.target, {.precision = options.precision, .without = options.without}, &times);
   return plan_graph(optimised, backend, options.memory_budget, std::move(times));
 }
 
 ProgramPtr Program::from_optimised(const Graph& graph, const Backend& backend,
                                    const ProgramOptions& options) {
   const PauseTracking pause;
-  const SmallPacks small(options.small_packs);
+  const SmallMemory small(options.small_memory);
   const Graph laid_out = assign_layouts(without_layouts(graph), *backend.target);
   verify(laid_out);
   return plan_graph(laid_out, backend, options.memory_budget);

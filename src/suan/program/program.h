@@ -18,8 +18,8 @@ struct ProgramOptions {
   // Bytes of activations and scratch; 0: no limit. Where they do not suffice, values are computed
   // again rather than kept (passes/recompute.h); the results stay the same to the bit.
   size_t memory_budget = 0;
-  // Constants keep the size they have: no kernel that packs them into much more memory.
-  bool small_packs = false;
+  // No kernel that takes much more memory than its operands to be faster (Winograd's).
+  bool small_memory = false;
   std::vector<std::string> without = {};  // passes to leave out, by name
 };
 

@@ -62,10 +62,10 @@ constexpr Kernel kTable[] = {
 #define CONVOLUTION(code)                                                                   \
     {.op = Op::code, .name = "dnnl_winograd", .why_not = cpu::winograd_why_not,             \
      .make = cpu::make_winograd_call, .exact = false,                                       \
-     .likely_slower = cpu::winograd_likely_slower, .enlarges = true},                       \
+     .likely_slower = cpu::winograd_likely_slower, .spends_memory = true},                       \
     {Op::code, "dnnl_direct", cpu::direct_why_not, cpu::make_direct_call},                  \
     {.op = Op::code, .name = "dnnl_winograd_f32", .why_not = cpu::wide_winograd_why_not,    \
-     .make = cpu::make_wide_winograd_call, .enlarges = true},
+     .make = cpu::make_wide_winograd_call, .spends_memory = true},
     CONVOLUTION(conv)
     CONVOLUTION(conv_transpose)
     CONVOLUTION(conv_weight_gradient)
@@ -78,7 +78,7 @@ constexpr Kernel kTable[] = {
      .in_place = true,
      .exact = false,
      .likely_slower = cpu::winograd_likely_slower,
-     .enlarges = true},
+     .spends_memory = true},
     {Op::fused, "dnnl_direct", cpu::direct_why_not, cpu::make_direct_call, true},
     {Op::fused, "dnnl_matmul", cpu::dnnl_matmul_why_not, cpu::make_dnnl_matmul_call, true},
     {Op::max_pool, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool>},
