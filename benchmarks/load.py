@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# How long it takes from a model file to its first result, in a new process, with and without a timing cache.
+# How long it takes from a model file to its first result, and how much memory, in a new process, with and without a timing cache.
 # SPDX-License-Identifier: Apache-2.0
 """usage: load.py [--model resnet50] [--runs N] [--json FILE]"""
 import argparse
@@ -10,30 +10,28 @@ import tempfile
 import compare
 
 
-def first_seconds(options, path, cache):
+def first_run(options, path, cache, memory="default"):
     environment = dict(os.environ, XDG_CACHE_HOME=cache)
     return compare.run_suan(options.suan, "bench", "infer", path, "--runs", 1, "--warmup", 0, "--threads", options.threads,
-                            env=environment)["first_seconds"]
+                            "--memory", memory, env=environment)
 
 
 def measure(options, folder):
-    onnx, engine = compare.ROOT / f"build/models/{options.model}.onnx", f"{folder}/model.suan"
+    onnx, engine = f"{compare.ROOT}/build/models/{options.model}.onnx", f"{folder}/model.suan"
 
-    def best(path, fresh):
-        times = []
-        for i in range(options.runs):
-            times.append(first_seconds(options, path, f"{folder}/cold{i}" if fresh else f"{folder}/warm"))
-        return min(times)
+    def result(path, cache, memory="default"):
+        runs = [first_run(options, path, f"{folder}/{cache}{i if cache == 'empty' else ''}", memory) for i in range(options.runs)]
+        return {"load": os.path.basename(path).replace("model", options.model), "cache": cache, "memory_mode": memory,
+                "seconds": min(run["first_seconds"] for run in runs), "peak_mb": min(run["peak_mb"] for run in runs),
+                "model": options.model, "threads": options.threads, "suan": compare.suan_version(), **compare.machine()}
 
-    def result(name, cache, seconds):
-        return {"load": name, "cache": cache, "seconds": seconds, "model": options.model, "threads": options.threads,
-                "suan": compare.suan_version(), **compare.machine()}
-
-    yield result(f"{options.model}.onnx", "empty", best(onnx, True))
-    first_seconds(options, onnx, f"{folder}/warm")
-    yield result(f"{options.model}.onnx", "filled", best(onnx, False))
-    compare.run_suan(options.suan, "compile", onnx, "-o", engine, env=dict(os.environ, XDG_CACHE_HOME=f"{folder}/warm"))
-    yield result(f"{options.model}.suan", "filled", best(engine, False))
+    yield result(onnx, "empty")
+    first_run(options, onnx, f"{folder}/filled")
+    yield result(onnx, "filled")
+    yield result(onnx, "filled", "small")
+    compare.run_suan(options.suan, "compile", onnx, "-o", engine, env=dict(os.environ, XDG_CACHE_HOME=f"{folder}/filled"))
+    yield result(engine, "filled")
+    yield result(engine, "filled", "small")
 
 
 def main():

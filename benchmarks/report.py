@@ -90,9 +90,19 @@ and the difference.
 LOAD = """## From the file to the first result
 
 A new process each time, the file in the page cache: load, compile and the first result of resnet50 at batch 1; with an empty
-timing cache kernels are measured first. The best of several.
+timing cache kernels are measured first. Memory as above, pages of the mapped file included; `small` is `--memory small`. The best
+of several.
 
     python3 benchmarks/load.py --json build/load.json
+"""
+
+
+LENGTHS = """## Requests of any length
+
+Sequence lengths drawn at random, from the first request on, with `--pad`; each beside a run of an engine that knows the longest
+alone.
+
+    python3 benchmarks/lengths.py --json build/lengths.json
 """
 
 
@@ -188,13 +198,21 @@ def overhead_table(results):
 
 
 def load_table(results):
-    return table(("from", "timing cache", "seconds"), ((r["load"], r["cache"], f"**{r['seconds']:.3f}**") for r in results))
+    return table(("from", "timing cache", "memory", "seconds", "MB"),
+                 ((r["load"], r["cache"], r["memory_mode"], f"**{r['seconds']:.3f}**", f"{r['peak_mb']:.0f}") for r in results))
+
+
+def lengths_table(results):
+    return table(("model", "sizes", "p50 ms", "p99 ms", "p50 ms at the bound", "p99 ms at the bound", "p99 ÷ p99", "programs"),
+                 ((r["lengths"], f"1 to {r['bound']}", f"{r['ms_p50']:.2f}", f"{r['ms_p99']:.2f}", f"{r['bound_ms_p50']:.2f}",
+                   f"{r['bound_ms_p99']:.2f}", f"**{r['ratio_p99']:.2f}**", r["programs"]) for r in results))
 
 
 # Results belong to the first section whose key they have.
 SECTIONS = (("recipe", RECIPES, recipe_table), ("loader", LOADER, loader_table), ("memory", MEMORY, memory_table),
-            ("batch", INFER, infer_table), ("load", LOAD, load_table), ("overhead", OVERHEAD, overhead_table),
-            ("case", TRAIN, train_table), ("kernel", KERNELS, kernel_table), ("parity", PARITY, parity_table))
+            ("batch", INFER, infer_table), ("load", LOAD, load_table), ("lengths", LENGTHS, lengths_table),
+            ("overhead", OVERHEAD, overhead_table), ("case", TRAIN, train_table), ("kernel", KERNELS, kernel_table),
+            ("parity", PARITY, parity_table))
 
 
 def conditions(results):

@@ -34,10 +34,10 @@ double milliseconds(Engine& engine, const std::vector<onnx::Value>& arguments) {
 
 class InferBench {
  public:
-  explicit InferBench(const BenchInferOptions& options)
-      : precision_(precision_of(options.precision)) {
+  explicit InferBench(const BenchInferOptions& options) {
     const auto start = Clock::now();
     loaded_ = std::make_unique<LoadedModel>(options);
+    precision_ = loaded_->engine->precision();
     arguments_ = loaded_->arguments();
     loaded_->engine->run(arguments_);
     first_ = seconds_since(start);
@@ -53,6 +53,7 @@ class InferBench {
   double peak_mb() const { return memory_.mb(); }
   double flops() const { return flops_; }
   double first_seconds() const { return first_; }
+  DType precision() const { return precision_; }
   const std::string& interpreted() const { return interpreted_; }
   int64_t batch() const {
     for (const onnx::Value& value : arguments_) {
@@ -68,7 +69,7 @@ class InferBench {
   }
 
  private:
-  DType precision_;
+  DType precision_ = DType::f32;
   PeakMemory memory_;
   double first_ = 0, flops_ = 0;
   std::string interpreted_;
@@ -146,6 +147,7 @@ int run_lengths(const BenchInferOptions& options) {
 
 int run_bench_infer(const BenchInferOptions& options) {
   if (options.lengths) return run_lengths(options);
+  machine_peak();  // if it is to be measured, that memory is not the model's
   InferBench bench(options);
   if (!bench.interpreted().empty()) fmt::print("interpreted: {}\n", bench.interpreted());
   bench.run(options.warmup);
@@ -158,7 +160,7 @@ int run_bench_infer(const BenchInferOptions& options) {
   const std::optional<double> joules = energy.joules();
   const auto [p50, p90, p99] = Latency(std::move(times));
   const double gflops = bench.flops() / p50 / 1e6;
-  const double share = 100 * gflops / peak_gflops(machine_peak(), precision_of(options.precision));
+  const double share = 100 * gflops / peak_gflops(machine_peak(), bench.precision());
   const double throughput = 1e3 * static_cast<double>(bench.batch()) / p50;
   fmt::print("latency     p50 {:.3f} ms, p90 {:.3f} ms, p99 {:.3f} ms\n", p50, p90, p99);
   fmt::print("throughput  {:.1f} samples/s, {:.1f} GFLOP/s, {:.1f} % of peak\n", throughput, gflops,
@@ -179,7 +181,7 @@ int run_bench_infer(const BenchInferOptions& options) {
                                   {"joules_per_run", joules_per_run},
                                   {"batch", bench.batch()},
                                   {"threads", int64_t{num_threads()}},
-                                  {"precision", std::string(name(precision_of(options.precision)))},
+                                  {"precision", std::string(name(bench.precision()))},
                                   {"interpreted", bench.interpreted()}}));
   }
   return 0;

@@ -68,7 +68,7 @@ struct ModelOptions : CommonOptions {
   std::string model;
   std::vector<std::string> inputs;  // NAME=FILE.npy
   std::vector<std::string> dims;    // NAME=SIZE
-  int batch = 1;
+  int batch = 0;                    // 0: as an engine file was compiled, or 1
   std::string precision = "f32";
   bool interpret = false, small_memory = false;
   std::vector<std::string> pad;      // SYMBOL[=MASK][:BOUND]
@@ -129,7 +129,6 @@ struct DiffOptions : ModelOptions {  // of A; B differs in what is given for it
 int run_diff(const DiffOptions& options);
 
 struct ConvertOptions : ModelOptions {  // the model may be a run too
-  ConvertOptions() { batch = 0; }       // any
   std::string output;
   int opset = 20;
   bool training = false;

@@ -219,8 +219,10 @@ void inspect_model(const InspectOptions& options) {
   const LoadedModel loaded(options);
   const ProgramPtr program = model_program(loaded, loaded.arguments());
   constexpr int kRuns = 20;
+  InspectOptions shown = options;
+  shown.precision = name(loaded.engine->precision());
   print_program(*program, options.why ? profile_model(loaded, kRuns) : explain_steps(*program),
-                options);
+                shown);
 }
 
 void refuse_passes(const ModelOptions& options) {
@@ -257,9 +259,14 @@ int run_inspect(const InspectOptions& options) {
 int run_profile(const ProfileOptions& options) {
   DType precision = precision_of(options.precision);
   if (!is_model(options.model)) refuse_passes(options);
-  const std::vector<StepInfo> steps = is_model(options.model)
-                                          ? profile_model(LoadedModel(options), options.steps)
-                                          : profile_training(options, precision);
+  std::vector<StepInfo> steps;
+  if (is_model(options.model)) {
+    const LoadedModel loaded(options);
+    precision = loaded.engine->precision();
+    steps = profile_model(loaded, options.steps);
+  } else {
+    steps = profile_training(options, precision);
+  }
   const double peak = peak_gflops(machine_peak(), precision);
   double total = 0, flops = 0;
   for (const StepInfo& step : steps) {

@@ -55,11 +55,14 @@ void add_model_sizes(CLI::App& command, ModelOptions& options) {
       ->take_all();
   command.add_option("--batch", options.batch, "The first size, where it is open")
       ->check(CLI::Range(1, 1 << 20));
-  command.add_option("--precision", options.precision, "Of a model: f32, bf16, or auto: bf16 where the CPU computes in it")
+  command
+      .add_option("--precision", options.precision,
+                  "Of a model: f32, bf16, or auto: bf16 where the CPU computes in it")
       ->capture_default_str();
   command
       .add_option_function<std::string>(
-          "--memory", [&options](const std::string& mode) { options.small_memory = mode == "small"; },
+          "--memory",
+          [&options](const std::string& mode) { options.small_memory = mode == "small"; },
           "small: no kernel that takes much more memory than its operands")
       ->type_name("MODE")
       ->check(CLI::IsMember({"default", "small"}));

@@ -91,7 +91,8 @@ LoadedModel::LoadedModel(const ModelOptions& options) : options_(options) {
     return;
   }
   const EngineFile file = read_engine_file(options.model);
-  if (options.precision != "f32" && options.precision != name(file.precision)) {
+  const bool chosen = options.precision != "f32" && options.precision != "auto";
+  if (chosen && precision_of(options.precision) != file.precision) {
     fail("--precision", "is '{}', {} was compiled in {}", options.precision, options.model,
          name(file.precision));
   }
@@ -109,12 +110,15 @@ Shape LoadedModel::shape_of(const onnx::Argument& input) const {
   for (int i = 0; i < shape.rank(); ++i) {
     if (shape[i] >= 0) continue;
     const std::string name = symbol_name(shape[i]);
-    int64_t size = i == 0 ? options_.batch : 0;
     const auto compiled = compiled_.find(shape[i]);
-    if (compiled != compiled_.end() && (i > 0 || size == 1)) size = compiled->second;
+    int64_t size = compiled != compiled_.end() ? compiled->second : i == 0 ? 1 : 0;
+    if (i == 0 && options_.batch > 0) size = options_.batch;
     for (const std::string& setting : options_.dims) {
       const auto [key, text] = split_setting(setting, "--dim");
-      if (key == name) size = std::strtoll(text.c_str(), nullptr, 10);
+      if (key != name) continue;
+      char* end = nullptr;
+      size = std::strtoll(text.c_str(), &end, 10);
+      if (*end != 0) fail("--dim", "{} is '{}', expected a number", name, text);
     }
     if (size < 1) {
       fail("input", "'{}' is {}: give its size as --dim {}=N", input.name, to_string(input.shape),

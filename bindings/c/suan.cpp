@@ -233,8 +233,9 @@ suan::Type input_type(const suan::onnx::Argument& argument, const Described& inp
 const char* suan_version() { return SUAN_VERSION; }
 const char* suan_last_error() { return last_error.c_str(); }
 
-void suan_options_init(suan_options* options) {
-  if (options) *options = {sizeof(suan_options), SUAN_F32, 0, 0, 0, nullptr, 0};
+void suan_options_init_sized(suan_options* options, size_t size) {
+  const suan_options defaults{size, SUAN_F32, 0, 0, 0, nullptr, 0};
+  if (options) std::memcpy(options, &defaults, std::min(size, sizeof(defaults)));
 }
 
 suan_status suan_load(const char* path, const suan_options* options, suan_engine** engine) {

@@ -115,11 +115,17 @@ SUAN_API const char* suan_version(void);
 SUAN_API const char* suan_last_error(void);
 
 /* Fills in the defaults. Does nothing with NULL. */
-SUAN_API void suan_options_init(suan_options* options);
+SUAN_API void suan_options_init_sized(suan_options* options, size_t size);
+static inline void suan_options_init(suan_options* options) {
+  suan_options_init_sized(options,
+                          sizeof(suan_options)); /* of the header the program was built with */
+}
 
-/* Loads a model file (.onnx). `options` may be NULL. *engine is NULL unless it returns SUAN_OK;
- * SUAN_BAD_FILE: the file is missing or wrong. Programs are compiled at the first run of each set
- * of shapes; that of the bounds in `pad`, with a batch of 1, is there when the function returns. */
+/* Loads a model file (.onnx or .suan), which must stay as it is while the engine lives: large
+ * weights are read from it when they are wanted. `options` may be NULL. *engine is NULL unless it
+ * returns SUAN_OK; SUAN_BAD_FILE: the file is missing or wrong. Programs are compiled at the first
+ * run of each set of shapes; that of the bounds in `pad`, with a batch of 1, is there when the
+ * function returns. */
 SUAN_API suan_status suan_load(const char* path, const suan_options* options, suan_engine** engine);
 /* Ends the engine; NULL is let be. */
 SUAN_API void suan_engine_destroy(suan_engine* engine);

@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "suan/base/file.h"
+#include "suan/engine/container.h"
 #include "suan/engine/engine_file.h"
-#include "suan/engine/internal/container.h"
 #include "suan/tensor/compile.h"
 #include "tests/fuzz/made_up.h"
 #include "tests/fuzz/mutate_model.h"

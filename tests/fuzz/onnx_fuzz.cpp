@@ -43,7 +43,8 @@ extern "C" int LLVMFuzzerInitialize(int* /*argc*/, char*** /*argv*/) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
-    const auto model = suan::onnx::Model::parse(suan::bytes_of(data, size), "fuzz", suan::fuzz::kLimits);
+    const auto model =
+        suan::onnx::Model::parse(suan::bytes_of(data, size), "fuzz", suan::fuzz::kLimits);
     suan::run(*model, suan::fuzz::made_up(model->inputs(), size));
   } catch (const suan::Error&) {}
   return 0;

@@ -9,6 +9,8 @@
 #include "suan/ops/matmul.h"
 #include "suan/ops/op.h"
 #include "suan/passes/pass.h"
+#include "suan/program/choice.h"
+#include "suan/program/program.h"
 #include "tests/expect_error.h"
 
 namespace suan {
@@ -62,6 +64,33 @@ TEST(Optimise, RecognisesBeforeItLowersPrecision) {
     return is(*node, Op::fused) || is(*node, Op::matmul);
   });
   EXPECT_EQ(products, 2) << to_text(low);
+}
+
+BufferPtr largest(const std::vector<BufferPtr>& blocks) {
+  return *std::max_element(blocks.begin(), blocks.end(),
+                           [](const auto& a, const auto& b) { return a->bytes() < b->bytes(); });
+}
+
+// What a fold made of weights is one block for programs of all shapes, and so is what is packed.
+TEST(Optimise, SharesFoldedWeightsBetweenPrograms) {
+  Array weights(DType::f32, {256, 256}), scale(DType::f32, {256});
+  for (float& w : weights.span<float>()) w = 0.5f;
+  for (float& s : scale.span<float>()) s = 2.0f;
+  const Tensor w = Tensor::from(weights), s = Tensor::from(scale);
+  const auto constants = [&](int64_t rows, DType precision) {
+    Graph graph;
+    graph.inputs = {make_input(Type(DType::f32, {rows, 256}), "x")};
+    graph.outputs = {matmul(graph.inputs[0], w) * s};
+    const auto program = Program::build(graph, cpu_backend(), {.precision = precision});
+    return std::pair(program, largest(program->plan().constants));
+  };
+  set_reproducible_mode(true);
+  for (const DType precision : {DType::f32, DType::bf16}) {
+    const auto a = constants(64, precision), b = constants(128, precision);
+    EXPECT_GE(a.second->bytes(), 256 * 256 * size_of(precision));
+    EXPECT_EQ(a.second, b.second) << name(precision);
+  }
+  set_reproducible_mode(false);
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 // Training within a memory budget: less memory, a little more arithmetic, the same bits.
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/program/budget.h"
-#include "suan/program/choice.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -18,6 +17,7 @@
 #include "suan/ops/reduce.h"
 #include "suan/ops/softmax.h"
 #include "suan/optim/optim.h"
+#include "suan/program/choice.h"
 #include "suan/program/explain.h"
 #include "suan/tensor/compile.h"
 

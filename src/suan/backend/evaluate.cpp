@@ -29,13 +29,12 @@ const Kernel* kernel_for(const Node& node, const Backend& backend) {
 
 void run_kernel(const Node& node, const Kernel& kernel) {
   std::vector<Operand> in, out;
-  std::vector<BufferPtr> read, blocks, packs;
+  std::vector<BufferPtr> blocks, packs;
   for (const Tensor& t : node.inputs) {
     if (!t) {
       in.emplace_back();
     } else {
-      read.push_back(Buffer::once(*t.node().value(t.output())));
-      in.push_back({read.back()->data(), t.type()});
+      in.push_back({(*t.node().value(t.output()))->data(), t.type()});
     }
   }
   for (const Type& type : node.types) {

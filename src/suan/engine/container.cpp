@@ -1,6 +1,6 @@
 // Header and sections: every byte of the file belongs to one of them or is padding of zeros.
 // SPDX-License-Identifier: Apache-2.0
-#include "suan/engine/internal/container.h"
+#include "suan/engine/container.h"
 
 #include <xxhash.h>
 

@@ -24,7 +24,7 @@ struct EngineOptions {
   bool interpret = false;     // never compile
   size_t programs = 32;       // kept at most; the one unused for longest goes
   size_t memory_budget = 0;   // bytes of activations, as in ProgramOptions; 0: no limit
-  bool small_memory = false;   // as in ProgramOptions
+  bool small_memory = false;  // as in ProgramOptions
   std::vector<PadRule> pad;   // axes to pad
   bool batch_buckets = true;  // pad the first axis too, where it is proven independent
   // Arguments that a program for larger ones can serve do not wait for a better program: it is
@@ -49,12 +49,14 @@ class Engine {
   // An engine for programs that are ready: see add(). It compiles nothing.
   Engine(std::vector<onnx::Argument> inputs, std::vector<onnx::Argument> outputs,
          EngineOptions options = {});
-  // An engine for a model file: ONNX, or an engine file (engine/engine_file.h).
+  // An engine for a model file: ONNX, or an engine file (engine/engine_file.h). The file must stay
+  // as it is while the engine lives: large weights are read from it when they are wanted.
   static std::unique_ptr<Engine> load(const std::string& path, EngineOptions options = {});
   ~Engine();
 
   const std::vector<onnx::Argument>& inputs() const { return inputs_; }
   const std::vector<onnx::Argument>& outputs() const { return outputs_; }
+  DType precision() const { return options_.precision; }
 
   // The outputs for these arguments, one per input.
   std::vector<onnx::Value> run(const std::vector<onnx::Value>& arguments);

@@ -7,8 +7,8 @@
 #include <fstream>
 
 #include "suan/base/file.h"
+#include "suan/engine/container.h"
 #include "suan/engine/internal/constants.h"
-#include "suan/engine/internal/container.h"
 #include "suan/engine/internal/values.h"
 #include "suan/ops/op.h"
 

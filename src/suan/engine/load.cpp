@@ -34,6 +34,7 @@ std::unique_ptr<Engine> make_engine(const EngineFile& file, const std::string& w
          options.interpret ? "interpret" : "pad");
   }
   options.precision = file.precision;
+  options.programs = std::max(options.programs, file.programs.size());
   const bool interpret = options.interpret;
   const ProgramOptions planning{.memory_budget = options.memory_budget,
                                 .small_memory = options.small_memory};

@@ -1,6 +1,12 @@
 // Folding: nodes whose inputs are all constants or numbers become such themselves.
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <xxhash.h>
+
 #include <algorithm>
+#include <functional>
+#include <mutex>
+#include <unordered_map>
 
 #include "suan/ops/leaf.h"
 #include "suan/ops/op.h"
@@ -30,8 +36,7 @@ bool foldable(const Node& node, const std::vector<Tensor>& inputs) {
 
 // A number that is only given another shape: it stays a number, however often it is repeated.
 Tensor reshaped_number(const Node& node, const std::vector<Tensor>& inputs) {
-  const bool view =
-      is(node, Op::reshape) || is(node, Op::broadcast_to) || is(node, Op::transpose);
+  const bool view = is(node, Op::reshape) || is(node, Op::broadcast_to) || is(node, Op::transpose);
   if (!view || !is_number(inputs[0])) return {};
   const Type& type = node.types[0];
   return full(inputs[0].node().attr<FullAttrs>().value, type.shape, type.dtype);
@@ -50,17 +55,67 @@ Tensor known(const Type& type, const BufferPtr& value) {
 
 // Large results are computed when they are wanted, which packing them does once: what is neither
 // read nor kept plain takes no memory. Not where indices could be wrong: that is to be said here.
+constexpr size_t kLarge = size_t{64} << 10;
 bool computed_later(const Node& node, const std::vector<Tensor>& inputs) {
-  constexpr size_t kLarge = size_t{64} << 10;
   return !is_view(node) && node.types.size() == 1 && node.types[0].bytes() >= kLarge &&
          std::all_of(inputs.begin(), inputs.end(),
                      [](const Tensor& t) { return !t || is_float(t.dtype()); });
 }
+
+// What the result depends on: large inputs by their address, small ones by their content.
+std::string key_of(const Node& node, const std::vector<Tensor>& inputs, const Target& target) {
+  std::string key = fmt::format("{} {} {} {}", target.name, node.op->name, node.attrs.text(),
+                                to_string(node.types[0]));
+  for (const Tensor& t : inputs) {
+    if (!t) {
+      key += " _";
+    } else if (is_number(t)) {
+      key += fmt::format(" {} {}", to_string(t.type()), t.node().attrs.text());
+    } else if (const BufferPtr& value = t.node().values[0]; value->bytes() >= kLarge) {
+      key += fmt::format(" {} {}", to_string(t.type()), fmt::ptr(value.get()));
+    } else {
+      const XXH128_hash_t hash = XXH3_128bits(value->data(), t.type().bytes());
+      key += fmt::format(" {} {:x} {:x}", to_string(t.type()), hash.high64, hash.low64);
+    }
+  }
+  return key;
+}
+
+// Programs of one model for several shapes fold the same: they share the block, and so what is
+// packed of it. A block that is there keeps its inputs, so their addresses are nobody else's.
+class Folded {
+ public:
+  BufferPtr find_or(const std::string& key, const std::function<BufferPtr()>& make) {
+    const std::lock_guard lock(mutex_);
+    if (BufferPtr known = blocks_[key].lock()) return known;
+    std::erase_if(blocks_, [](const auto& entry) { return entry.second.expired(); });
+    BufferPtr block = make();
+    blocks_[key] = block;
+    return block;
+  }
+  static Folded& all() {
+    static auto* folded = new Folded;
+    return *folded;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::unordered_map<std::string, std::weak_ptr<Buffer>> blocks_;
+};
+
 Tensor later(const NodePtr& node, const std::vector<Tensor>& inputs, const Target& target) {
   const Type& type = node->types[0];
-  return make_constant(type, Buffer::deferred(type.bytes(), [node, inputs, target] {
-                         return target.evaluate({with_inputs(*node, inputs), 0});
-                       }));
+  const auto fill = [node, inputs, target] {
+    std::vector<Tensor> operands;
+    for (const Tensor& t : inputs) {
+      const bool constant = t && is(t.node(), Op::constant);
+      operands.push_back(constant ? make_constant(t.type(), Buffer::once(t.node().values[0])) : t);
+    }
+    return target.evaluate({with_inputs(*node, std::move(operands)), 0});
+  };
+  return make_constant(type, Folded::all().find_or(key_of(*node, inputs, target), [&] {
+    return Buffer::deferred(type.bytes(), fill);
+  }));
 }
 
 }  // namespace

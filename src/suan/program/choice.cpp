@@ -203,8 +203,10 @@ class TimingCache {
 class Choices {
  public:
   const Kernel* choose(const Backend& backend, const Node& node, const Candidates& candidates) {
-    const std::string key = key_of(backend, node) + (small_memory ? kSmall : "");
+    const std::string plain = key_of(backend, node);
+    const std::string key = plain + (small_memory ? kSmall : "");
     const std::lock_guard lock(mutex_);
+    if (const Kernel* kernel = find(made_, plain, candidates)) return kernel;
     if (const Kernel* kernel = find(made_, key, candidates)) return kernel;
     if (reproducible_mode()) return remember(key, {candidates[0]->name, {}}, candidates[0]);
     if (!cached_) cached_ = cache_.load();

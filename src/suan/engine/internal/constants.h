@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "suan/base/file.h"
-#include "suan/engine/internal/container.h"
+#include "suan/engine/container.h"
 #include "suan/graph/type.h"
 #include "suan/program/packs.h"
 

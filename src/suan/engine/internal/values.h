@@ -3,7 +3,7 @@
 #pragma once
 #include <vector>
 
-#include "suan/engine/internal/container.h"
+#include "suan/engine/container.h"
 #include "suan/formats/onnx/model.h"
 
 namespace suan::engine {

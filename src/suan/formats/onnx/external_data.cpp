@@ -101,18 +101,19 @@ Descriptor open_beneath(const std::filesystem::path& folder, const std::string& 
 
 }  // namespace
 
-std::shared_ptr<const OpenFile> DataFolder::open(const std::string& name,
-                                                 const std::string& what) {
-  std::shared_ptr<const OpenFile>& known = files_[name];
-  if (known) return known;
+std::shared_ptr<const OpenFile> DataFolder::open(const std::string& name, const std::string& what) {
+  constexpr size_t kOpen = 64;  // files are kept open; tensors of others are read at once
+  const auto known = files_.find(name);
+  if (known != files_.end()) return known->second;
   Descriptor file = open_beneath(path_, name, what);
   struct stat info{};
   if (fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
     fail(ErrorCode::kBadFile, what, "'{}' is not a file", name);
   }
   if (info.st_nlink > 1) fail(ErrorCode::kBadFile, what, "'{}' has several hard links", name);
-  known = OpenFile::adopt(file.take(), name);
-  return known;
+  const auto opened = OpenFile::adopt(file.take(), name);
+  if (files_.size() < kOpen) files_.emplace(name, opened);
+  return opened;
 }
 
 Array DataFolder::read(const ::onnx::TensorProto& proto, DType dtype, const Shape& shape,
@@ -129,7 +130,14 @@ Array DataFolder::read(const ::onnx::TensorProto& proto, DType dtype, const Shap
     fail(ErrorCode::kBadFile, what, "lies at {} with {} bytes, but '{}' has {}", location.offset,
          bytes, location.path, file->bytes());
   }
-  if (can_wait(dtype, bytes)) return {dtype, shape, file->later(location.offset, bytes)};
+  if (bytes > limits_.value_bytes || bytes > limits_.file_bytes - bytes_) {
+    fail(ErrorCode::kBadFile, what, "has {} bytes, beyond the limit of {} a tensor or {} in all",
+         bytes, limits_.value_bytes, limits_.file_bytes);
+  }
+  bytes_ += bytes;
+  if (can_wait(dtype, bytes) && files_.contains(location.path)) {
+    return {dtype, shape, file->later(location.offset, bytes)};
+  }
   Array array(dtype, shape);
   const bool packed = bits_of(dtype) < 8;
   std::string together(packed ? bytes : 0, '\0');

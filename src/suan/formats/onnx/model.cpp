@@ -10,9 +10,9 @@
 
 #include "suan/base/file.h"
 #include "suan/base/nearest.h"
+#include "suan/formats/onnx/internal/external_data.h"
 #include "suan/formats/onnx/internal/follower.h"
 #include "suan/formats/onnx/internal/newer_fields.h"
-#include "suan/formats/onnx/internal/external_data.h"
 #include "suan/formats/onnx/internal/raw_tensors.h"
 #include "suan/graph/pending.h"
 #include "suan/graph/trace.h"
@@ -207,7 +207,7 @@ formats::NamedArrays Model::initializers() const {
 std::shared_ptr<const Model> Model::load(const std::filesystem::path& path, const Limits& limits) {
   const auto file = OpenFile::open(path.string());
   const BufferPtr bytes = file->map(limits.file_bytes);
-  DataFolder folder(path.parent_path());
+  DataFolder folder(path.parent_path(), limits);
   return read_model(
       path.string(), limits,
       {.bytes = {bytes->as<char>(), bytes->bytes()}, .file = file, .folder = &folder});

@@ -99,9 +99,10 @@ bool copy_fields(std::string_view bytes, std::string& out, const Take& take) {
 
 bool split_tensor(std::string_view bytes, std::string& out, std::string_view& raw) {
   return copy_fields(bytes, out, [&](const Field& field) -> std::optional<bool> {
-    if (field.number != kRawData || field.body.size() < kLarge) return std::nullopt;
-    raw = field.body;
-    return true;
+    if (field.number != kRawData) return std::nullopt;
+    const bool large = field.body.size() >= kLarge;
+    raw = large ? field.body : std::string_view();  // of several the last one counts
+    return large ? std::optional(true) : std::nullopt;
   });
 }
 

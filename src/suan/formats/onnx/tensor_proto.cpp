@@ -188,8 +188,8 @@ void normalise_bools(const Array& array) {
   for (uint8_t& byte : array.span<uint8_t>()) byte = byte != 0;
 }
 
-Array read_tensor(const TensorProto& proto, const std::string& where,
-                  DataFolder* folder, const RawData& raw) {
+Array read_tensor(const TensorProto& proto, const std::string& where, DataFolder* folder,
+                  const RawData& raw) {
   const DType dtype = dtype_of_onnx(proto.data_type(), where + ": tensor '" + proto.name() + "'");
   const Shape shape = read_shape(proto, where);
   if (proto.has_segment()) bad(where, proto, "is stored in segments, which nothing writes");

@@ -9,21 +9,26 @@
 
 #include "suan/base/file.h"
 #include "suan/formats/onnx/internal/tensor_proto.h"
+#include "suan/formats/onnx/model.h"
 
 namespace suan::onnx {
 
 // The folder of a model, with the files in it that tensors were read from.
 class DataFolder {
  public:
-  explicit DataFolder(std::filesystem::path path) : path_(std::move(path)) {}
-  // Throws Error(kBadFile) for unknown keys, absolute paths, "..", symbolic and hard links, and an
-  // offset and length that do not lie within the file or do not fit the tensor.
+  DataFolder(std::filesystem::path path, const Limits& limits)
+      : path_(std::move(path)), limits_(limits) {}
+  // Throws Error(kBadFile) for unknown keys, absolute paths, "..", symbolic and hard links, an
+  // offset and length that do not lie within the file or do not fit the tensor, and more bytes than
+  // the limits allow.
   Array read(const ::onnx::TensorProto& proto, DType dtype, const Shape& shape,
              const std::string& where);
 
  private:
   std::shared_ptr<const OpenFile> open(const std::string& name, const std::string& what);
   std::filesystem::path path_;
+  Limits limits_;
+  size_t bytes_ = 0;  // of all tensors read
   std::map<std::string, std::shared_ptr<const OpenFile>> files_;
 };
 

@@ -1,0 +1,33 @@
+#!/usr/bin/env python3
+# The tail of latency where each request has another sequence length, against a model for the longest.
+# SPDX-License-Identifier: Apache-2.0
+"""usage: lengths.py [--model bert_6x384] [--requests N] [--json FILE]"""
+import argparse
+import os
+import subprocess
+
+import compare
+
+BOUND = 128
+
+
+def measure(options):
+    found = compare.run_suan(options.suan, "bench", "infer", compare.ROOT / f"build/models/{options.model}.onnx", "--pad",
+                             f"seq=attention_mask:{BOUND}", "--lengths", options.requests, "--threads", options.threads)
+    yield {"lengths": options.model, **found, "threads": options.threads, "suan": compare.suan_version(), **compare.machine()}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", choices=[m for m in compare.MODELS if "bert" in m or m == "gpt2"], default="bert_6x384")
+    parser.add_argument("--requests", type=compare.at_least(1), default=1000)
+    parser.add_argument("--threads", type=compare.at_least(1), default=min(2, len(os.sched_getaffinity(0))))
+    parser.add_argument("--json", metavar="FILE")
+    parser.add_argument("--suan", default=compare.ROOT / "build/release/bin/suan", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    subprocess.run([compare.ROOT / "benchmarks/make_models.py", options.model], check=True, stdout=subprocess.DEVNULL)
+    compare.note(measure(options), options.json)
+
+
+if __name__ == "__main__":
+    main()
