@@ -22,7 +22,7 @@ Graph simplify(const Graph& graph, const Target& target);
 // Reshapes, transposes and slices around products with constant weights move out of their way, so
 // that what follows a product can become its tail and no part of its result is copied.
 Graph move_views(const Graph& graph, const Target& target);
-// Gelu, silu and attention written out in small nodes become one node each.
+// Gelu, silu, layer and RMS norm and attention written out in small nodes become one node each.
 Graph recognise(const Graph& graph, const Target& target);
 // Factors and terms that are constant for each channel move into the constant weights and the bias
 // of the convolution (or the product) before them: batch norm in inference.

@@ -1,5 +1,8 @@
-// Recognising what exporters write out in small pieces: gelu, silu and attention become the ops
-// they are, which have kernels of their own. SPDX-License-Identifier: Apache-2.0
+// Recognising what exporters write out in small pieces: gelu, silu, norms (recognise_norm.cpp)
+// and attention become the ops they are, which have kernels of their own. SPDX-License-Identifier:
+// Apache-2.0
+#include "suan/passes/internal/recognise.h"
+
 #include <algorithm>
 #include <cmath>
 #include <optional>
@@ -15,9 +18,6 @@
 #include "suan/passes/pass.h"
 
 namespace suan {
-namespace {
-
-using Inputs = std::vector<Tensor>;
 
 std::optional<double> number(const Tensor& t) {
   if (!is(t.node(), Op::full) || t.shape().numel() != 1) return std::nullopt;
@@ -40,6 +40,10 @@ Tensor strip_scale(const Tensor& t, double& scale) {
   }
   return inner;
 }
+
+namespace {
+
+using Inputs = std::vector<Tensor>;
 
 // t = 1 + inner
 Tensor strip_one(const Tensor& t) {
@@ -254,8 +258,9 @@ Tensor find_short_view(const NodePtr& given) {
 
 Graph recognise(const Graph& graph, const Target&) {
   return rewrite(graph, [](const NodePtr& node, const Inputs& inputs) -> Inputs {
-    constexpr Tensor (*kRules[])(const NodePtr&) = {find_gelu, find_silu, find_attention,
-                                                    find_heads_inside, find_short_view};
+    constexpr Tensor (*kRules[])(const NodePtr&) = {
+        find_norm,      find_norm_affine,  find_gelu,      find_silu,
+        find_attention, find_heads_inside, find_short_view};
     if (!node->op->infer || node->types.size() != 1) return {};
     bool changed = false;
     for (size_t i = 0; i < inputs.size(); ++i) {
