@@ -2,8 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/program/packs.h"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
+
+#include "suan/base/file.h"
 
 namespace suan {
 namespace {
@@ -21,6 +24,24 @@ struct Packs {
 Packs& all() {
   static auto* packs = new Packs;
   return *packs;
+}
+
+// Packs lie one after another in large blocks on huge pages: products stream through all of them,
+// and most are smaller than such a page. What goes gives its small pages back at once.
+BufferPtr allocate_pack(size_t bytes) {
+  constexpr size_t kSlab = size_t{32} << 20, kAlign = 64;
+  static std::mutex mutex;
+  static BufferPtr slab;
+  static size_t used = 0;
+  if (bytes > kSlab / 2) return Buffer::allocate(bytes);
+  const std::lock_guard lock(mutex);
+  if (!slab || bytes > kSlab - used) {
+    slab = Buffer::allocate(kSlab);
+    used = 0;
+  }
+  char* at = slab->as<char>() + used;
+  used = std::min(kSlab, (used + bytes + kAlign - 1) / kAlign * kAlign);
+  return Buffer::borrow(at, bytes, [owner = slab, at, bytes] { drop_pages({at, bytes}); });
 }
 
 PackPtr pack_of(const BufferPtr& constant, const std::string& form) {
@@ -41,7 +62,7 @@ BufferPtr packed_constant(const BufferPtr& constant, const Call& call, int input
   const std::lock_guard lock(pack->mutex);
   BufferPtr packed = pack->packed.lock();
   if (packed && packed->bytes() == bytes && pack->constant.lock() == constant) return packed;
-  packed = Buffer::allocate(bytes);
+  packed = allocate_pack(bytes);
   call.pack(input, Buffer::once(constant)->data(), packed->data());
   pack->constant = constant;
   pack->packed = packed;
