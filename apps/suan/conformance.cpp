@@ -94,21 +94,27 @@ struct Suite {
   Failures failures;
 };
 
-// Why a test cannot pass, by the start of its name: what its data is, not what Suan lacks.
+// Why a test cannot pass, by the start of its name and a part of it: what its data is, not what
+// Suan lacks.
 struct Cause {
-  std::string_view name, text;
+  std::string_view name, text, part = "";
 };
 constexpr Cause kCauses[] = {
+    {"light_squeezenet", "its 1000 logits are equal numbers near 1e10: their last bits decide"},
     {"test_adam_multiple", "its numbers are for an epsilon that the model does not give"},
+    {"test_attention", "expects every step rounded to 16 bits; ours adds up in f32", "_bf16"},
+    {"test_attention", "expects every step rounded to 16 bits; ours adds up in f32", "_fp16"},
     {"test_bernoulli", "expects the numbers of NumPy's generator"},
     {"test_cast_FLOAT_to_BFLOAT16", "expects numbers that are cut off, not rounded"},
     {"test_castlike_BFLOAT16_to_FLOAT", "its data is not of the shape that the model declares"},
     {"test_castlike_FLOAT_to_BFLOAT16", "its data is not of the shape that the model declares"},
+    {"test_dft_inverse", "expects rounding errors of f32 that are not made here"},
     {"test_training_dropout", "expects the numbers of NumPy's generator"},
 };
 std::string_view cause_of(std::string_view name) {
   for (const Cause& cause : kCauses) {
-    if (name.starts_with(cause.name)) return cause.text;
+    const bool has_part = name.find(cause.part) != std::string_view::npos;
+    if (name.starts_with(cause.name) && has_part) return cause.text;
   }
   return "";
 }

@@ -62,7 +62,8 @@ Outputs mod_rule(const NodeView& n) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   const Tensor wide = cast(a, DType::f64), divisor = cast(b, DType::f64);
   const Tensor quotient = wide / divisor;
-  const Tensor rest = wide - (of_dividend ? trunc(quotient) : floor(quotient)) * divisor;
+  Tensor rest = wide - (of_dividend ? trunc(quotient) : floor(quotient)) * divisor;
+  rest = select(equal(rest, 0.0), (of_dividend ? wide : divisor) * 0.0, rest);  // zeros have signs
   const Tensor beyond = logical_and(equal(abs(divisor), kInfinity), less(abs(wide), kInfinity));
   const Tensor moved = of_dividend ? wide : select(less(wide * divisor, 0.0), divisor, wide);
   return {cast(select(beyond, moved, rest), a.dtype())};
