@@ -97,7 +97,8 @@ struct Suite {
 // Why a test cannot pass, by the start of its name and a part of it: what its data is, not what
 // Suan lacks.
 struct Cause {
-  std::string_view name, text, part = "";
+  std::string_view name, text;
+  std::string_view part = {};
 };
 constexpr Cause kCauses[] = {
     {"light_squeezenet", "its 1000 logits are equal numbers near 1e10: their last bits decide"},
