@@ -1,6 +1,6 @@
-// Recognising what exporters write out in small pieces: gelu, silu, norms (recognise_norm.cpp)
-// and attention become the ops they are, which have kernels of their own. SPDX-License-Identifier:
-// Apache-2.0
+// Recognising what exporters write out in small pieces: gelu, silu, norms (recognise_norm.cpp) and
+// attention become the ops they are, which have kernels of their own.
+// SPDX-License-Identifier: Apache-2.0
 #include "suan/passes/internal/recognise.h"
 
 #include <algorithm>
