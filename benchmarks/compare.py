@@ -236,8 +236,7 @@ def compare_infer(stack, case, precision, batch, options):
 
 
 def infer(options):
-    subprocess.run([ROOT / "benchmarks/make_models.py", *(options.case or MODELS)], check=True,
-                   stdout=subprocess.DEVNULL)
+    make_models(options.case or MODELS)
     results = []
     print(report.INFER_HEAD, flush=True)
     for case in options.case or MODELS:
@@ -312,25 +311,32 @@ def at_least(least):
     return parse
 
 
+def add_options(command):
+    """What all scripts that measure Suan take."""
+    command.add_argument("--json", metavar="FILE")
+    command.add_argument("--threads", type=at_least(1), default=min(2, len(os.sched_getaffinity(0))))
+    command.add_argument("--suan", default=ROOT / "build/release/bin/suan", help=argparse.SUPPRESS)
+
+
+def make_models(names):
+    subprocess.run([ROOT / "benchmarks/make_models.py", *names], check=True, stdout=subprocess.DEVNULL)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("train", help="time and memory of a training step")
     command.add_argument("--case", action="append", choices=CASES)
     command.add_argument("--precision", action="append", choices=("f32", "bf16"))
-    command.add_argument("--json", metavar="FILE")
     command.add_argument("--alternations", type=at_least(1), default=9)
-    command.add_argument("--threads", type=at_least(1), default=min(2, len(os.sched_getaffinity(0))))
-    command.add_argument("--suan", default=ROOT / "build/release/bin/suan", help=argparse.SUPPRESS)
+    add_options(command)
     command.set_defaults(run=train)
     command = commands.add_parser("infer", help="time and memory of a run of an ONNX model")
     command.add_argument("--case", action="append", choices=MODELS)
     command.add_argument("--precision", action="append", choices=("f32", "bf16"))
     command.add_argument("--batch", action="append", type=at_least(1))
-    command.add_argument("--json", metavar="FILE")
     command.add_argument("--alternations", type=at_least(1), default=9)
-    command.add_argument("--threads", type=at_least(1), default=min(2, len(os.sched_getaffinity(0))))
-    command.add_argument("--suan", default=ROOT / "build/release/bin/suan", help=argparse.SUPPRESS)
+    add_options(command)
     command.set_defaults(run=infer)
     command = commands.add_parser("report", help="the page of measured numbers")
     command.add_argument("files", nargs="+", metavar="FILE")

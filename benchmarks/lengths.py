@@ -3,8 +3,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """usage: lengths.py [--model bert_6x384] [--requests N] [--json FILE]"""
 import argparse
-import os
-import subprocess
 
 import compare
 
@@ -21,11 +19,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", choices=[m for m in compare.MODELS if "bert" in m or m == "gpt2"], default="bert_6x384")
     parser.add_argument("--requests", type=compare.at_least(1), default=1000)
-    parser.add_argument("--threads", type=compare.at_least(1), default=min(2, len(os.sched_getaffinity(0))))
-    parser.add_argument("--json", metavar="FILE")
-    parser.add_argument("--suan", default=compare.ROOT / "build/release/bin/suan", help=argparse.SUPPRESS)
+    compare.add_options(parser)
     options = parser.parse_args()
-    subprocess.run([compare.ROOT / "benchmarks/make_models.py", options.model], check=True, stdout=subprocess.DEVNULL)
+    compare.make_models([options.model])
     compare.note(measure(options), options.json)
 
 

@@ -4,7 +4,6 @@
 """usage: load.py [--model resnet50] [--runs N] [--json FILE]"""
 import argparse
 import os
-import subprocess
 import tempfile
 
 import compare
@@ -17,11 +16,11 @@ def first_run(options, path, cache, memory="default"):
 
 
 def measure(options, folder):
-    onnx, engine = f"{compare.ROOT}/build/models/{options.model}.onnx", f"{folder}/model.suan"
+    onnx, engine = f"{compare.ROOT}/build/models/{options.model}.onnx", f"{folder}/{options.model}.suan"
 
     def result(path, cache, memory="default"):
         runs = [first_run(options, path, f"{folder}/{cache}{i if cache == 'empty' else ''}", memory) for i in range(options.runs)]
-        return {"load": os.path.basename(path).replace("model", options.model), "cache": cache, "memory_mode": memory,
+        return {"load": os.path.basename(path), "cache": cache, "memory_mode": memory,
                 "seconds": min(run["first_seconds"] for run in runs), "peak_mb": min(run["peak_mb"] for run in runs),
                 "model": options.model, "threads": options.threads, "suan": compare.suan_version(), **compare.machine()}
 
@@ -38,11 +37,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", choices=compare.MODELS, default="resnet50")
     parser.add_argument("--runs", type=compare.at_least(1), default=5)
-    parser.add_argument("--threads", type=compare.at_least(1), default=min(2, len(os.sched_getaffinity(0))))
-    parser.add_argument("--json", metavar="FILE")
-    parser.add_argument("--suan", default=compare.ROOT / "build/release/bin/suan", help=argparse.SUPPRESS)
+    compare.add_options(parser)
     options = parser.parse_args()
-    subprocess.run([compare.ROOT / "benchmarks/make_models.py", options.model], check=True, stdout=subprocess.DEVNULL)
+    compare.make_models([options.model])
     with tempfile.TemporaryDirectory() as folder:
         compare.note(measure(options, folder), options.json)
 

@@ -37,7 +37,6 @@ class InferBench {
   explicit InferBench(const BenchInferOptions& options) {
     const auto start = Clock::now();
     loaded_ = std::make_unique<LoadedModel>(options);
-    precision_ = loaded_->engine->precision();
     arguments_ = loaded_->arguments();
     loaded_->engine->run(arguments_);
     first_ = seconds_since(start);
@@ -53,7 +52,7 @@ class InferBench {
   double peak_mb() const { return memory_.mb(); }
   double flops() const { return flops_; }
   double first_seconds() const { return first_; }
-  DType precision() const { return precision_; }
+  DType precision() const { return loaded_->engine->precision(); }
   const std::string& interpreted() const { return interpreted_; }
   int64_t batch() const {
     for (const onnx::Value& value : arguments_) {
@@ -65,11 +64,10 @@ class InferBench {
   void serve() {
     serve_benchmark(
         {{"ready", true}, {"flops", flops_}, {"version", std::string(SUAN_VERSION)}},
-        [this](int n) { return run(n); }, memory_, precision_);
+        [this](int n) { return run(n); }, memory_, precision());
   }
 
  private:
-  DType precision_ = DType::f32;
   PeakMemory memory_;
   double first_ = 0, flops_ = 0;
   std::string interpreted_;

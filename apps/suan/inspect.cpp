@@ -104,13 +104,13 @@ void print_passes(const Program& program) {
 }
 
 // `steps` may have been measured.
-void print_program(const Program& program, const std::vector<StepInfo>& steps,
+void print_program(const Program& program, const std::vector<StepInfo>& steps, DType precision,
                    const InspectOptions& options) {
   const bool measured = !steps.empty() && steps[0].seconds > 0;
   if (options.graph) {
     fmt::print("{}", to_text(program.graph()));
   } else if (measured) {
-    fmt::print("{}", explain_measured(program, steps, precision_of(options.precision)));
+    fmt::print("{}", explain_measured(program, steps, precision));
   } else {
     fmt::print("{}", explain(program, options.why));
   }
@@ -119,7 +119,7 @@ void print_program(const Program& program, const std::vector<StepInfo>& steps,
   if (options.json) {
     fmt::print("{}\n", json_line({{"nodes", size.nodes},
                                   {"steps", size.steps},
-                                  {"step_list", json_rows(steps, precision_of(options.precision))},
+                                  {"step_list", json_rows(steps, precision)},
                                   {"passes", json_rows(program.pass_times())},
                                   {"flops", size.flops},
                                   {"bytes", size.bytes},
@@ -219,10 +219,8 @@ void inspect_model(const InspectOptions& options) {
   const LoadedModel loaded(options);
   const ProgramPtr program = model_program(loaded, loaded.arguments());
   constexpr int kRuns = 20;
-  InspectOptions shown = options;
-  shown.precision = name(loaded.engine->precision());
   print_program(*program, options.why ? profile_model(loaded, kRuns) : explain_steps(*program),
-                shown);
+                loaded.engine->precision(), options);
 }
 
 void refuse_passes(const ModelOptions& options) {
@@ -247,12 +245,13 @@ int run_inspect(const InspectOptions& options) {
     } catch (const Error& error) {
       throw Error(error.code(), options.model, error.what());
     }
-    print_program(*program, explain_steps(*program), options);
+    print_program(*program, explain_steps(*program), precision_of(options.precision), options);
     return 0;
   }
   refuse_passes(options);
   StepOf step(options.model, options.runs, options.settings, options.threads);
-  print_program(*step.program(), explain_steps(*step.program()), options);
+  print_program(*step.program(), explain_steps(*step.program()), precision_of(options.precision),
+                options);
   return 0;
 }
 

@@ -209,13 +209,8 @@ class EngineMutator {
 }  // namespace
 }  // namespace suan
 
-extern "C" int LLVMFuzzerInitialize(int* /*argc*/, char*** /*argv*/) {
-  suan::set_reproducible_mode(true);
-  return 0;
-}
-
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  const std::string_view bytes = suan::fuzz::text_of(data, size);
   try {
     suan::run(suan::read(suan::is_engine(bytes) ? bytes : suan::compiled(bytes)));
   } catch (const suan::Error&) {}
@@ -224,7 +219,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 
 extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t most, unsigned seed) {
   constexpr unsigned kRaw = 16;  // one in so many changes is one of bytes
-  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  const std::string_view bytes = suan::fuzz::text_of(data, size);
   if (seed % kRaw == 0) return LLVMFuzzerMutate(data, size, most);
   try {
     const std::string file =

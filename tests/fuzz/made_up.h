@@ -1,7 +1,9 @@
-// Arguments that a fuzz target makes up for a model, and how much a model may ask for.
+// What the targets that run models share, included once in each: their start, the arguments they
+// make up, and how much a model may ask for.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <algorithm>
+#include <string_view>
 #include <vector>
 
 #include "suan/base/error.h"
@@ -17,6 +19,10 @@ inline constexpr onnx::Limits kLimits{.file_bytes = 1 << 16,
                                       .loop = 20,
                                       .nodes = 1000,
                                       .depth = 8};
+
+inline std::string_view text_of(const uint8_t* data, size_t size) {
+  return {reinterpret_cast<const char*>(data), size};
+}
 
 inline Array made_up(DType dtype, const Shape& shape, Random& random) {
   constexpr int64_t kMost = 4096;
@@ -69,3 +75,8 @@ inline bool is_small(const Graph& graph) {
 }
 
 }  // namespace suan::fuzz
+
+extern "C" int LLVMFuzzerInitialize(int* /*argc*/, char*** /*argv*/) {
+  suan::set_reproducible_mode(true);
+  return 0;
+}

@@ -21,11 +21,6 @@ void run(const onnx::Model& model, const std::vector<onnx::Value>& arguments) {
   context.run(blocks_of(arguments));
 }
 
-using Bytes = std::string_view;
-Bytes bytes_of(const uint8_t* data, size_t size) {
-  return {reinterpret_cast<const char*>(data), size};
-}
-
 // Not all that parses fits again.
 size_t store(const ::onnx::ModelProto& model, uint8_t* to, size_t most) {
   return model.ByteSizeLong() <= most && model.SerializeToArray(to, static_cast<int>(most))
@@ -36,15 +31,10 @@ size_t store(const ::onnx::ModelProto& model, uint8_t* to, size_t most) {
 }  // namespace
 }  // namespace suan
 
-extern "C" int LLVMFuzzerInitialize(int* /*argc*/, char*** /*argv*/) {
-  suan::set_reproducible_mode(true);
-  return 0;
-}
-
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
     const auto model =
-        suan::onnx::Model::parse(suan::bytes_of(data, size), "fuzz", suan::fuzz::kLimits);
+        suan::onnx::Model::parse(suan::fuzz::text_of(data, size), "fuzz", suan::fuzz::kLimits);
     suan::run(*model, suan::fuzz::made_up(model->inputs(), size));
   } catch (const suan::Error&) {}
   return 0;

@@ -9,9 +9,9 @@
 #include "suan/ops/matmul.h"
 #include "suan/ops/op.h"
 #include "suan/passes/pass.h"
-#include "suan/program/choice.h"
 #include "suan/program/program.h"
 #include "tests/expect_error.h"
+#include "tests/reproducible.h"
 
 namespace suan {
 namespace {
@@ -84,13 +84,12 @@ TEST(Optimise, SharesFoldedWeightsBetweenPrograms) {
     const auto program = Program::build(graph, cpu_backend(), {.precision = precision});
     return std::pair(program, largest(program->plan().constants));
   };
-  set_reproducible_mode(true);
+  const Reproducible kernels;
   for (const DType precision : {DType::f32, DType::bf16}) {
     const auto a = constants(64, precision), b = constants(128, precision);
     EXPECT_GE(a.second->bytes(), 256 * 256 * size_of(precision));
     EXPECT_EQ(a.second, b.second) << name(precision);
   }
-  set_reproducible_mode(false);
 }
 
 }  // namespace

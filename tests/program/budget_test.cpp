@@ -17,9 +17,9 @@
 #include "suan/ops/reduce.h"
 #include "suan/ops/softmax.h"
 #include "suan/optim/optim.h"
-#include "suan/program/choice.h"
 #include "suan/program/explain.h"
 #include "suan/tensor/compile.h"
+#include "tests/reproducible.h"
 
 namespace suan {
 namespace {
@@ -53,12 +53,11 @@ Trained train(const Options& model_options, const Array& x, const Array& y, size
 
 template <class Model, class Options>
 void expect_fits(const Options& options, const Array& x, const Array& y) {
-  set_reproducible_mode(true);  // scratch memory depends on the kernels
+  const Reproducible kernels;  // scratch memory depends on the kernels
   const Trained free = train<Model>(options, x, y, 0);
   EXPECT_EQ(free.size.recomputed, 0);
   const size_t budget = free.size.arena_bytes * 6 / 10;
   const Trained tight = train<Model>(options, x, y, budget);
-  set_reproducible_mode(false);
   EXPECT_EQ(tight.losses, free.losses);
   EXPECT_LE(tight.size.arena_bytes, budget);
   EXPECT_GT(tight.size.recomputed, 0);

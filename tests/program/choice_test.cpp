@@ -11,6 +11,7 @@
 #include "suan/program/program.h"
 #include "suan/target/machine.h"
 #include "tests/expect_error.h"
+#include "tests/reproducible.h"
 
 namespace suan {
 namespace {
@@ -66,9 +67,8 @@ TEST(KernelChoice, OfARecordThatNamesNoKernelOfTheNodeIsMadeAnew) {
 }
 
 TEST(KernelChoice, IsThatOfTheTableInReproducibleMode) {
-  set_reproducible_mode(true);
+  const Reproducible kernels;
   const auto program = product(164);
-  set_reproducible_mode(false);
   EXPECT_EQ(kernel_of(*program), "dnnl_matmul");  // the other is mostly slower for this shape
   EXPECT_TRUE(measured_times(cpu_backend(), *program->plan().steps[0].node).empty());
 }
@@ -86,13 +86,12 @@ TEST(KernelChoice, SpendsNoMemoryWhereItIsSmall) {
   const auto arena = [&](bool small) {
     return measure_size(*Program::build(g, cpu_backend(), {.small_memory = small})).arena_bytes;
   };
-  set_reproducible_mode(true);
+  const Reproducible kernels;
   const size_t value = 4 * 64 * 56 * 56;
   EXPECT_LE(arena(true), 3 * value);
   if (isa_flags().find("avx512f") != std::string::npos) {
     EXPECT_GT(arena(false), 2 * arena(true));
   }
-  set_reproducible_mode(false);
 }
 
 TEST(KernelChoice, IsExplainedByTheMeasuredTimes) {

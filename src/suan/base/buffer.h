@@ -11,6 +11,12 @@ namespace suan {
 
 enum class DeviceKind : uint8_t { cpu, cuda };
 
+// The next place at which a block may begin within another.
+inline constexpr size_t kBlockAlign = 64;
+constexpr size_t aligned(size_t bytes) {
+  return (bytes + kBlockAlign - 1) / kBlockAlign * kBlockAlign;
+}
+
 class Buffer {
  public:
   // 64-byte aligned host memory, not initialised. Throws Error(kSystem) when there is none.

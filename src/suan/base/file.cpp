@@ -66,14 +66,6 @@ BufferPtr map_descriptor(int fd, const std::string& path, size_t size, int prote
   return Buffer::borrow(data, size, [data, size] { ::munmap(data, size); });
 }
 
-BufferPtr map_with(const std::string& path, size_t limit, int protection, int kind) {
-  struct stat info{};
-  const Descriptor file{open_to_read(path, info)};
-  const auto size = static_cast<size_t>(info.st_size);
-  check_size(path, size, limit);
-  return map_descriptor(file.fd, path, size, protection, kind);
-}
-
 int64_t modified_at(const struct stat& info) {
   constexpr int64_t kNanoseconds = 1'000'000'000;
   return info.st_mtim.tv_sec * kNanoseconds + info.st_mtim.tv_nsec;
@@ -103,10 +95,10 @@ std::string read_file(const std::string& path, size_t limit) {
 }
 
 BufferPtr map_file(const std::string& path, size_t limit) {
-  return map_with(path, limit, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+  return OpenFile::open(path)->map(limit);
 }
 BufferPtr map_file_read_only(const std::string& path) {
-  return map_with(path, SIZE_MAX, PROT_READ, MAP_SHARED);
+  return OpenFile::open(path)->map_read_only();
 }
 
 void drop_pages(std::string_view bytes) {
@@ -120,24 +112,27 @@ void drop_pages(std::string_view bytes) {
 
 std::shared_ptr<const OpenFile> OpenFile::open(const std::string& path) {
   struct stat info{};
-  return adopt(open_to_read(path, info), path);
+  const int descriptor = open_to_read(path, info);
+  return std::shared_ptr<const OpenFile>(new OpenFile(descriptor, path, info));
 }
-std::shared_ptr<const OpenFile> OpenFile::adopt(int descriptor, const std::string& path) {
-  return std::shared_ptr<const OpenFile>(new OpenFile(descriptor, path));
+std::shared_ptr<const OpenFile> OpenFile::adopt(int descriptor, const std::string& path,
+                                                const struct stat& info) {
+  return std::shared_ptr<const OpenFile>(new OpenFile(descriptor, path, info));
 }
 
-OpenFile::OpenFile(int descriptor, std::string path)
-    : descriptor_(descriptor), path_(std::move(path)) {
-  struct stat info{};
-  if (::fstat(descriptor_, &info) != 0) return;
-  bytes_ = static_cast<size_t>(std::max<off_t>(info.st_size, 0));
-  modified_ = modified_at(info);
-}
+OpenFile::OpenFile(int descriptor, std::string path, const struct stat& info)
+    : descriptor_(descriptor),
+      path_(std::move(path)),
+      bytes_(static_cast<size_t>(std::max<off_t>(info.st_size, 0))),
+      modified_(modified_at(info)) {}
 OpenFile::~OpenFile() { ::close(descriptor_); }
 
 BufferPtr OpenFile::map(size_t limit) const {
   check_size(path_, bytes_, limit);
   return map_descriptor(descriptor_, path_, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+}
+BufferPtr OpenFile::map_read_only() const {
+  return map_descriptor(descriptor_, path_, bytes_, PROT_READ, MAP_SHARED);
 }
 
 void OpenFile::check_unchanged() const {

@@ -11,6 +11,8 @@
 
 #include "suan/base/buffer.h"
 
+struct stat;
+
 namespace suan {
 
 inline constexpr size_t kFileLimit = size_t{4} << 30;
@@ -31,26 +33,28 @@ void drop_pages(std::string_view bytes);
 class OpenFile : public std::enable_shared_from_this<OpenFile> {
  public:
   static std::shared_ptr<const OpenFile> open(const std::string& path);
-  // Takes over an open descriptor; `path` names it in messages.
-  static std::shared_ptr<const OpenFile> adopt(int descriptor, const std::string& path);
+  // Takes over an open descriptor, of which fstat said `info`; `path` names it in messages.
+  static std::shared_ptr<const OpenFile> adopt(int descriptor, const std::string& path,
+                                               const struct stat& info);
   ~OpenFile();
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
 
   size_t bytes() const { return bytes_; }
   BufferPtr map(size_t limit) const;  // as map_file()
+  BufferPtr map_read_only() const;    // as map_file_read_only()
   // Reads a part. Throws Error(kBadFile) where the file is no longer what was opened.
   void read(size_t offset, void* to, size_t bytes) const;
   // A block that reads its part when its data is first wanted.
   BufferPtr later(size_t offset, size_t bytes) const;
 
  private:
-  OpenFile(int descriptor, std::string path);
+  OpenFile(int descriptor, std::string path, const struct stat& info);
   void check_unchanged() const;
   int descriptor_;
   std::string path_;
-  size_t bytes_ = 0;
-  int64_t modified_ = 0;  // ns
+  size_t bytes_;
+  int64_t modified_;  // ns
 };
 
 inline std::span<const uint8_t> bytes_of(std::string_view text) {

@@ -247,11 +247,8 @@ EntryPtr Engine::compile(std::vector<Type> types, std::string structure,
   }
   try {
     onnx::Specialised specialised = model_->specialise(arguments);
-    const ProgramPtr program = Program::build(specialised.graph, current_backend(),
-                                              {.precision = options_.precision,
-                                               .memory_budget = options_.memory_budget,
-                                               .small_memory = options_.small_memory,
-                                               .without = options_.without});
+    const ProgramPtr program =
+        Program::build(specialised.graph, current_backend(), options_.program());
     EntryPtr entry = make_entry(std::move(types), std::move(specialised.outputs), program);
     entry->structure = std::move(structure);
     return entry;

@@ -32,6 +32,13 @@ struct EngineOptions {
   bool background = true;
   std::vector<std::string> without = {};  // passes to leave out, by name
   onnx::Limits limits = {};               // of a model file that load() reads
+
+  ProgramOptions program() const {
+    return {.precision = precision,
+            .memory_budget = memory_budget,
+            .small_memory = small_memory,
+            .without = without};
+  }
 };
 
 // An argument or a result in the caller's memory, row-major.

@@ -36,8 +36,7 @@ std::unique_ptr<Engine> make_engine(const EngineFile& file, const std::string& w
   options.precision = file.precision;
   options.programs = std::max(options.programs, file.programs.size());
   const bool interpret = options.interpret;
-  const ProgramOptions planning{.memory_budget = options.memory_budget,
-                                .small_memory = options.small_memory};
+  const ProgramOptions planning = options.program();
   auto engine = file.model
                     ? std::make_unique<Engine>(file.model, std::move(options))
                     : std::make_unique<Engine>(file.inputs, file.outputs, std::move(options));

@@ -85,12 +85,13 @@ std::string key_of(const Node& node, const std::vector<Tensor>& inputs, const Ta
 // packed of it. A block that is there keeps its inputs, so their addresses are nobody else's.
 class Folded {
  public:
-  BufferPtr find_or(const std::string& key, const std::function<BufferPtr()>& make) {
+  BufferPtr deferred(const std::string& key, size_t bytes, std::function<BufferPtr()> fill) {
     const std::lock_guard lock(mutex_);
-    if (BufferPtr known = blocks_[key].lock()) return known;
+    const auto found = blocks_.find(key);
+    if (BufferPtr block = found == blocks_.end() ? nullptr : found->second.lock()) return block;
     std::erase_if(blocks_, [](const auto& entry) { return entry.second.expired(); });
-    BufferPtr block = make();
-    blocks_[key] = block;
+    BufferPtr block = Buffer::deferred(bytes, std::move(fill));
+    blocks_.emplace(key, block);
     return block;
   }
   static Folded& all() {
@@ -105,7 +106,7 @@ class Folded {
 
 Tensor later(const NodePtr& node, const std::vector<Tensor>& inputs, const Target& target) {
   const Type& type = node->types[0];
-  const auto fill = [node, inputs, target] {
+  auto fill = [node, inputs, target] {
     std::vector<Tensor> operands;
     for (const Tensor& t : inputs) {
       const bool constant = t && is(t.node(), Op::constant);
@@ -113,9 +114,8 @@ Tensor later(const NodePtr& node, const std::vector<Tensor>& inputs, const Targe
     }
     return target.evaluate({with_inputs(*node, std::move(operands)), 0});
   };
-  return make_constant(type, Folded::all().find_or(key_of(*node, inputs, target), [&] {
-    return Buffer::deferred(type.bytes(), fill);
-  }));
+  const std::string key = key_of(*node, inputs, target);
+  return make_constant(type, Folded::all().deferred(key, type.bytes(), std::move(fill)));
 }
 
 }  // namespace

@@ -14,8 +14,6 @@ namespace {
 // wide vectors. Only the ratio matters.
 constexpr double kFlopsPerSecond = 1e11, kBytesPerSecond = 1e10;
 
-size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
 const Tensor& base_of(const Tensor& t) {
   const Tensor* base = &t;
   while (is_view(base->node())) base = &viewed(*base);

@@ -29,7 +29,7 @@ Packs& all() {
 // Packs lie one after another in large blocks on huge pages: products stream through all of them,
 // and most are smaller than such a page. What goes gives its small pages back at once.
 BufferPtr allocate_pack(size_t bytes) {
-  constexpr size_t kSlab = size_t{32} << 20, kAlign = 64;
+  constexpr size_t kSlab = size_t{32} << 20;
   static std::mutex mutex;
   static BufferPtr slab;
   static size_t used = 0;
@@ -40,19 +40,20 @@ BufferPtr allocate_pack(size_t bytes) {
     used = 0;
   }
   char* at = slab->as<char>() + used;
-  used = std::min(kSlab, (used + bytes + kAlign - 1) / kAlign * kAlign);
+  used = std::min(kSlab, aligned(used + bytes));
   return Buffer::borrow(at, bytes, [owner = slab, at, bytes] { drop_pages({at, bytes}); });
 }
 
 PackPtr pack_of(const BufferPtr& constant, const std::string& form) {
   Packs& table = all();
   const std::lock_guard lock(table.mutex);
+  const std::pair key(static_cast<const Buffer*>(constant.get()), form);
+  const auto known = table.packs.find(key);
+  if (known != table.packs.end()) return known->second;
   std::erase_if(table.packs, [](const auto& entry) {
     return entry.second.use_count() == 1 && entry.second->packed.expired();
   });
-  PackPtr& pack = table.packs[{constant.get(), form}];
-  if (!pack) pack = std::make_shared<Pack>();
-  return pack;
+  return table.packs.emplace(key, std::make_shared<Pack>()).first->second;
 }
 
 }  // namespace

@@ -9,10 +9,8 @@
 namespace suan {
 namespace {
 
-constexpr size_t kAlign = 64;
 constexpr int kRounds = 48;
 
-size_t aligned(size_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
 size_t end_of(const Interval& item) { return item.offset + aligned(item.bytes); }
 
 // Gives each interval the tightest gap that those before it in the order leave.

@@ -18,8 +18,6 @@ void check(dnnl_status_t status, const char* what) {
   }
 }
 
-size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
 }  // namespace
 
 dnnl::engine& dnnl_engine() {

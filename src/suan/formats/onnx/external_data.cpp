@@ -111,7 +111,7 @@ std::shared_ptr<const OpenFile> DataFolder::open(const std::string& name, const 
     fail(ErrorCode::kBadFile, what, "'{}' is not a file", name);
   }
   if (info.st_nlink > 1) fail(ErrorCode::kBadFile, what, "'{}' has several hard links", name);
-  const auto opened = OpenFile::adopt(file.take(), name);
+  const auto opened = OpenFile::adopt(file.take(), name, info);
   if (files_.size() < kOpen) files_.emplace(name, opened);
   return opened;
 }
@@ -138,13 +138,7 @@ Array DataFolder::read(const ::onnx::TensorProto& proto, DType dtype, const Shap
   if (can_wait(dtype, bytes) && files_.contains(location.path)) {
     return {dtype, shape, file->later(location.offset, bytes)};
   }
-  Array array(dtype, shape);
-  const bool packed = bits_of(dtype) < 8;
-  std::string together(packed ? bytes : 0, '\0');
-  file->read(location.offset, packed ? together.data() : array.as<char>(), bytes);
-  if (packed) unpack(together, array);
-  if (dtype == DType::boolean) normalise_bools(array);
-  return array;
+  return array_of(dtype, shape, [&](void* to) { file->read(location.offset, to, bytes); });
 }
 
 }  // namespace suan::onnx

@@ -87,6 +87,21 @@ std::string packed(const Array& array) {
   return bytes;
 }
 
+// Elements of less than a byte lie together, the first in the lowest bits; those of 6 bits go on in
+// the next byte.
+void unpack(std::string_view bytes, const Array& array) {
+  const int bits = bits_of(array.dtype), mask = (1 << bits) - 1;
+  const bool has_sign = array.dtype == DType::i4 || array.dtype == DType::i2;
+  for (int64_t i = 0; i < array.numel(); ++i) {
+    const auto at = static_cast<size_t>(i * bits / 8);
+    const auto low = static_cast<uint8_t>(bytes[at]),
+               high = static_cast<uint8_t>(at + 1 < bytes.size() ? bytes[at + 1] : 0);
+    int value = (high << 8 | low) >> (i * bits % 8) & mask;
+    if (has_sign && value > mask / 2) value -= mask + 1;
+    array.as<int8_t>()[i] = static_cast<int8_t>(value);
+  }
+}
+
 void read_lists(const TensorProto& proto, const Array& array, const std::string& where) {
   if (bits_of(array.dtype) == 6) {
     copy_list(proto.int32_data(), array, proto, where);
@@ -133,15 +148,9 @@ Array read_raw(const RawData& raw, DType dtype, const Shape& shape, const Tensor
   if (raw.file && can_wait(dtype, bytes.size())) {
     return {dtype, shape, raw.file->later(raw.offset, bytes.size())};
   }
-  Array array(dtype, shape);
-  if (bytes.empty()) return array;
-  if (bits_of(dtype) < 8) {
-    unpack(bytes, array);
-    return array;
-  }
-  std::memcpy(array.buffer->data(), bytes.data(), bytes.size());
-  if (dtype == DType::boolean) normalise_bools(array);
-  return array;
+  return array_of(dtype, shape, [&](void* to) {
+    if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
+  });
 }
 
 }  // namespace
@@ -159,33 +168,30 @@ int onnx_of_dtype(DType dtype) {
   return 0;
 }
 
-// Elements of less than a byte lie together, the first in the lowest bits; those of 6 bits go on in
-// the next byte.
-void unpack(std::string_view bytes, const Array& array) {
-  const int bits = bits_of(array.dtype), mask = (1 << bits) - 1;
-  const bool has_sign = array.dtype == DType::i4 || array.dtype == DType::i2;
-  for (int64_t i = 0; i < array.numel(); ++i) {
-    const auto at = static_cast<size_t>(i * bits / 8);
-    const auto low = static_cast<uint8_t>(bytes[at]),
-               high = static_cast<uint8_t>(at + 1 < bytes.size() ? bytes[at + 1] : 0);
-    int value = (high << 8 | low) >> (i * bits % 8) & mask;
-    if (has_sign && value > mask / 2) value -= mask + 1;
-    array.as<int8_t>()[i] = static_cast<int8_t>(value);
-  }
-}
 size_t packed_size(DType dtype, const Shape& shape) {
   const auto count = static_cast<size_t>(shape.numel());
   const int bits = bits_of(dtype);
   return bits < 8 ? (count * static_cast<size_t>(bits) + 7) / 8 : count * size_of(dtype);
 }
 
+Array array_of(DType dtype, const Shape& shape, const std::function<void(void*)>& read) {
+  Array array(dtype, shape);
+  if (bits_of(dtype) < 8) {
+    std::string together(packed_size(dtype, shape), '\0');
+    read(together.data());
+    unpack(together, array);
+  } else {
+    read(array.buffer->data());
+  }
+  if (dtype == DType::boolean) {
+    for (uint8_t& byte : array.span<uint8_t>()) byte = byte != 0;
+  }
+  return array;
+}
+
 bool can_wait(DType dtype, size_t bytes) {
   constexpr size_t kLarge = size_t{64} << 10;
   return bytes >= kLarge && bits_of(dtype) >= 8 && dtype != DType::boolean;
-}
-
-void normalise_bools(const Array& array) {
-  for (uint8_t& byte : array.span<uint8_t>()) byte = byte != 0;
 }
 
 Array read_tensor(const TensorProto& proto, const std::string& where, DataFolder* folder,

@@ -4,7 +4,8 @@
 #include <onnx/onnx-data_pb.h>
 #include <onnx/onnx_pb.h>
 
-#include <filesystem>
+#include <functional>
+#include <memory>
 
 #include "suan/base/array.h"
 #include "suan/base/file.h"
@@ -33,12 +34,11 @@ Array read_tensor(const ::onnx::TensorProto& proto, const std::string& where,
 bool can_wait(DType dtype, size_t bytes);
 // The bytes of a tensor in a file, where elements of less than a byte lie together.
 size_t packed_size(DType dtype, const Shape& shape);
-// Those bytes of such elements into an array of one byte an element.
-void unpack(std::string_view bytes, const Array& array);
-// The inverse, with the data inside the message.
+// The array of the bytes that `read` writes there, packed_size() of them as they lie in a file:
+// small elements get a byte each, and of bools what is not 0 is true.
+Array array_of(DType dtype, const Shape& shape, const std::function<void(void*)>& read);
+// The inverse of read_tensor, with the data inside the message.
 void write_tensor(::onnx::TensorProto& proto, const Array& array);
-// Bytes of a stranger as bools: what is not 0 is true.
-void normalise_bools(const Array& array);
 // A SparseTensorProto made dense, of at most so many bytes.
 Array read_sparse_tensor(const ::onnx::SparseTensorProto& proto, const std::string& where,
                          size_t most);
