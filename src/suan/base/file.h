@@ -11,7 +11,7 @@
 
 #include "suan/base/buffer.h"
 
-struct stat;
+struct stat;  // NOLINT(readability-identifier-naming): POSIX names it
 
 namespace suan {
 
