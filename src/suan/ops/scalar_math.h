@@ -42,6 +42,9 @@ inline int64_t abs(int64_t x) {
   return x < 0 ? static_cast<int64_t>(0 - static_cast<uint64_t>(x)) : x;
 }
 inline uint64_t abs(uint64_t x) { return x; }
+// The normal distribution function Phi(x) = (1 + erf(x / sqrt(2))) / 2.
+inline double normal_cdf(double x) { return 0.5 * std::erfc(x * -0.7071067811865476); }
+inline float normal_cdf(float x) { return 0.5f * std::erfc(x * -0.7071067811865476f); }
 inline double pow(double x, double y) { return std::pow(x, y); }
 inline float pow(float x, float y) { return std::pow(x, y); }
 inline double atan2(double y, double x) { return std::atan2(y, x); }

@@ -8,7 +8,8 @@
 #define SUAN_ATTENTION_INL_H_
 #endif
 
-#include <bit>
+#include <cfloat>
+#include <cmath>
 
 #include "suan/backend/cpu/attention.h"
 #include "suan/backend/cpu/vector-inl.h"
@@ -17,82 +18,87 @@ HWY_BEFORE_NAMESPACE();
 namespace suan::cpu::HWY_NAMESPACE {
 
 constexpr size_t kKeyRows = 8;  // keys (or channels) whose products are held in registers at once
+constexpr float kLog2E = 1.44269504f;
 
-// 2^x for x <= 0, exactly 0 below 2^-125; error 2 ulp. Cephes' polynomial on [-1/2, 1/2].
-HWY_INLINE Vec exp2_of(Vec x) {
-  const D d;
-  const hn::RebindToSigned<D> di;
-  const Vec magic = hn::Set(d, 12582912.0f);  // 1.5 2^23: the sum's low bits are round(x)
-  const Vec shifted = hn::Add(x, magic);
-  const Vec f = hn::Sub(x, hn::Sub(shifted, magic));
-  Vec p = hn::Set(d, 1.535336188319500e-4f);
-  p = hn::MulAdd(p, f, hn::Set(d, 1.339887440266574e-3f));
-  p = hn::MulAdd(p, f, hn::Set(d, 9.618437357674640e-3f));
-  p = hn::MulAdd(p, f, hn::Set(d, 5.550332471162809e-2f));
-  p = hn::MulAdd(p, f, hn::Set(d, 2.402264791363012e-1f));
-  p = hn::MulAdd(p, f, hn::Set(d, 6.931472028550421e-1f));
-  p = hn::MulAdd(p, f, hn::Set(d, 1.0f));
-  const auto exponent = hn::ShiftLeft<23>(hn::BitCast(di, shifted));
-  const Vec y = hn::BitCast(d, hn::Add(hn::BitCast(di, p), exponent));
-  return hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -125.0f)), y);
-}
-
-// acc[r] += sum_k a(r, k) b[k], for vectors b[k] that are b_step floats apart.
-template <size_t R, class A>
-HWY_INLINE void products(size_t n, const A& a, const float* b, size_t b_step, Vec* acc) {
-  const D d;
-  Vec sum[R];
+// acc[r][w] += sum_k a(r, k) b(k, w), numbers times vectors.
+template <size_t R, size_t W, class A, class B>
+HWY_INLINE void products(size_t n, const A& a, const B& b, Vec (&acc)[R][W]) {
+  Vec sum[R][W];
 #pragma GCC unroll 16
-  for (size_t r = 0; r < R; ++r) sum[r] = acc[r];
+  for (size_t r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+    for (size_t w = 0; w < W; ++w) sum[r][w] = acc[r][w];
+  }
   for (size_t k = 0; k < n; ++k) {
-    const Vec v = hn::LoadU(d, b + k * b_step);
+    Vec v[W];
+#pragma GCC unroll 4
+    for (size_t w = 0; w < W; ++w) v[w] = b(k, w);
 #pragma GCC unroll 16
-    for (size_t r = 0; r < R; ++r) sum[r] = hn::MulAdd(hn::Set(d, a(r, k)), v, sum[r]);
+    for (size_t r = 0; r < R; ++r) {
+      const Vec x = hn::Set(D(), a(r, k));
+#pragma GCC unroll 4
+      for (size_t w = 0; w < W; ++w) sum[r][w] = hn::MulAdd(x, v[w], sum[r][w]);
+    }
   }
 #pragma GCC unroll 16
-  for (size_t r = 0; r < R; ++r) acc[r] = sum[r];
+  for (size_t r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+    for (size_t w = 0; w < W; ++w) acc[r][w] = sum[r][w];
+  }
 }
 
-// acc[r] = <row r, x> for kKeyRows rows `step` apart, of which `rows` exist; x [n][lanes].
+// acc[r] = <row r, x> for kKeyRows rows, `step` apart, of which `rows` exist; x [n][x_step], of
+// which W vectors count.
+template <size_t W>
 HWY_INLINE void row_products(const float* base, size_t step, size_t rows, size_t n, const float* x,
-                             Vec* acc) {
+                             size_t x_step, Vec (&acc)[kKeyRows][W]) {
   const float* row[kKeyRows];
 #pragma GCC unroll 16
   for (size_t r = 0; r < kKeyRows; ++r) {
     row[r] = base + (r < rows ? r : rows - 1) * step;
-    acc[r] = hn::Zero(D());
+#pragma GCC unroll 4
+    for (size_t w = 0; w < W; ++w) acc[r][w] = hn::Zero(D());
   }
   const auto at = [&](size_t r, size_t k) HWY_ATTR { return row[r][k]; };
-  products<kKeyRows>(n, at, x, hn::Lanes(D()), acc);
+  const auto vector = [&](size_t k, size_t w) HWY_ATTR {
+    return hn::Load(D(), x + k * x_step + w * hn::Lanes(D()));
+  };
+  products(n, at, vector, acc);
 }
 
-// The same, added to R vectors of memory that are c_step floats apart.
-template <size_t R, class A>
-HWY_INLINE void add_products(size_t n, const A& a, const float* b, size_t b_step, float* c,
-                             size_t c_step) {
+// c[r][w] += sum_k a(r, k) b(k, w), for R rows of W vectors in memory, c_step floats apart.
+template <size_t R, size_t W, class A, class B>
+HWY_INLINE void add_products(size_t n, const A& a, const B& b, float* c, size_t c_step) {
   const D d;
-  Vec acc[R];
+  Vec acc[R][W];
 #pragma GCC unroll 16
-  for (size_t r = 0; r < R; ++r) acc[r] = hn::Load(d, c + r * c_step);
-  products<R>(n, a, b, b_step, acc);
+  for (size_t r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+    for (size_t w = 0; w < W; ++w) acc[r][w] = hn::Load(d, c + r * c_step + w * hn::Lanes(d));
+  }
+  products(n, a, b, acc);
 #pragma GCC unroll 16
-  for (size_t r = 0; r < R; ++r) hn::Store(acc[r], d, c + r * c_step);
+  for (size_t r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+    for (size_t w = 0; w < W; ++w) hn::Store(acc[r][w], d, c + r * c_step + w * hn::Lanes(d));
+  }
 }
 
 // y[c] += sum_k x[k] rows[k][c] for channels c < width; y and x [...][lanes].
 HWY_INLINE void add_channels(const float* rows, size_t step, size_t n, size_t width, const float* x,
                              float* y) {
   const size_t lanes = hn::Lanes(D());
+  const auto vector = [&](size_t k, size_t) HWY_ATTR { return hn::Load(D(), x + k * lanes); };
   size_t c = 0;
   for (; c + kKeyRows <= width; c += kKeyRows) {
     const float* p = rows + c;
     const auto at = [&](size_t r, size_t k) HWY_ATTR { return p[k * step + r]; };
-    add_products<kKeyRows>(n, at, x, lanes, y + c * lanes, lanes);
+    add_products<kKeyRows, 1>(n, at, vector, y + c * lanes, lanes);
   }
   for (; c < width; ++c) {
     const float* p = rows + c;
     const auto at = [&](size_t, size_t k) HWY_ATTR { return p[k * step]; };
-    add_products<1>(n, at, x, lanes, y + c * lanes, lanes);
+    add_products<1, 1>(n, at, vector, y + c * lanes, lanes);
   }
 }
 
@@ -105,9 +111,30 @@ HWY_INLINE void add_queries(const float* x, size_t keys, const float* rows, size
     const float* p = x + j * lanes;
     const auto at = [&](size_t r, size_t q) HWY_ATTR { return p[r * hn::MaxLanes(D()) + q]; };
     for (size_t c = 0; c < width; c += lanes) {
-      add_products<kKeyRows>(lanes, at, rows + c, width, to + j * width + c, width);
+      const float* column = rows + c;
+      const auto vector = [&](size_t q, size_t) HWY_ATTR { return hn::Load(D(), column + q * width); };
+      add_products<kKeyRows, 1>(lanes, at, vector, to + j * width + c, width);
     }
   }
+}
+
+// Numbers of a mask as scores take them: log2(e) times. The lowest finite ones stay finite, so that a
+// row which they hide whole keeps its mean.
+HWY_INLINE Vec scaled_mask(Vec m) {
+  const D d;
+  const Vec scaled = hn::Max(hn::Set(d, -FLT_MAX), hn::Mul(m, hn::Set(d, kLog2E)));  // keeps NaN
+  return hn::IfThenElse(hn::Eq(m, hn::Set(d, -HUGE_VALF)), m, scaled);
+}
+HWY_INLINE float mask_number(const MaskTile& mask, int64_t at) {
+  return mask.numbers ? mask.numbers[at] : mask.seen[at] ? 0 : -HUGE_VALF;
+}
+
+// Scores of key j: -inf for queries that see fewer keys.
+HWY_INLINE Vec limited(Vec score, size_t j, const float* limits, size_t sure) {
+  if (j < sure) return score;
+  const D d;
+  const auto seen = hn::Lt(hn::Set(d, static_cast<float>(j)), hn::Load(d, limits));
+  return hn::IfThenElse(seen, score, hn::Set(d, -HUGE_VALF));
 }
 
 // The scores of key j as masks leave them: -inf where a query does not see it.
@@ -115,21 +142,19 @@ HWY_INLINE Vec masked(Vec score, size_t j, const float* limits, size_t sure, con
                       size_t queries) {
   const D d;
   if (mask.numbers || mask.seen) {
-    HWY_ALIGN float more[hn::MaxLanes(D())] = {};
+    HWY_ALIGN float numbers[hn::MaxLanes(D())] = {};
+    const int64_t first = static_cast<int64_t>(j) * mask.key_step;
     for (size_t i = 0; i < queries; ++i) {
-      const int64_t at =
-          static_cast<int64_t>(i) * mask.query_step + static_cast<int64_t>(j) * mask.key_step;
-      more[i] = mask.numbers ? mask.numbers[at] * 1.44269504f : mask.seen[at] ? 0 : -HUGE_VALF;
+      numbers[i] = mask_number(mask, first + static_cast<int64_t>(i) * mask.query_step);
     }
-    score = hn::Add(score, hn::Load(d, more));
+    score = hn::Add(score, scaled_mask(hn::Load(d, numbers)));
   }
-  if (j < sure) return score;
-  const auto seen = hn::Lt(hn::Set(d, static_cast<float>(j)), hn::Load(d, limits));
-  return hn::IfThenElse(seen, score, hn::Set(d, -HUGE_VALF));
+  return limited(score, j, limits, sure);
 }
 
-// to[c][i] = factor rows[i][c] for i < lanes.
-HWY_INLINE void turn_rows(const float* rows, size_t step, size_t width, float factor, float* to) {
+// to[c][i] = factor rows[i][c] for i < lanes; lines of `to` are to_step apart.
+HWY_INLINE void turn_rows(const float* rows, size_t step, size_t width, float factor, float* to,
+                          size_t to_step) {
   const D d;
   const size_t lanes = hn::Lanes(d);
   const hn::Simd<float, 4, 0> d4;
@@ -147,14 +172,14 @@ HWY_INLINE void turn_rows(const float* rows, size_t step, size_t width, float fa
       const auto b = hn::BitCast(d2, hn::InterleaveLower(d4, r2, r3));
       const auto e = hn::BitCast(d2, hn::InterleaveUpper(d4, r0, r1));
       const auto g = hn::BitCast(d2, hn::InterleaveUpper(d4, r2, r3));
-      float* q = to + c * lanes + i;
+      float* q = to + c * to_step + i;
       hn::StoreU(hn::BitCast(d4, hn::InterleaveLower(d2, a, b)), d4, q);
-      hn::StoreU(hn::BitCast(d4, hn::InterleaveUpper(d2, a, b)), d4, q + lanes);
-      hn::StoreU(hn::BitCast(d4, hn::InterleaveLower(d2, e, g)), d4, q + 2 * lanes);
-      hn::StoreU(hn::BitCast(d4, hn::InterleaveUpper(d2, e, g)), d4, q + 3 * lanes);
+      hn::StoreU(hn::BitCast(d4, hn::InterleaveUpper(d2, a, b)), d4, q + to_step);
+      hn::StoreU(hn::BitCast(d4, hn::InterleaveLower(d2, e, g)), d4, q + 2 * to_step);
+      hn::StoreU(hn::BitCast(d4, hn::InterleaveUpper(d2, e, g)), d4, q + 3 * to_step);
     }
     for (size_t c = whole; c < width; ++c) {
-      for (size_t k = 0; k < 4; ++k) to[c * lanes + i + k] = factor * p[k * step + c];
+      for (size_t k = 0; k < 4; ++k) to[c * to_step + i + k] = factor * p[k * step + c];
     }
   }
 }

@@ -20,7 +20,7 @@ namespace suan::cpu {
 constexpr int64_t kKeyBlock = 256;
 // One tile of queries of one head. Matrices [...][lanes] hold a query in each lane.
 struct AttentionTile {
-  float* rows;  // in: the queries, lanes x d (step d_padded); out: y, lanes x d_v
+  const float* rows;  // the queries, lanes x d
   int64_t rows_step;
   const float *k, *v;
   int64_t k_step, v_step;
@@ -31,9 +31,10 @@ struct AttentionTile {
   int64_t queries;
   MaskTile mask;
   float* q;       // [d][lanes]
-  float* scores;  // [kKeyBlock][lanes]
-  float* y;       // [d_v][lanes]
-  float *top, *total;
+  float *scores, *masks;  // [kKeyBlock][lanes]
+  float* y;       // [lanes][y_step], lines of whole vectors
+  int64_t y_step;
+  float *top, *total, *factor;
 };
 }  // namespace suan::cpu
 #endif
@@ -41,76 +42,204 @@ struct AttentionTile {
 HWY_BEFORE_NAMESPACE();
 namespace suan::cpu::HWY_NAMESPACE {
 
-size_t attention_lanes() { return hn::Lanes(D()); }
+// Vectors of queries in a tile: where there are 32 registers, two share each number of a key.
+constexpr size_t kVectors = hn::MaxLanes(D()) == 16 ? 2 : 1;
+constexpr size_t kQueryRows = 4;  // queries whose sums over keys are held in registers at once
+constexpr size_t kChannels = kVectors == 2 ? 4 : 2;  // and how many vectors of channels of each
 
-// Scores of n keys from j0 on, and the larger of their maxima and `top`.
-HWY_INLINE Vec score_block(const AttentionTile& t, size_t j0, size_t n, Vec top) {
+size_t attention_lanes() { return kVectors * hn::Lanes(D()); }
+
+// Whether n rows of n numbers, `step` apart, are all zero (mostly, all keys are seen).
+HWY_INLINE bool all_zero(const float* rows, int64_t step, size_t count, size_t n) {
   const D d;
   const size_t lanes = hn::Lanes(d);
-  const auto step = static_cast<size_t>(t.k_step);
-  for (size_t r0 = 0; r0 < n; r0 += kKeyRows) {
-    const size_t rows = HWY_MIN(kKeyRows, n - r0);
-    Vec acc[kKeyRows];
-    row_products(t.k + (j0 + r0) * step, step, rows, static_cast<size_t>(t.d), t.q, acc);
-    for (size_t r = 0; r < rows; ++r) {
-      const size_t j = j0 + r0 + r;
-      const Vec s = masked(acc[r], j, t.limits, static_cast<size_t>(t.sure), t.mask,
-                           static_cast<size_t>(t.queries));
-      hn::Store(s, d, t.scores + (r0 + r) * lanes);
-      top = hn::Max(top, s);
+  Vec any = hn::Zero(d);
+  for (size_t i = 0; i < count; ++i, rows += step) {
+    size_t j = 0;
+    for (; j + lanes <= n; j += lanes) any = hn::Or(any, hn::LoadU(d, rows + j));
+    if (j < n) any = hn::Or(any, load_part(rows + j, n - j));
+  }
+  return hn::AllTrue(d, hn::Eq(any, hn::Zero(d)));
+}
+
+// Writes what the mask adds to scores of n keys from j0 on, for one vector of queries, to t.masks;
+// false: it adds nothing.
+HWY_INLINE bool turn_mask(const AttentionTile& t, size_t lane, size_t j0, size_t n) {
+  if (!t.mask.numbers && !t.mask.seen) return false;
+  const D d;
+  const size_t lanes = hn::Lanes(d), step = attention_lanes();
+  const size_t queries = HWY_MIN(static_cast<size_t>(t.queries) - lane, lanes);
+  const int64_t q_step = t.mask.query_step, k_step = t.mask.key_step;
+  const int64_t first = static_cast<int64_t>(lane) * q_step + static_cast<int64_t>(j0) * k_step;
+  float* to = t.masks + lane;
+  const bool lines = t.mask.numbers && k_step == 1;
+  if (lines && all_zero(t.mask.numbers + first, q_step, q_step == 0 ? 1 : queries, n)) return false;
+  if (lines && queries == lanes && q_step != 0) {
+    turn_rows(t.mask.numbers + first, static_cast<size_t>(q_step), n, 1.0f, to, step);
+  } else {
+    for (size_t j = 0; j < n; ++j) {
+      const int64_t at = first + static_cast<int64_t>(j) * k_step;
+      for (size_t i = 0; i < lanes; ++i) {
+        const auto query = static_cast<int64_t>(HWY_MIN(i, queries - 1));
+        to[j * step + i] = mask_number(t.mask, at + query * q_step);
+      }
     }
   }
-  return top;
+  for (size_t j = 0; j < n; ++j) {
+    hn::Store(scaled_mask(hn::Load(d, to + j * step)), d, to + j * step);
+  }
+  return true;
+}
+
+// Scores of `rows` keys for W vectors of queries from lane `from` on: keys r0.. of the block that
+// begins with key j0. Raises `top`.
+template <size_t W>
+HWY_INLINE void score_rows(const AttentionTile& t, size_t j0, size_t r0, size_t rows, size_t from,
+                           const bool* masked) {
+  const D d;
+  const size_t lanes = hn::Lanes(d), step = static_cast<size_t>(t.k_step), j = j0 + r0;
+  Vec acc[kKeyRows][W];
+  row_products(t.k + j * step, step, rows, static_cast<size_t>(t.d), t.q + from,
+               attention_lanes(), acc);
+#pragma GCC unroll 2
+  for (size_t w = 0; w < W; ++w) {
+    const size_t lane = from + w * lanes, first = r0 * attention_lanes() + lane;
+    Vec top = hn::Load(d, t.top + lane);
+    for (size_t r = 0; r < rows; ++r) {
+      const size_t at = first + r * attention_lanes();
+      Vec s = acc[r][w];
+      if (masked[lane / lanes]) s = hn::Add(s, hn::Load(d, t.masks + at));
+      s = limited(s, j + r, t.limits + lane, static_cast<size_t>(t.sure));
+      hn::Store(s, d, t.scores + at);
+      top = hn::Max(top, s);
+    }
+    hn::Store(top, d, t.top + lane);
+  }
+}
+
+// How many of the n keys from j0 on the query of this lane sees, or the last one before it.
+HWY_INLINE size_t keys_seen(const AttentionTile& t, size_t lane, size_t j0, size_t n) {
+  const auto limit = static_cast<size_t>(t.limits[lane]);
+  return limit <= j0 ? 0 : HWY_MIN(n, limit - j0);
+}
+
+// Scores of n keys from j0 on. The last vector of queries sees the most keys.
+HWY_INLINE void score_block(const AttentionTile& t, size_t j0, size_t n) {
+  const size_t lanes = hn::Lanes(D());
+  const bool both = kVectors == 2 && static_cast<size_t>(t.queries) > lanes;
+  const size_t shared = both ? keys_seen(t, lanes - 1, j0, n) : 0;
+  const bool masked[2] = {turn_mask(t, 0, j0, n), both && turn_mask(t, lanes, j0, n)};
+  for (size_t r0 = 0; r0 < n; r0 += kKeyRows) {
+    const size_t rows = HWY_MIN(kKeyRows, n - r0);
+    if (r0 < shared) {
+      score_rows<kVectors>(t, j0, r0, rows, 0, masked);
+    } else {
+      score_rows<1>(t, j0, r0, rows, both ? lanes : 0, masked);
+    }
+  }
+}
+
+// Scores become weights 2^(score - top), and what came before is scaled to the new maxima.
+HWY_INLINE void weigh(const AttentionTile& t, const float* before, size_t j0, size_t n) {
+  const D d;
+  const size_t lanes = hn::Lanes(d);
+  for (size_t lane = 0; lane < static_cast<size_t>(t.queries); lane += lanes) {
+    const Vec top = hn::Load(d, t.top + lane);
+    const Vec shift = hn::IfThenZeroElse(hn::Eq(top, hn::Set(d, -HUGE_VALF)), top);
+    const Vec factor = exp2_of(hn::Sub(hn::Load(d, before + lane), shift));
+    Vec total = hn::Mul(hn::Load(d, t.total + lane), factor);
+    const size_t keys = keys_seen(t, lane + lanes - 1, j0, n);
+    for (size_t j = 0; j < keys; ++j) {
+      float* score = t.scores + j * attention_lanes() + lane;
+      const Vec p = exp2_of(hn::Sub(hn::Load(d, score), shift));
+      hn::Store(p, d, score);
+      total = hn::Add(total, p);
+    }
+    hn::Store(total, d, t.total + lane);
+    hn::Store(factor, d, t.factor + lane);
+  }
+}
+
+HWY_INLINE void scale_row(float* y, size_t width, float factor) {
+  const D d;
+  for (size_t c = 0; c < width; c += hn::Lanes(d)) {
+    hn::Store(hn::Mul(hn::Set(d, factor), hn::Load(d, y + c)), d, y + c);
+  }
+}
+
+// y[i] += sum_j p_ij v[j] for kQueryRows queries from lane i on.
+HWY_INLINE void add_values(const AttentionTile& t, size_t i, const float* v, size_t n) {
+  const D d;
+  const size_t lanes = hn::Lanes(d), width = static_cast<size_t>(t.d_v);
+  const auto step = static_cast<size_t>(t.v_step), y_step = static_cast<size_t>(t.y_step);
+  float* y = t.y + i * y_step;
+  const auto at = [&](size_t r, size_t j) HWY_ATTR {
+    return t.scores[j * attention_lanes() + i + r];
+  };
+  size_t c = 0;
+  for (; c + kChannels * lanes <= width; c += kChannels * lanes) {
+    const auto values = [&](size_t j, size_t w) HWY_ATTR {
+      return hn::LoadU(d, v + j * step + c + w * lanes);
+    };
+    add_products<kQueryRows, kChannels>(n, at, values, y + c, y_step);
+  }
+  for (; kChannels == 4 && c + 2 * lanes <= width; c += 2 * lanes) {
+    const auto values = [&](size_t j, size_t w) HWY_ATTR {
+      return hn::LoadU(d, v + j * step + c + w * lanes);
+    };
+    add_products<kQueryRows, 2>(n, at, values, y + c, y_step);
+  }
+  for (; c + lanes <= width; c += lanes) {
+    const auto values = [&](size_t j, size_t) HWY_ATTR { return hn::LoadU(d, v + j * step + c); };
+    add_products<kQueryRows, 1>(n, at, values, y + c, y_step);
+  }
+  if (c == width) return;
+  const auto values = [&](size_t j, size_t)
+                          HWY_ATTR { return load_part(v + j * step + c, width - c); };
+  add_products<kQueryRows, 1>(n, at, values, y + c, y_step);
 }
 
 void start_tile(const AttentionTile& t) {
   const D d;
-  const size_t lanes = hn::Lanes(d);
-  turn_rows(t.rows, static_cast<size_t>(t.rows_step), static_cast<size_t>(t.d), t.scale, t.q);
-  hn::Store(hn::Set(d, -HUGE_VALF), d, t.top);
-  hn::Store(hn::Zero(d), d, t.total);
-  for (size_t c = 0; c < static_cast<size_t>(t.d_v); ++c) {
-    hn::Store(hn::Zero(d), d, t.y + c * lanes);
+  const size_t all = attention_lanes(), lanes = hn::Lanes(d);
+  for (size_t lane = 0; lane < static_cast<size_t>(t.queries); lane += lanes) {
+    turn_rows(t.rows + lane * static_cast<size_t>(t.rows_step), static_cast<size_t>(t.rows_step),
+              static_cast<size_t>(t.d), t.scale, t.q + lane, all);
+  }
+  for (size_t lane = 0; lane < all; lane += lanes) {
+    hn::Store(hn::Set(d, -HUGE_VALF), d, t.top + lane);
+    hn::Store(hn::Zero(d), d, t.total + lane);
+  }
+  for (size_t i = 0; i < all * static_cast<size_t>(t.y_step); i += lanes) {
+    hn::Store(hn::Zero(d), d, t.y + i);
   }
 }
 
 // Keys [j0, end) of what the tile sees.
 void attend(const AttentionTile& t, int64_t j0, int64_t end) {
   const D d;
-  const size_t lanes = hn::Lanes(d);
-  const auto width = static_cast<size_t>(t.d_v), first = static_cast<size_t>(j0);
-  const auto n = static_cast<size_t>(HWY_MIN(end, t.keys) - j0);
-  const Vec before = hn::Load(d, t.top), top = score_block(t, first, n, before);
-  const Vec shift = hn::IfThenZeroElse(hn::Eq(top, hn::Set(d, -HUGE_VALF)), top);
-  Vec total = hn::Load(d, t.total);
-  if (j0 > 0) {
-    const Vec factor = exp2_of(hn::Sub(before, shift));
-    total = hn::Mul(total, factor);
-    for (size_t c = 0; c < width; ++c) {
-      hn::Store(hn::Mul(hn::Load(d, t.y + c * lanes), factor), d, t.y + c * lanes);
+  HWY_ALIGN float before[kVectors * hn::MaxLanes(D())];
+  for (size_t i = 0; i < attention_lanes(); i += hn::Lanes(d)) {
+    hn::Store(hn::Load(d, t.top + i), d, before + i);
+  }
+  const auto first = static_cast<size_t>(j0), n = static_cast<size_t>(HWY_MIN(end, t.keys) - j0);
+  score_block(t, first, n);
+  weigh(t, before, first, n);
+  const float* v = t.v + first * static_cast<size_t>(t.v_step);
+  for (size_t i = 0; i < static_cast<size_t>(t.queries); i += kQueryRows) {
+    const size_t keys = keys_seen(t, i + kQueryRows - 1, first, n);
+    for (size_t r = i; j0 > 0 && r < i + kQueryRows; ++r) {
+      scale_row(t.y + r * static_cast<size_t>(t.y_step), static_cast<size_t>(t.d_v), t.factor[r]);
     }
+    if (keys > 0) add_values(t, i, v, keys);
   }
-  for (size_t j = 0; j < n; ++j) {
-    const Vec p = exp2_of(hn::Sub(hn::Load(d, t.scores + j * lanes), shift));
-    hn::Store(p, d, t.scores + j * lanes);
-    total = hn::Add(total, p);
-  }
-  const auto step = static_cast<size_t>(t.v_step);
-  add_channels(t.v + first * step, step, n, width, t.scores, t.y);
-  hn::Store(top, d, t.top);
-  hn::Store(total, d, t.total);
 }
 
 void finish_tile(const AttentionTile& t) {
-  const D d;
-  const size_t lanes = hn::Lanes(d);
-  const auto width = static_cast<size_t>(t.d_v);
-  const Vec one = hn::Set(d, 1.0f), total = hn::Load(d, t.total);
-  const Vec inverse = hn::Div(one, hn::IfThenElse(hn::Eq(total, hn::Zero(d)), one, total));
-  for (size_t c = 0; c < width; ++c) {
-    hn::Store(hn::Mul(hn::Load(d, t.y + c * lanes), inverse), d, t.y + c * lanes);
+  for (int64_t i = 0; i < t.queries; ++i) {
+    const float total = t.total[i];
+    scale_row(t.y + i * t.y_step, static_cast<size_t>(t.d_v), total == 0 ? 1.0f : 1.0f / total);
   }
-  turn_columns(t.y, width, t.rows, static_cast<size_t>(t.rows_step));
 }
 
 }  // namespace suan::cpu::HWY_NAMESPACE
@@ -125,6 +254,7 @@ HWY_EXPORT(start_tile);
 HWY_EXPORT(attend);
 HWY_EXPORT(finish_tile);
 
+constexpr int64_t kLine = 16;  // floats of the widest vector
 constexpr int64_t kGroup = 4;  // tiles that share a block of keys while it is in the L2 cache
 
 class AttentionCall final : public Call {
@@ -132,7 +262,8 @@ class AttentionCall final : public Call {
   AttentionCall(const Node& node, bool pairs)
       : node_(node),
         plan_(node, kAttentionMask),
-        lanes_(static_cast<int64_t>(HWY_DYNAMIC_DISPATCH(attention_lanes)())) {
+        lanes_(pairs ? bf16::kLanes
+                     : static_cast<int64_t>(HWY_DYNAMIC_DISPATCH(attention_lanes)())) {
     const AttentionSizes& z = plan_.z;
     tiles_ = (z.t + lanes_ - 1) / lanes_;
     group_ = z.b * z.h * tiles_ < 8 * num_threads() ? 1 : std::min(kGroup, tiles_);
@@ -143,16 +274,17 @@ class AttentionCall final : public Call {
                                   std::max<int64_t>(1, std::min<int64_t>(units_, num_threads())));
     pairs_ = pairs;
     converts_ = plan_.k.load != nullptr && !pairs_;
-    step_ = std::max(z.d, z.d_v);
-    rows_ = tile_scratch_.add(lanes_ * step_);
+    y_step_ = (z.d_v + kLine - 1) / kLine * kLine;
+    rows_ = tile_scratch_.add(lanes_ * z.d);
     q_ = tile_scratch_.add(lanes_ * z.d);
-    y_ = tile_scratch_.add(lanes_ * z.d_v);
-    small_ = tile_scratch_.add(lanes_ * 3);
+    y_ = tile_scratch_.add(lanes_ * y_step_);
+    small_ = tile_scratch_.add(lanes_ * 4);
     tile_at_ = scratch_.add(group_ * tile_scratch_.size());
     scores_ = scratch_.add(lanes_ * kKeyBlock);
+    if (!pairs_ && plan_.masked) masks_ = scratch_.add(lanes_ * kKeyBlock);
     if (converts_) k_ = scratch_.add(z.s * z.d);
     if (converts_) v_ = scratch_.add(z.s * z.d_v);
-    if (pairs_) v_ = scratch_.add((z.s + 1) / 2 * z.d_v);
+    if (pairs_) v_ = scratch_.add((z.s + 1) / 2 * y_step_);
     if (pairs_) weights_ = scratch_.add(kKeyBlock / 2 * lanes_);
   }
   size_t scratch_bytes() const override {
@@ -187,7 +319,7 @@ class AttentionCall final : public Call {
     if (pairs_ && converted != b * z.h_kv + kv) {
       converted = b * z.h_kv + kv;
       bf16::pair_rows(plan_.v.halves(args.in[2], b, kv, 0), plan_.v.step(), z.s, z.d_v,
-                      bf16::pairs_in(scratch + v_), z.d_v);
+                      bf16::pairs_in(scratch + v_), y_step_);
     }
     const int64_t first = group_at(u % groups_) * group_;
     const int64_t count = std::min(group_, tiles_ - first);
@@ -223,7 +355,7 @@ class AttentionCall final : public Call {
 
   void start(const AttentionTile& t) const {
     if (!pairs_) return HWY_DYNAMIC_DISPATCH(start_tile)(t);
-    std::fill_n(t.y, t.d_v * lanes_, 0.0f);
+    std::fill_n(t.y, t.y_step * lanes_, 0.0f);
     std::fill_n(t.top, lanes_, -HUGE_VALF);
     std::fill_n(t.total, lanes_, 0.0f);
   }
@@ -239,12 +371,12 @@ class AttentionCall final : public Call {
                              .sure = t.sure,
                              .queries = t.queries,
                              .mask = t.mask},
-                  .v = bf16::pairs_in(scratch + v_) + j / 2 * t.d_v,
-                  .d_v = t.d_v,
+                  .v = bf16::pairs_in(scratch + v_) + j / 2 * t.y_step,
                   .starts = j == 0,
                   .values = t.scores,
                   .weights = bf16::pairs_in(scratch + weights_),
                   .y = t.y,
+                  .y_step = t.y_step,
                   .top = t.top,
                   .total = t.total});
   }
@@ -265,8 +397,7 @@ class AttentionCall final : public Call {
                           float* scratch) const {
     const AttentionSizes& z = plan_.z;
     const int64_t count = std::min(lanes_, z.t - first), length = plan_.length(args, b);
-    return {.rows_step = step_,
-            .k_step = converts_ ? z.d : plan_.k.step(),
+    return {.k_step = converts_ ? z.d : plan_.k.step(),
             .v_step = converts_ ? z.d_v : plan_.v.step(),
             .d = z.d,
             .d_v = z.d_v,
@@ -275,24 +406,32 @@ class AttentionCall final : public Call {
             .sure = plan_.reach(length, first),
             .queries = count,
             .mask = mask_tile(plan_, args, b, h, first),
-            .scores = scratch + scores_};
+            .scores = scratch + scores_,
+            .masks = scratch + masks_};
   }
 
   void load_queries(const KernelArgs& args, int64_t b, int64_t h, int64_t first, float* own,
                     AttentionTile& t) const {
     float* limits = own + small_;
-    t.rows = own + rows_;
     t.q = own + q_;
     t.y = own + y_;
+    t.y_step = y_step_;
     t.limits = limits;
     t.top = limits + lanes_;
     t.total = limits + 2 * lanes_;
+    t.factor = limits + 3 * lanes_;
     if (pairs_) {
       bf16::turn_rows(plan_.q.halves(args.in[0], b, h, first), plan_.q.step(), t.queries, t.d,
                       bf16::pairs_in(t.q));
+    } else if (!plan_.q.load && t.queries == lanes_) {
+      t.rows = plan_.q.floats(args.in[0], b, h, first);
+      t.rows_step = plan_.q.step();
     } else {
-      plan_.q.read(args.in[0], b, h, first, t.queries, t.rows, step_);
-      std::fill(t.rows + t.queries * step_, t.rows + lanes_ * step_, 0.0f);
+      float* rows = own + rows_;
+      plan_.q.read(args.in[0], b, h, first, t.queries, rows, t.d);
+      std::fill(rows + t.queries * t.d, rows + lanes_ * t.d, 0.0f);
+      t.rows = rows;
+      t.rows_step = t.d;
     }
     const int64_t length = plan_.length(args, b);
     for (int64_t i = 0; i < lanes_; ++i) {
@@ -302,7 +441,7 @@ class AttentionCall final : public Call {
 
   void write_tile(const KernelArgs& args, int64_t b, int64_t h, int64_t first,
                   const AttentionTile& t) const {
-    if (args.out[0].data) plan_.y.write(t.rows, step_, args.out[0], b, h, first, t.queries);
+    if (args.out[0].data) plan_.y.write(t.y, y_step_, args.out[0], b, h, first, t.queries);
     if (!args.out[1].data) return;
     float* sums = args.out[1].as<float>() + (b * plan_.z.h + h) * plan_.z.t + first;
     for (int64_t i = 0; i < t.queries; ++i) {
@@ -316,7 +455,7 @@ class AttentionCall final : public Call {
   int64_t lanes_, tiles_ = 0, group_ = 1, groups_ = 0, units_ = 0, pieces_ = 1;
   bool converts_ = false;  // keys and values to floats
   bool pairs_ = false;     // works on bf16 as it is
-  int64_t step_ = 0, rows_ = 0, q_ = 0, y_ = 0, small_ = 0, tile_at_ = 0, scores_ = 0, k_ = 0,
+  int64_t y_step_ = 0, rows_ = 0, q_ = 0, y_ = 0, small_ = 0, tile_at_ = 0, scores_ = 0, masks_ = 0, k_ = 0,
           v_ = 0, weights_ = 0;
 };
 
@@ -328,7 +467,7 @@ std::unique_ptr<Call> make_attention_call(const Node& node) {
 }
 const char* bf16_attention_why_not(const Node& node) {
   if (const char* reason = attention_why_not(node)) return reason;
-  return bf16::why_not(node, static_cast<int64_t>(HWY_DYNAMIC_DISPATCH(attention_lanes)()));
+  return bf16::why_not(node, bf16::kLanes);
 }
 std::unique_ptr<Call> make_bf16_attention_call(const Node& node) {
   return std::make_unique<AttentionCall>(node, true);

@@ -64,7 +64,7 @@ struct AttentionPlan {
   float scale;  // of scores in powers of two: the op's times log2(e)
   HeadRows q, k, v, y;
   int mask_input;
-  bool bool_mask = false;
+  bool masked = false, bool_mask = false;
   int64_t mask_strides[4] = {};  // of b, h, t, s; 0 where it repeats
 
   const Operand* mask(const KernelArgs& args) const {

@@ -3,10 +3,13 @@
 #include "suan/backend/cpu/attention_bf16.h"
 
 #ifndef __clang__
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // false in g++ 12's intrinsics (PR 105593)
+// False in g++ 12's intrinsics (PR 105593).
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
 #endif
 #include <immintrin.h>
 
+#include <cfloat>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -103,6 +106,63 @@ SUAN_BF16 void add_channels(const Pair* rows, int64_t n, int64_t width, const Pa
   if (n % 2) add_pairs<true>(rows + n / 2 * width, 1, width, x + n / 2 * kLanes, y);
 }
 
+// to[r] += sum over n keys of x[key][r] rows[key], for R queries and W vectors of channels; rows are
+// pairs of keys, `step` apart, as lines of `to` are. The key after an odd n may hold anything.
+template <int64_t R, int64_t W>
+SUAN_BF16 inline void add_values(int64_t n, const Pair* x, const Pair* rows, int64_t step,
+                                 float* to) {
+  __m512 sum[R][W];
+#pragma GCC unroll 8
+  for (int64_t r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+    for (int64_t w = 0; w < W; ++w) sum[r][w] = _mm512_loadu_ps(to + r * step + w * kLanes);
+  }
+  const __m512i all = _mm512_set1_epi32(-1), first = _mm512_set1_epi32(0xffff);
+  for (int64_t k = 0; k < n; k += 2) {
+    const __m512i kept = k + 1 < n ? all : first;
+    __m512i v[W];
+#pragma GCC unroll 4
+    for (int64_t w = 0; w < W; ++w) {
+      v[w] = _mm512_and_si512(load(rows + k / 2 * step + w * kLanes), kept);
+    }
+#pragma GCC unroll 8
+    for (int64_t r = 0; r < R; ++r) {
+      const Pair p = x[k / 2 * kLanes + r];
+#pragma GCC unroll 4
+      for (int64_t w = 0; w < W; ++w) sum[r][w] = dot(sum[r][w], p, v[w]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int64_t r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+    for (int64_t w = 0; w < W; ++w) _mm512_storeu_ps(to + r * step + w * kLanes, sum[r][w]);
+  }
+}
+
+// y = factor y + sum_j p_j v_j for the queries that see keys of the block.
+SUAN_BF16 void add_block(const ForwardBlock& b, const float* factor) {
+  constexpr int64_t kQueries = 4, kWide = 4 * kLanes;
+  const Scores& s = b.scores;
+  for (int64_t i = 0; i < s.queries; i += kQueries) {
+    float* y = b.y + i * b.y_step;
+    const auto limit = static_cast<int64_t>(s.limits[i + kQueries - 1]);
+    const int64_t n = std::clamp<int64_t>(limit - s.first, 0, s.n);
+    for (int64_t r = 0; !b.starts && r < kQueries; ++r) {
+      const __m512 f = _mm512_set1_ps(factor[i + r]);
+      for (int64_t c = r * b.y_step; c < (r + 1) * b.y_step; c += kLanes) {
+        _mm512_storeu_ps(y + c, _mm512_mul_ps(_mm512_loadu_ps(y + c), f));
+      }
+    }
+    int64_t c = 0;
+    for (; c + kWide <= b.y_step; c += kWide) {
+      add_values<kQueries, 4>(n, b.weights + i, b.v + c, b.y_step, y + c);
+    }
+    for (; c < b.y_step; c += kLanes) {
+      add_values<kQueries, 1>(n, b.weights + i, b.v + c, b.y_step, y + c);
+    }
+  }
+}
+
 // to[r][c] += sum over pairs of queries of x[r][pair] rows[pair][c]; whole blocks of keys.
 SUAN_BF16 void add_queries(const Number* x, int64_t keys, const Pair* rows, int64_t width,
                            float* to) {
@@ -123,19 +183,26 @@ SUAN_BF16 inline void store_pair(__m512 first, __m512 second, Pair* to) {
                       _mm512_or_si512(narrowed(first), _mm512_slli_epi32(narrowed(second), 16)));
 }
 
+// What the mask adds to the scores of key j: attention-inl.h.
+SUAN_BF16 inline __m512 mask_numbers(const Scores& s, int64_t j) {
+  const int64_t first = j * s.mask.key_step, step = s.mask.query_step;
+  const int64_t count = step == 0 ? 1 : s.queries;
+  alignas(64) float more[kLanes] = {};
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t at = first + i * step;
+    more[i] = s.mask.numbers ? s.mask.numbers[at] : s.mask.seen[at] ? 0 : -HUGE_VALF;
+  }
+  const __m512 m = step == 0 ? _mm512_set1_ps(more[0]) : _mm512_load_ps(more);
+  const __mmask16 hidden = _mm512_cmp_ps_mask(m, _mm512_set1_ps(-HUGE_VALF), _CMP_EQ_OQ);
+  const __m512 scaled = _mm512_max_ps(_mm512_set1_ps(-FLT_MAX),  // keeps NaN
+                                      _mm512_mul_ps(m, _mm512_set1_ps(1.44269504f)));
+  return _mm512_mask_mov_ps(scaled, hidden, m);
+}
+
 // The score of key j as scale and masks leave it: -inf where a query does not see it.
 SUAN_BF16 inline __m512 masked(const Scores& s, __m512 product, int64_t j) {
   __m512 score = _mm512_mul_ps(product, _mm512_set1_ps(s.scale));
-  if (s.mask.numbers || s.mask.seen) {
-    alignas(64) float more[kLanes] = {};
-    for (int64_t i = 0; i < s.queries; ++i) {
-      const int64_t at = i * s.mask.query_step + j * s.mask.key_step;
-      more[i] = s.mask.numbers    ? s.mask.numbers[at] * 1.44269504f
-                : s.mask.seen[at] ? 0
-                                  : -HUGE_VALF;
-    }
-    score = _mm512_add_ps(score, _mm512_load_ps(more));
-  }
+  if (s.mask.numbers || s.mask.seen) score = _mm512_add_ps(score, mask_numbers(s, j));
   if (j < s.sure) return score;
   const __mmask16 seen = _mm512_cmp_ps_mask(_mm512_set1_ps(static_cast<float>(j)),
                                             _mm512_loadu_ps(s.limits), _CMP_LT_OQ);
@@ -221,15 +288,8 @@ SUAN_BF16 void attend(const ForwardBlock& b) {
   const __m512 lowest = _mm512_set1_ps(-HUGE_VALF);
   const __mmask16 any = _mm512_cmp_ps_mask(top, lowest, _CMP_NEQ_OQ);
   const __m512 shift = _mm512_maskz_mov_ps(any, top);
-  __m512 total = _mm512_loadu_ps(b.total);
-  if (!b.starts) {
-    const __m512 factor = exp2_of(_mm512_sub_ps(before, shift));
-    total = _mm512_mul_ps(total, factor);
-    for (int64_t c = 0; c < b.d_v; ++c) {
-      float* y = b.y + c * kLanes;
-      _mm512_storeu_ps(y, _mm512_mul_ps(_mm512_loadu_ps(y), factor));
-    }
-  }
+  const __m512 factor = exp2_of(_mm512_sub_ps(before, shift));
+  __m512 total = _mm512_mul_ps(_mm512_loadu_ps(b.total), factor);
   for (int64_t j = 0; j < b.scores.n; j += 2) {
     const float* values = b.values + j * kLanes;
     const __m512 first = exp2_of(_mm512_sub_ps(_mm512_loadu_ps(values), shift));
@@ -240,7 +300,9 @@ SUAN_BF16 void attend(const ForwardBlock& b) {
     store_pair(first, second, b.weights + j / 2 * kLanes);
     total = _mm512_add_ps(total, _mm512_add_ps(first, second));
   }
-  add_channels(b.v, b.scores.n, b.d_v, b.weights, b.y);
+  alignas(64) float factors[kLanes];
+  _mm512_store_ps(factors, factor);
+  add_block(b, factors);
   _mm512_storeu_ps(b.top, top);
   _mm512_storeu_ps(b.total, total);
 }

@@ -71,19 +71,20 @@ HWY_INLINE void weight_block(const AttentionGradientTile& t, size_t j0, size_t n
   const Vec total = hn::Load(d, t.total), delta = hn::Load(d, t.delta);
   for (size_t r0 = 0; r0 < n; r0 += kKeyRows) {
     const size_t rows = HWY_MIN(kKeyRows, n - r0);
-    Vec score[kKeyRows], gp[kKeyRows];
-    row_products(t.k + (j0 + r0) * k_step, k_step, rows, static_cast<size_t>(t.d), t.q, score);
-    row_products(t.v + (j0 + r0) * v_step, v_step, rows, static_cast<size_t>(t.d_v), t.g, gp);
+    Vec score[kKeyRows][1], gp[kKeyRows][1];
+    const float *k = t.k + (j0 + r0) * k_step, *v = t.v + (j0 + r0) * v_step;
+    row_products(k, k_step, rows, static_cast<size_t>(t.d), t.q, lanes, score);
+    row_products(v, v_step, rows, static_cast<size_t>(t.d_v), t.g, lanes, gp);
     for (size_t r = 0; r < kKeyRows; ++r) {
       Vec p = hn::Zero(d);
       if (r < rows) {
         const size_t j = static_cast<size_t>(t.first_key) + j0 + r0 + r;
-        const Vec s = masked(score[r], j, t.limits, static_cast<size_t>(t.sure), t.mask,
+        const Vec s = masked(score[r][0], j, t.limits, static_cast<size_t>(t.sure), t.mask,
                              static_cast<size_t>(t.queries));
         p = exp2_of(hn::Sub(s, total));
       }
       hn::Store(p, d, t.p + (r0 + r) * lanes);
-      hn::Store(hn::Mul(p, hn::Sub(gp[r], delta)), d, t.e + (r0 + r) * lanes);
+      hn::Store(hn::Mul(p, hn::Sub(gp[r][0], delta)), d, t.e + (r0 + r) * lanes);
     }
   }
 }
@@ -103,8 +104,8 @@ void attention_gradient_tile(const AttentionGradientTile& t) {
   const size_t lanes = hn::Lanes(d);
   const auto width = static_cast<size_t>(t.d), v_width = static_cast<size_t>(t.d_v);
   const auto d_padded = static_cast<size_t>(t.d_padded), v_padded = static_cast<size_t>(t.v_padded);
-  turn_rows(t.q_rows, d_padded, width, t.score_scale, t.q);
-  turn_rows(t.g_rows, v_padded, v_width, 1.0f, t.g);
+  turn_rows(t.q_rows, d_padded, width, t.score_scale, t.q, lanes);
+  turn_rows(t.g_rows, v_padded, v_width, 1.0f, t.g, lanes);
   if (t.starts) {
     for (size_t c = 0; c < width; ++c) hn::Store(hn::Zero(d), d, t.gq + c * lanes);
   }

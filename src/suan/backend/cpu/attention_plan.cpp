@@ -72,6 +72,7 @@ AttentionPlan::AttentionPlan(const Node& node, int mask)
   const auto at = static_cast<size_t>(mask);
   if (at >= node.inputs.size() || !node.inputs[at]) return;
   const Tensor& m = node.inputs[at];
+  masked = true;
   bool_mask = m.dtype() == DType::boolean;
   const Shape strides = m.shape().strides();
   for (int i = 0; i < m.rank(); ++i) {

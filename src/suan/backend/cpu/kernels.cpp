@@ -10,6 +10,7 @@
 #include "suan/backend/cpu/fused.h"
 #include "suan/backend/cpu/index.h"
 #include "suan/backend/cpu/layouts.h"
+#include "suan/backend/cpu/gemm.h"
 #include "suan/backend/cpu/matmul.h"
 #include "suan/backend/cpu/move.h"
 #include "suan/backend/cpu/norm.h"
@@ -55,6 +56,7 @@ constexpr Kernel kTable[] = {
      .why_not = cpu::sgemm_why_not,
      .make = cpu::make_sgemm_call,
      .likely_slower = cpu::sgemm_likely_slower},
+    {Op::matmul, "cpu_panels", cpu::panel_matmul_why_not, cpu::make_panel_matmul_call},
     {Op::matmul, "dnnl_matmul", cpu::dnnl_matmul_why_not, cpu::make_dnnl_matmul_call},
     {Op::csr_matmul, "cpu_csr", cpu::csr_why_not, cpu::make_csr_matmul_call},
     {Op::csr_dot, "cpu_csr", cpu::csr_why_not, cpu::make_csr_dot_call},
@@ -80,6 +82,7 @@ constexpr Kernel kTable[] = {
      .likely_slower = cpu::winograd_likely_slower,
      .spends_memory = true},
     {Op::fused, "dnnl_direct", cpu::direct_why_not, cpu::make_direct_call, true},
+    {Op::fused, "cpu_panels", cpu::panel_matmul_why_not, cpu::make_panel_matmul_call, true},
     {Op::fused, "dnnl_matmul", cpu::dnnl_matmul_why_not, cpu::make_dnnl_matmul_call, true},
     {Op::max_pool, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool>},
     {Op::max_pool_gradient, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool_gradient>},
