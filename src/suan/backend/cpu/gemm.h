@@ -1,13 +1,35 @@
-// Products with constant weights by an own kernel: panels of weights are brought near while the one
-// before is used, and what follows is done to each piece of the result while it is in the L1 cache.
+// The inner product of panels: Goto and van de Geijn, "Anatomy of High-Performance Matrix
+// Multiplication" (2008), for weights that are packed once. A block of one panel stays in the L1
+// cache while all rows pass over it, and asks for the next block meanwhile.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include "suan/backend/kernel.h"
+#include <cstdint>
 
 namespace suan::cpu {
 
-// y = tail(x w) for f32 x [..., k], constant w [k, n], and a tail of elementwise rows.
-const char* panel_matmul_why_not(const Node& node);
-std::unique_ptr<Call> make_panel_matmul_call(const Node& node);
+constexpr int64_t kPanel = 64;  // columns that lie together
+constexpr int64_t kSlice = 16;  // of a row, at most, that lie together
+constexpr int64_t kSlices = 8;  // of a block, at most: 32 KB of a panel
+
+// Part of every row: `count` floats at offset `at` from the row's own.
+struct GemmSlice {
+  int64_t at, count;
+};
+
+// c += a b for one block of a panel: c[r][n] += sum_k a[r][k] b[k][n]. Row r of a is the slices at
+// a + rows_at[r]; column n of row r of c lies at r c_step + n / 16 c_block + n % 16.
+struct GemmBlock {
+  const float* a;
+  const int64_t* rows_at;
+  const GemmSlice* slices;
+  int64_t slice_count;
+  const float* b;  // [k][kPanel], 64-byte aligned, as c is
+  float* c;
+  int64_t c_step, c_block;
+  int64_t rows, columns;  // columns in whole sixteens
+  bool starts;            // c = a b
+  const float* next;      // a block as large as b that is wanted next; null: none
+};
+void gemm_block(const GemmBlock& block);
 
 }  // namespace suan::cpu

@@ -10,10 +10,10 @@
 #include "suan/backend/cpu/fused.h"
 #include "suan/backend/cpu/index.h"
 #include "suan/backend/cpu/layouts.h"
-#include "suan/backend/cpu/gemm.h"
 #include "suan/backend/cpu/matmul.h"
 #include "suan/backend/cpu/move.h"
 #include "suan/backend/cpu/norm.h"
+#include "suan/backend/cpu/panels.h"
 #include "suan/backend/cpu/pool.h"
 #include "suan/backend/cpu/reduce.h"
 #include "suan/backend/cpu/resize.h"
@@ -56,7 +56,7 @@ constexpr Kernel kTable[] = {
      .why_not = cpu::sgemm_why_not,
      .make = cpu::make_sgemm_call,
      .likely_slower = cpu::sgemm_likely_slower},
-    {Op::matmul, "cpu_panels", cpu::panel_matmul_why_not, cpu::make_panel_matmul_call},
+    {Op::matmul, "cpu_panels", cpu::panel_why_not, cpu::make_panel_call},
     {Op::matmul, "dnnl_matmul", cpu::dnnl_matmul_why_not, cpu::make_dnnl_matmul_call},
     {Op::csr_matmul, "cpu_csr", cpu::csr_why_not, cpu::make_csr_matmul_call},
     {Op::csr_dot, "cpu_csr", cpu::csr_why_not, cpu::make_csr_dot_call},
@@ -69,6 +69,7 @@ constexpr Kernel kTable[] = {
     {.op = Op::code, .name = "dnnl_winograd_f32", .why_not = cpu::wide_winograd_why_not,    \
      .make = cpu::make_wide_winograd_call, .spends_memory = true},
     CONVOLUTION(conv)
+    {Op::conv, "cpu_panels", cpu::panel_why_not, cpu::make_panel_call},
     CONVOLUTION(conv_transpose)
     CONVOLUTION(conv_weight_gradient)
 #undef CONVOLUTION
@@ -82,7 +83,7 @@ constexpr Kernel kTable[] = {
      .likely_slower = cpu::winograd_likely_slower,
      .spends_memory = true},
     {Op::fused, "dnnl_direct", cpu::direct_why_not, cpu::make_direct_call, true},
-    {Op::fused, "cpu_panels", cpu::panel_matmul_why_not, cpu::make_panel_matmul_call, true},
+    {Op::fused, "cpu_panels", cpu::panel_why_not, cpu::make_panel_call, true},
     {Op::fused, "dnnl_matmul", cpu::dnnl_matmul_why_not, cpu::make_dnnl_matmul_call, true},
     {Op::max_pool, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool>},
     {Op::max_pool_gradient, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool_gradient>},

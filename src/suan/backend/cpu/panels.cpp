@@ -1,0 +1,369 @@
+// The work falls into units: one panel of columns by one chunk of rows.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/backend/cpu/panels.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "suan/backend/cpu/gemm.h"
+#include "suan/backend/cpu/move.h"
+#include "suan/backend/cpu/row_tail.h"
+#include "suan/base/packed_form.h"
+#include "suan/base/threads.h"
+#include "suan/ops/conv.h"
+#include "suan/ops/matmul.h"
+#include "suan/ops/op.h"
+
+namespace suan::cpu {
+namespace {
+
+constexpr int64_t kStays = int64_t{512} << 10;  // bytes of weights
+constexpr int64_t kMaxRows = 144;  // of a chunk: what of them a block needs stays in L2
+
+// Spatial padding written out, so that every place of the kernel is inside for all rows.
+struct Padded {
+  int64_t planes = 0, height = 0, width = 0;  // of the input: planes [height][width][depth]
+  int64_t depth = 0;
+  int64_t top = 0, left = 0, full_height = 0, full_width = 0;
+  bool needed() const { return planes > 0; }
+  int64_t plane() const { return full_height * full_width * depth; }
+
+  void fill(const float* from, float* to, int64_t begin, int64_t end) const {
+    for (int64_t i = begin; i < end; ++i) {
+      const float* x = from + i * height * width * depth;
+      float* y = to + i * plane();
+      std::fill_n(y, plane(), 0.0f);
+      for (int64_t h = 0; h < std::min(height, full_height - top); ++h) {
+        std::memcpy(y + ((top + h) * full_width + left) * depth, x + h * width * depth,
+                    static_cast<size_t>(std::min(width, full_width - left) * depth) * sizeof(float));
+      }
+    }
+  }
+};
+
+// y = tail(x w): images of `rows` rows each.
+class PanelCall final : public Call {
+ public:
+  explicit PanelCall(const Node& node) {
+    const bool product = !read_row_tail(node, Op::matmul, tail_);
+    if (!product) {
+      tail_ = {};
+      read_row_tail(node, Op::conv, tail_);
+    }
+    weights_ = tail_.inputs[1];
+    product ? plan_matmul(node) : plan_conv(node);
+    panels_ = (n_ + kPanel - 1) / kPanel;
+    for (size_t s = 0; s < slices_.size(); s += kSlices) {
+      int64_t depth = 0;
+      const size_t end = std::min(slices_.size(), s + size_t{kSlices});
+      for (size_t i = s; i < end; ++i) depth += slices_[i].count;
+      blocks_.push_back({static_cast<int64_t>(s), static_cast<int64_t>(end - s), k_});
+      k_ += depth;
+    }
+    form_.strides[form_.blocks[0].dim == 0 ? 0 : 1] = k_ * kPanel;
+    divide();
+  }
+
+  size_t packed_bytes(int input) const override {
+    return input == weights_ ? static_cast<size_t>(panels_ * k_ * kPanel) * sizeof(float) : 0;
+  }
+  std::string packed_form(int /*input*/) const override { return to_text(form_); }
+  void pack(int /*input*/, const void* from, void* to) const override {
+    const auto& steps = form_.plain_strides;
+    const int n_dim = static_cast<int>(form_.blocks[0].dim);
+    // The other dimensions, slowest in the panel first.
+    std::vector<size_t> order;
+    for (size_t i = 0; i < form_.dims.size(); ++i) {
+      if (static_cast<int>(i) != n_dim) order.push_back(i);
+    }
+    std::sort(order.begin(), order.end(),
+              [&](size_t a, size_t b) { return form_.strides[a] > form_.strides[b]; });
+    std::vector<int64_t> rows{0};  // offsets of the rows of a panel
+    for (size_t dim : order) {
+      std::vector<int64_t> next;
+      for (int64_t at : rows) {
+        for (int64_t i = 0; i < form_.dims[dim]; ++i) next.push_back(at + i * steps[dim]);
+      }
+      rows = std::move(next);
+    }
+    const int64_t n_step = steps[static_cast<size_t>(n_dim)];
+    parallel_for(panels_, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t p = begin; p < end; ++p) {
+        const float* w = static_cast<const float*>(from) + p * kPanel * n_step;
+        float* panel = static_cast<float*>(to) + p * k_ * kPanel;
+        const int64_t width = std::min(kPanel, n_ - p * kPanel);
+        for (int64_t row : rows) {
+          for (int64_t n = 0; n < width; ++n) panel[n] = w[row + n * n_step];
+          std::fill(panel + width, panel + kPanel, 0.0f);
+          panel += kPanel;
+        }
+      }
+    });
+  }
+
+  // Each piece of the result is written after what is added to it was read.
+  bool may_overwrite(size_t /*output*/, size_t input) const override {
+    const int i = static_cast<int>(input);
+    return i != tail_.inputs[0] &&
+           std::any_of(tail_.steps.begin(), tail_.steps.end(), [&](const RowStep& step) {
+             return step.operand == i && step.kind == RowStep::Kind::whole;
+           });
+  }
+  size_t scratch_bytes() const override {
+    return static_cast<size_t>(padded_.planes * padded_.plane() + pieces_ * piece_floats()) *
+           sizeof(float);
+  }
+  void run(const KernelArgs& args) const override {
+    const float* x = args.in[static_cast<size_t>(tail_.inputs[0])].as<float>();
+    float* scratch = static_cast<float*>(args.scratch);
+    if (padded_.needed()) {
+      parallel_for(padded_.planes, 1 + kThreadWork / padded_.plane(),
+                   [&](int64_t begin, int64_t end) { padded_.fill(x, scratch, begin, end); });
+      x = scratch;
+      scratch += padded_.planes * padded_.plane();
+    }
+    const int64_t all = images_ * chunks_, units = panels_ * all;
+    parallel_for(pieces_, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t p = begin; p < end; ++p) {
+        for (int64_t u = units * p / pieces_; u < units * (p + 1) / pieces_; ++u) {
+          const int64_t panel = rows_first_ ? u % panels_ : u / all;
+          const int64_t chunk = rows_first_ ? u / panels_ : u % all;
+          run_unit(args, x, {panel, chunk / chunks_, chunk % chunks_ * chunk_},
+                   scratch + p * piece_floats());
+        }
+      }
+    });
+  }
+
+ private:
+  struct Block {
+    int64_t first, count;  // slices
+    int64_t k;             // the first row of the panel
+  };
+  struct Unit {
+    int64_t panel, image, row;
+  };
+
+  void plan_matmul(const Node& node) {
+    const auto& attrs = tail_.anchor->attr<MatmulAttrs>();
+    const Shape& w = node.inputs[static_cast<size_t>(weights_)].shape();
+    const int64_t k = w[attrs.transpose_b ? 1 : 0];
+    n_ = w[attrs.transpose_b ? 0 : 1];
+    rows_ = node.types[0].shape.numel() / n_;
+    for (int64_t r = 0; r < rows_; ++r) rows_at_.push_back(r * k);
+    for (int64_t i = 0; i < k; i += kSlice) slices_.push_back({i, std::min(kSlice, k - i)});
+    form_ = {.element_size = sizeof(float),
+             .dims = {k, n_},
+             .plain_strides = {attrs.transpose_b ? 1 : n_, attrs.transpose_b ? k : 1},
+             .strides = {kPanel, 0},
+             .blocks = {{kPanel, 1}}};
+  }
+
+  void plan_conv(const Node& node) {
+    const auto& a = tail_.anchor->attr<ConvAttrs>();
+    const Tensor& input = node.inputs[static_cast<size_t>(tail_.inputs[0])];
+    const Shape &x = input.shape(), &y = node.types[0].shape;
+    const Shape& w = node.inputs[static_cast<size_t>(weights_)].shape();
+    blocked_ = node.layout(0) == Layout::blocked16;
+    images_ = x[0];
+    n_ = y[1];
+    rows_ = y[2] * y[3];
+    const int64_t c = x[1], depth = blocked_ ? kSlice : c, planes = blocked_ ? c / kSlice : 1;
+    const auto reach = [&](size_t i) {  // rows or columns of the input that are read
+      const int d = static_cast<int>(i) + 2;
+      return (y[d] - 1) * a.stride[i] + (w[d] - 1) * a.dilation[i] + 1;
+    };
+    int64_t height = x[2], width = x[3];
+    const bool inside = a.pad_begin[0] == 0 && a.pad_begin[1] == 0 && reach(0) <= height &&
+                        reach(1) <= width;
+    if (!inside) {
+      padded_ = {images_ * planes,  height,   width, depth, a.pad_begin[0], a.pad_begin[1],
+                 reach(0), reach(1)};
+      height = reach(0), width = reach(1);
+    }
+    image_step_ = planes * height * width * depth;
+    for (int64_t i = 0; i < y[2]; ++i) {
+      for (int64_t j = 0; j < y[3]; ++j) {
+        rows_at_.push_back((i * a.stride[0] * width + j * a.stride[1]) * depth);
+      }
+    }
+    for (int64_t i = 0; i < w[2]; ++i) {
+      for (int64_t j = 0; j < w[3]; ++j) {
+        const int64_t place = (i * a.dilation[0] * width + j * a.dilation[1]) * depth;
+        for (int64_t k = 0; k < c; k += kSlice) {
+          const int64_t at = blocked_ ? k / kSlice * height * width * kSlice : k;
+          slices_.push_back({place + at, std::min(kSlice, c - k)});
+        }
+      }
+    }
+    const Shape plain = w.strides();
+    form_ = {.element_size = sizeof(float),
+             .dims = {w.begin(), w.end()},
+             .plain_strides = {plain.begin(), plain.end()},
+             .strides = {0, kPanel, w[3] * c * kPanel, c * kPanel},
+             .blocks = {{kPanel, 0}}};
+  }
+
+  // Rows of an image fall into chunks, so many that all threads have about as many units. Where the
+  // weights fit into a core's cache, a thread has all panels of its rows: the same part of an image
+  // in all layers, which then lies in its cache. Else all rows of its panels.
+  void divide() {
+    rows_first_ = k_ * n_ * static_cast<int64_t>(sizeof(float)) <= kStays;
+    const int64_t threads = num_threads(), least = (rows_ + kMaxRows - 1) / kMaxRows;
+    const auto waste = [&](int64_t chunks) {
+      const int64_t units = panels_ * images_ * chunks;
+      return static_cast<double>((units + threads - 1) / threads * threads) /
+             static_cast<double>(units);
+    };
+    int64_t best = least;
+    for (int64_t chunks = least; chunks < least + 4 && chunks * 24 <= rows_; ++chunks) {
+      if (waste(chunks) < waste(best) - 0.02) best = chunks;
+    }
+    chunk_ = (rows_ + best - 1) / best;
+    chunks_ = (rows_ + chunk_ - 1) / chunk_;
+    const double work = 2.0 * static_cast<double>(rows_ * images_) * static_cast<double>(n_ * k_);
+    pieces_ = std::clamp<int64_t>(static_cast<int64_t>(work / 2e5), 1,
+                                  std::min<int64_t>(panels_ * images_ * chunks_, threads));
+  }
+  int64_t piece_floats() const { return chunk_ * (kPanel + kSlice); }
+
+  void run_unit(const KernelArgs& args, const float* x, const Unit& u, float* c) const {
+    const float* w =
+        args.in[static_cast<size_t>(weights_)].as<float>() + u.panel * k_ * kPanel;
+    const int64_t rows = std::min(chunk_, rows_ - u.row);
+    const int64_t width = std::min(kPanel, n_ - u.panel * kPanel);
+    for (size_t i = 0; i < blocks_.size(); ++i) {
+      const Block& block = blocks_[i];
+      const bool last = i + 1 == blocks_.size();
+      const float* next = last ? w + k_ * kPanel : w + blocks_[i + 1].k * kPanel;
+      gemm_block({.a = x + u.image * image_step_,
+                  .rows_at = rows_at_.data() + u.row,
+                  .slices = slices_.data() + block.first,
+                  .slice_count = block.count,
+                  .b = w + block.k * kPanel,
+                  .c = c,
+                  .c_step = blocked_ ? kSlice : kPanel,
+                  .c_block = blocked_ ? rows * kSlice : kSlice,
+                  .rows = rows,
+                  .columns = (width + kSlice - 1) / kSlice * kSlice,
+                  .starts = i == 0,
+                  .next = last && u.panel + 1 == panels_ ? nullptr : next});
+    }
+    blocked_ ? finish_blocks(args, u, rows, width, c) : finish_rows(args, u, rows, width, c);
+  }
+
+  // Rows of all channels: each row of the panel is a run of its own.
+  void finish_rows(const KernelArgs& args, const Unit& u, int64_t rows, int64_t width,
+                   float* c) const {
+    const int64_t column = u.panel * kPanel, first = u.image * rows_ + u.row;
+    for (int64_t i = 0; i < rows; ++i, c += kPanel) {
+      const auto operand = [&](const RowStep& step) {
+        const float* all = args.in[static_cast<size_t>(step.operand)].as<float>() + column;
+        return step.kind == RowStep::Kind::whole ? all + (first + i) * n_ : all;
+      };
+      finish(c, args.out[0].as<float>() + (first + i) * n_ + column, width, operand);
+    }
+  }
+
+  // Blocks of 16 channels: all rows of a block are one run.
+  void finish_blocks(const KernelArgs& args, const Unit& u, int64_t rows, int64_t width,
+                     float* c) const {
+    float* pattern = c + chunk_ * kPanel;
+    for (int64_t b = 0; b < width / kSlice; ++b, c += rows * kSlice) {
+      const int64_t block = u.panel * (kPanel / kSlice) + b;
+      const int64_t at = ((u.image * n_ / kSlice + block) * rows_ + u.row) * kSlice;
+      const auto operand = [&](const RowStep& step) -> const float* {
+        const float* all = args.in[static_cast<size_t>(step.operand)].as<float>();
+        if (step.kind == RowStep::Kind::whole) return all + at;
+        for (int64_t i = 0; i < rows; ++i) {
+          std::memcpy(pattern + i * kSlice, all + block * kSlice, kSlice * sizeof(float));
+        }
+        return pattern;
+      };
+      finish(c, args.out[0].as<float>() + at, rows * kSlice, operand);
+    }
+  }
+
+  template <class F>
+  void finish(float* c, float* y, int64_t count, const F& operand) const {
+    const auto n = static_cast<size_t>(count);
+    if (tail_.steps.empty()) std::memcpy(y, c, n * sizeof(float));
+    const float* value = c;
+    for (size_t s = 0; s < tail_.steps.size(); ++s) {
+      const RowStep& step = tail_.steps[s];
+      float* to = s + 1 == tail_.steps.size() ? y : c;
+      const float* other = step.kind == RowStep::Kind::none     ? nullptr
+                           : step.kind == RowStep::Kind::number ? &step.number
+                                                                : operand(step);
+      step.run(step.swapped ? other : value, step.swapped ? value : other, nullptr, to, n);
+      value = to;
+    }
+  }
+
+  RowTail tail_;
+  int weights_ = 1;
+  bool blocked_ = false;     // rows in blocks of 16 columns
+  bool rows_first_ = false;  // the order of units
+  int64_t images_ = 1, image_step_ = 0;
+  int64_t rows_ = 0, k_ = 0, n_ = 0, panels_ = 0;
+  int64_t chunk_ = 0, chunks_ = 1, pieces_ = 1;
+  std::vector<int64_t> rows_at_;  // of an image
+  std::vector<GemmSlice> slices_;
+  std::vector<Block> blocks_;
+  Padded padded_;
+  PackedForm form_;
+};
+
+// What products and convolutions both need.
+const char* weights_why_not(const Node& node, const RowTail& tail) {
+  if (tail.anchor->types[0].dtype != DType::f32) return "the dtype is not f32";
+  const Tensor& w = node.inputs[static_cast<size_t>(tail.inputs[1])];
+  if (!is(w.node(), Op::constant)) return "the weights are no constant";
+  const Shape& x = node.inputs[static_cast<size_t>(tail.inputs[0])].shape();
+  if (node.types[0].shape.numel() == 0 || x.numel() == 0) return "there is nothing to multiply";
+  return nullptr;
+}
+
+const char* product_why_not(const Node& node, const RowTail& tail) {
+  if (node.inputs[static_cast<size_t>(tail.inputs[1])].rank() != 2 ||
+      node.inputs[static_cast<size_t>(tail.inputs[0])].rank() < 2) {
+    return "it is a batch of products";
+  }
+  if (tail.anchor->attr<MatmulAttrs>().transpose_a) return "the left operand is transposed";
+  return plain_why_not(node);
+}
+const char* conv_why_not(const Node& node, const RowTail& tail) {
+  const Tensor& x = node.inputs[static_cast<size_t>(tail.inputs[0])];
+  if (x.rank() != 4) return "it has not two spatial axes";
+  if (tail.anchor->attr<ConvAttrs>().groups != 1) return "it has groups";
+  const Layout layout = node.layout(0);
+  if (layout == Layout::plain || layout_of(x) != layout) {
+    return "its data is neither in blocks of channels nor channels last";
+  }
+  for (const RowStep& step : tail.steps) {
+    if (step.kind != RowStep::Kind::whole) continue;
+    const Tensor& other = node.inputs[static_cast<size_t>(step.operand)];
+    if (layout_of(other) != layout) return "what is added is in another layout";
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+const char* panel_why_not(const Node& node) {
+  RowTail tail;
+  if (!read_row_tail(node, Op::matmul, tail)) {
+    const char* reason = weights_why_not(node, tail);
+    return reason ? reason : product_why_not(node, tail);
+  }
+  tail = {};
+  if (const char* reason = read_row_tail(node, Op::conv, tail)) return reason;
+  const char* reason = weights_why_not(node, tail);
+  return reason ? reason : conv_why_not(node, tail);
+}
+std::unique_ptr<Call> make_panel_call(const Node& node) {
+  return std::make_unique<PanelCall>(node);
+}
+
+}  // namespace suan::cpu
