@@ -141,8 +141,8 @@ void read_model(Bytes section, const ConstantReader& constants, std::string_view
     for (uint32_t left = reader.count("the number of initializers"); left > 0; --left) {
       std::string name(reader.text("a name"));
       const auto& entry = constants.at(reader.count("a constant"), name);
-      parts.initializers.emplace_back(std::move(name),
-                                      Array(entry.type.dtype, entry.type.shape, entry.value));
+      parts.initializers.push_back(
+          {std::move(name), Array(entry.type.dtype, entry.type.shape, entry.value)});
     }
     file.model = onnx::Model::assemble(parts, std::string(where), limits);
   }
