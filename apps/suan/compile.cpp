@@ -123,7 +123,8 @@ int run_compile(const CompileCommandOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   const auto model = onnx::Model::load(options.model);
   const auto signatures = signatures_of(*model, options.shapes);
-  const EngineFile file = compile_engine_file(model, signatures, precision_of(options.precision));
+  const EngineFile file =
+      compile_engine_file(model, signatures, {.precision = precision_of(options.precision)});
   write_engine_file(options.output, file);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   const auto bytes = static_cast<int64_t>(std::filesystem::file_size(options.output));

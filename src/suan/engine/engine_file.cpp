@@ -29,6 +29,9 @@ std::string write_description(const EngineFile& file) {
   out.text(file.machine);
   out.text(name(file.precision));
   out.flag(file.exact);
+  out.flag(file.small_memory);
+  out.count(file.without.size());
+  for (const std::string& pass : file.without) out.text(pass);
   engine::write_arguments(out, file.inputs);
   engine::write_arguments(out, file.outputs);
   return out.take();
@@ -77,6 +80,10 @@ void read_description(Bytes section, std::string_view where, EngineFile& file) {
   file.machine = reader.text("the machine");
   file.precision = engine::read_dtype(reader);
   file.exact = reader.flag("whether it is exact");
+  file.small_memory = reader.flag("whether it takes little memory");
+  for (uint32_t left = reader.count("the number of passes"); left > 0; --left) {
+    file.without.emplace_back(reader.text("a pass"));
+  }
   file.inputs = engine::read_arguments(reader);
   file.outputs = engine::read_arguments(reader);
   reader.expect_end("the description");
