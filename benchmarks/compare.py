@@ -38,7 +38,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PYTHON = ROOT / "build/bench-venv/bin/python"
 CASES = ("mlp", "lenet", "resnet18", "gpt-mini", "gpt-small")
 IMAGE_CASES = ("lenet", "resnet18")
-MODELS = ("resnet50", "mobilenet_v3", "vit_b_16", "bert_6x384", "bert_base", "gpt2")
+LANGUAGE_MODELS = ("bert_6x384", "bert_base", "gpt2")  # their length is open
+MODELS = ("resnet50", "mobilenet_v3", "vit_b_16", *LANGUAGE_MODELS)
 ENGINES = ("onnxruntime", "openvino", "torch-eager", "torch-compile")
 BURST_MS = 250
 SCREEN_ROUNDS = 2
@@ -194,9 +195,9 @@ def outputs_agree(options, case, precision, peer, folder):
 
 
 def suan_worker(stack, case, precision, batch, options, *flags):
-    suan = Worker("suan", [options.suan, "bench", "infer", ROOT / f"build/models/{case}.onnx", "--batch", batch,
-                           "--dim", "seq=128", "--precision", precision, "--threads", options.threads, "--serve", *flags],
-                  options.threads)
+    sizes = ["--batch", batch, *(["--dim", "seq=128"] if case in LANGUAGE_MODELS else [])]
+    suan = Worker("suan", [options.suan, "bench", "infer", ROOT / f"build/models/{case}.onnx", *sizes, "--precision", precision,
+                           "--threads", options.threads, "--serve", *flags], options.threads)
     stack.callback(suan.close)
     if not suan.ready:
         raise SystemExit(f"compare: suan cannot run {case} {precision}: {suan.error}")

@@ -17,7 +17,7 @@ def measure(options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", choices=[m for m in compare.MODELS if "bert" in m or m == "gpt2"], default="bert_6x384")
+    parser.add_argument("--model", choices=compare.LANGUAGE_MODELS, default="bert_6x384")
     parser.add_argument("--requests", type=compare.at_least(1), default=1000)
     compare.add_options(parser)
     options = parser.parse_args()

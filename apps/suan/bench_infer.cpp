@@ -103,12 +103,12 @@ int run_lengths(const BenchInferOptions& options) {
   if (options.pad.size() != 1) fail("--lengths", "got {} --pad, expected one", options.pad.size());
   const PadRule rule = parse_pad_rule(options.pad[0]);
   if (!rule.bound) fail("--lengths", "--pad {} has no bound", options.pad[0]);
-  const auto model = onnx::Model::load(options.model);
-  ModelOptions bound = with_size(options, rule, rule.bound);
-  const LoadedModel padded(model, bound);
+  const ModelFile file(options);
+  const ModelOptions bound = with_size(options, rule, rule.bound);
+  const LoadedModel padded(file, bound);
   ModelOptions fixed_options = bound;
   fixed_options.pad.clear();
-  const LoadedModel fixed(model, fixed_options);
+  const LoadedModel fixed(file, fixed_options);
   const auto longest = fixed.arguments();
   padded.engine->program(longest);  // loading ends here
   for (int i = 0; i <= options.warmup; ++i) fixed.engine->run(longest);
@@ -116,7 +116,7 @@ int run_lengths(const BenchInferOptions& options) {
   std::vector<double> times, fixed_times;
   for (int i = 0; i < options.lengths; ++i) {
     const ModelOptions sized = with_size(options, rule, random.randint(1, rule.bound + 1));
-    const auto arguments = LoadedModel(model, sized).arguments();
+    const auto arguments = file.arguments(sized).values();
     times.push_back(milliseconds(*padded.engine, arguments));
     fixed_times.push_back(milliseconds(*fixed.engine, longest));
   }
@@ -144,7 +144,12 @@ int run_lengths(const BenchInferOptions& options) {
 }  // namespace
 
 int run_bench_infer(const BenchInferOptions& options) {
-  if (options.lengths) return run_lengths(options);
+  refuse_with_interpret(options);
+  if (options.serve) refuse_unused(options, {"--runs", "--lengths", "--json"}, "with --serve");
+  if (options.lengths) {
+    refuse_unused(options, {"--runs", "--interpret"}, "with --lengths");
+    return run_lengths(options);
+  }
   machine_peak();  // if it is to be measured, that memory is not the model's
   InferBench bench(options);
   if (!bench.interpreted().empty()) fmt::print("interpreted: {}\n", bench.interpreted());

@@ -1,7 +1,10 @@
 // The subcommands of `suan`, one .cpp file each. A command returns its exit code.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <initializer_list>
+#include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -9,13 +12,19 @@
 
 namespace suan::app {
 
-// What every command accepts.
+// What every command accepts, but for choices of kernels where it makes none.
 struct CommonOptions {
-  bool json = false;          // print one JSON object as the last line
-  int threads = 0;            // 0: all cores
-  bool reproducible = false;  // no measuring
-  bool exact = false;         // only kernels with the error bound of direct summation
+  std::set<std::string> given;  // the options that the command line has: "--json"
+  bool json = false;            // print one JSON object as the last line
+  int threads = 0;              // 0: all cores
+  bool reproducible = false;    // no measuring
+  bool exact = false;           // only kernels with the error bound of direct summation
 };
+
+// An option that would do nothing is a mistake: throws Error for the first of these that was given,
+// which "has no effect " + where.
+void refuse_unused(const CommonOptions& options, std::initializer_list<const char*> names,
+                   std::string_view where);
 
 struct DevicesOptions : CommonOptions {
   bool measure = false;
@@ -69,7 +78,7 @@ struct ModelOptions : CommonOptions {
   std::vector<std::string> inputs;  // NAME=FILE.npy
   std::vector<std::string> dims;    // NAME=SIZE
   int batch = 0;                    // 0: as an engine file was compiled, or 1
-  std::string precision = "f32";
+  std::string precision;            // empty: f32, or as an engine file was compiled
   bool interpret = false, small_memory = false;
   std::vector<std::string> pad;      // SYMBOL[=MASK][:BOUND]
   std::vector<std::string> without;  // passes
@@ -101,6 +110,7 @@ struct GenerateOptions : CommonOptions {
 int run_generate(const GenerateOptions& options);
 
 struct RunModelOptions : ModelOptions {
+  bool random = false;
   std::string save;  // a folder
 };
 int run_model(const RunModelOptions& options);
@@ -113,23 +123,22 @@ struct BenchInferOptions : ModelOptions {
 };
 int run_bench_infer(const BenchInferOptions& options);
 
-struct CompileCommandOptions : CommonOptions {
-  std::string model, output;
+struct CompileCommandOptions : ModelOptions {
+  std::string output;
   std::vector<std::string> shapes;  // NAME=SIZExSIZE
-  std::string precision = "f32";
 };
 int run_compile(const CompileCommandOptions& options);
 
 struct DiffOptions : ModelOptions {  // of A; B differs in what is given for it
   std::string model_b, precision_b;
-  bool interpret_b = false;
+  bool interpret_b = false, small_memory_b = false;
   std::vector<std::string> without_b;
   double tolerance = 0;  // 0: as the precisions suggest
 };
 int run_diff(const DiffOptions& options);
 
-struct ConvertOptions : ModelOptions {  // the model may be a run too
-  std::string output;
+struct ConvertOptions : CompileCommandOptions {  // the model may be a run or weights too
+  std::string model_of_weights;
   int opset = 20;
   bool training = false;
   std::string checkpoint;

@@ -1,5 +1,7 @@
-// `suan compile`: an ONNX model into an engine file.
+// `suan compile`: a model into an engine file.
 // SPDX-License-Identifier: Apache-2.0
+#include "apps/suan/compile.h"
+
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -8,10 +10,9 @@
 #include <filesystem>
 #include <map>
 
-#include "apps/suan/commands.h"
+#include "apps/suan/arguments.h"
 #include "apps/suan/model.h"
 #include "suan/base/error.h"
-#include "suan/engine/engine_file.h"
 
 namespace suan::app {
 namespace {
@@ -50,11 +51,14 @@ GivenShapes parse_shapes(const std::vector<std::string>& settings,
   return shapes;
 }
 
-// The argument types of one program: given shapes settle the sizes that inputs share; others are 1.
+// The argument types of one program: given shapes settle the sizes that inputs share, then --dim
+// and
+// --batch; others are 1.
 class Signature {
  public:
-  Signature(const std::vector<onnx::Argument>& inputs, const GivenShapes& given, size_t program)
-      : inputs_(inputs) {
+  Signature(const std::vector<onnx::Argument>& inputs, const OpenSizes& open,
+            const GivenShapes& given, size_t program)
+      : inputs_(inputs), open_(open) {
     for (const onnx::Argument& input : inputs) {
       const auto found = given.find(input.name);
       if (found == given.end()) continue;
@@ -83,25 +87,34 @@ class Signature {
   void bind(const onnx::Argument& input, const Shape& shape) {
     if (!input.ranked || shape.rank() != input.shape.rank()) return;  // the model will refuse it
     for (int i = 0; i < shape.rank(); ++i) {
-      if (input.shape[i] < 0) sizes_.emplace(input.shape[i], shape[i]);
+      if (input.shape[i] >= 0) continue;
+      sizes_.emplace(input.shape[i], shape[i]);
+      const int64_t other = open_.of(input.shape[i], i);
+      if (other == 0 || other == shape[i]) continue;
+      fail("--shape", "'{}' has {} for the size '{}', --dim or --batch says {}", input.name,
+           shape[i], symbol_name(input.shape[i]), other);
     }
   }
   Shape bound(Shape shape) const {
-    for (int64_t& size : shape) {
-      const auto found = sizes_.find(size);
-      if (size < 0) size = found == sizes_.end() ? 1 : found->second;
+    for (int i = 0; i < shape.rank(); ++i) {
+      if (shape[i] >= 0) continue;
+      const auto found = sizes_.find(shape[i]);
+      shape[i] =
+          found != sizes_.end() ? found->second : std::max(open_.of(shape[i], i), int64_t{1});
     }
     return shape;
   }
 
   const std::vector<onnx::Argument>& inputs_;
+  const OpenSizes& open_;
   std::map<std::string, Shape> shapes_;
   std::map<int64_t, int64_t> sizes_;  // by symbol
 };
 
 std::vector<std::vector<Type>> signatures_of(const onnx::Model& model,
-                                             const std::vector<std::string>& settings) {
-  const GivenShapes given = parse_shapes(settings, model.inputs());
+                                             const CompileCommandOptions& options) {
+  const OpenSizes open(model.inputs(), options);
+  const GivenShapes given = parse_shapes(options.shapes, model.inputs());
   size_t programs = 1;
   for (const auto& [name, shapes] : given) programs = std::max(programs, shapes.size());
   for (const auto& [name, shapes] : given) {
@@ -112,19 +125,24 @@ std::vector<std::vector<Type>> signatures_of(const onnx::Model& model,
   }
   std::vector<std::vector<Type>> signatures;
   for (size_t i = 0; i < programs; ++i) {
-    signatures.push_back(Signature(model.inputs(), given, i).types());
+    signatures.push_back(Signature(model.inputs(), open, given, i).types());
   }
   return signatures;
 }
 
 }  // namespace
 
+EngineFile compile_to_file(const std::shared_ptr<const onnx::Model>& model,
+                           const CompileCommandOptions& options) {
+  EngineFile file =
+      compile_engine_file(model, signatures_of(*model, options), program_options(options));
+  write_engine_file(options.output, file);
+  return file;
+}
+
 int run_compile(const CompileCommandOptions& options) {
   const auto start = std::chrono::steady_clock::now();
-  const auto model = onnx::Model::load(options.model);
-  const auto signatures = signatures_of(*model, options.shapes);
-  const EngineFile file = compile_engine_file(model, signatures, precision_of(options.precision));
-  write_engine_file(options.output, file);
+  const EngineFile file = compile_to_file(ModelFile(options).model_to("compile"), options);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   const auto bytes = static_cast<int64_t>(std::filesystem::file_size(options.output));
   const auto programs = static_cast<int64_t>(file.programs.size());

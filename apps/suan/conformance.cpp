@@ -164,6 +164,7 @@ Suite run_suite(const std::string& folder, const ConformanceOptions& options) {
 }  // namespace
 
 int run_conformance(const ConformanceOptions& options) {
+  if (options.engine_file) refuse_unused(options, {"--interpret"}, "with --engine-file");
   set_reproducible_mode(true);  // tests are too small to measure kernels on
   if (!options.threads) set_num_threads(1);
   int passed = 0;

@@ -1,13 +1,17 @@
-// `suan convert`: a run or a model as an ONNX model, or its weights as safetensors.
+// `suan convert`: a run, a model or weights in another format. Each of these is a Source, which
+// says what can be made of it.
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <functional>
 
 #include "apps/suan/commands.h"
+#include "apps/suan/compile.h"
 #include "apps/suan/model.h"
 #include "suan/base/error.h"
-#include "suan/engine/engine_file.h"
+#include "suan/engine/export_program.h"
 #include "suan/formats/onnx/export.h"
 #include "suan/formats/safetensors.h"
 #include "suan/train/inference.h"
@@ -16,19 +20,22 @@ namespace suan::app {
 namespace {
 
 namespace fs = std::filesystem;
+using ModelPtr = std::shared_ptr<const onnx::Model>;
 
 // What can be made of a source.
 struct Source {
   std::function<void(const std::string& path)> write_onnx;
+  std::function<ModelPtr()> model;  // to compile
   std::function<formats::NamedArrays()> weights;
 };
 
-onnx::ExportedModel export_evaluation(train::LoadedRun& run, const ConvertOptions& options) {
+// With `batch` 0 for any batch size, unless there is but one sample.
+onnx::ExportedModel export_evaluation(train::LoadedRun& run, int64_t opset, int64_t batch) {
   const onnx::ExportOptions names{
-      .opset = options.opset, .input_names = {"input"}, .output_names = {"logits"}};
-  const auto trace = [&](int64_t batch) { return run.learner().eval_graph(run.input_type(batch)); };
-  if (options.batch == 0 && !run.is_whole()) return onnx::export_batched(trace, names);
-  return onnx::export_model(trace(options.batch), names);
+      .opset = opset, .input_names = {"input"}, .output_names = {"logits"}};
+  const auto trace = [&](int64_t size) { return run.learner().eval_graph(run.input_type(size)); };
+  if (batch == 0 && !run.is_whole()) return onnx::export_batched(trace, names);
+  return onnx::export_model(trace(batch), names);
 }
 
 onnx::ExportedModel export_training(train::LoadedRun& run, const ConvertOptions& options) {
@@ -46,7 +53,16 @@ Source open_run(const ConvertOptions& options) {
   Source source;
   source.write_onnx = [run, &options](const std::string& path) {
     if (options.training) return export_training(*run, options).save(path);
-    run->learner().evaluating([&] { export_evaluation(*run, options).save(path); });
+    run->learner().evaluating(
+        [&] { export_evaluation(*run, options.opset, options.batch).save(path); });
+  };
+  source.model = [run, &options] {
+    ModelPtr model;
+    run->learner().evaluating([&] {
+      model =
+          onnx::Model::assemble(export_evaluation(*run, options.opset, 0).parts(), options.model);
+    });
+    return model;
   };
   source.weights = [run] {
     formats::NamedArrays all;
@@ -60,53 +76,119 @@ Source open_run(const ConvertOptions& options) {
   return source;
 }
 
-// The model of an ONNX file, or the one that an engine file for open sizes holds.
-std::shared_ptr<const onnx::Model> model_of(const std::string& path) {
-  if (!is_engine_file(path)) return onnx::Model::load(path);
-  const EngineFile file = read_engine_file(path);
-  if (!file.model) {
-    fail(ErrorCode::kUnsupported, path, "holds programs alone, without the model they are of");
-  }
-  return file.model;
-}
-
-// The model's graph for a batch size, where an input leaves its first size open.
-onnx::ExportedModel export_again(const ConvertOptions& options) {
-  ConvertOptions sized = options;
-  const auto model = model_of(options.model);
-  const LoadedModel loaded(model, sized);
-  onnx::ExportOptions to{.opset = options.opset};
-  bool open = false;
-  for (const onnx::Argument& input : model->inputs()) {
-    to.input_names.push_back(input.name);
-    open = open || (input.ranked && input.shape.rank() > 0 && input.shape[0] < 0);
-  }
-  for (const onnx::Argument& output : model->outputs()) {
-    if (output.kind != TypeKind::tensor) {
-      fail(ErrorCode::kUnsupported, "convert", "the output '{}' is no tensor", output.name);
-    }
-    to.output_names.push_back(output.name);
-  }
+// The graph of the model for these sizes, or where an input leaves its first size open, for any.
+onnx::ExportedModel export_again(const ModelFile& file, const ConvertOptions& options) {
+  const onnx::ExportOptions to = onnx::named_after(file.inputs(), file.outputs(), options.opset);
   const auto trace = [&](int64_t batch) {
+    ConvertOptions sized = options;
     sized.batch = static_cast<int>(batch);
-    return model->specialise(loaded.placeholders()).graph;
+    const onnx::Specialised made = file.model->specialise(file.arguments(sized).placeholders());
+    onnx::expect_tensors(file.outputs(), made.outputs);
+    return made.graph;
   };
+  const auto is_open = [](const onnx::Argument& input) {
+    return input.ranked && input.shape.rank() > 0 && input.shape[0] < 0;
+  };
+  const bool open = std::any_of(file.inputs().begin(), file.inputs().end(), is_open);
   if (options.batch == 0 && open) return onnx::export_batched(trace, to);
   return onnx::export_model(trace(options.batch), to);
 }
 
-Source open_onnx(const ConvertOptions& options) {
+// The program that --batch and --dim mean, of a file that has no model.
+onnx::ExportedModel export_compiled(const ModelFile& file, const ConvertOptions& options) {
+  refuse_unused(options, {"--input", "--loop-limit"}, "on programs alone");
+  const OpenSizes sizes(file.inputs(), options);
+  std::vector<onnx::Argument> wanted = file.inputs();
+  for (onnx::Argument& input : wanted) {
+    for (int i = 0; i < input.shape.rank(); ++i) {
+      const int64_t size = input.shape[i] < 0 ? sizes.of(input.shape[i], i) : 0;
+      if (size > 0) input.shape[i] = size;
+    }
+  }
+  return export_program(*file.compiled, find_program(*file.compiled, wanted, file.path),
+                        options.opset);
+}
+
+Source open_model(const ConvertOptions& options) {
+  const auto file = std::make_shared<const ModelFile>(options);
   Source source;
-  source.write_onnx = [&options](const std::string& path) { export_again(options).save(path); };
-  source.weights = [&options] { return model_of(options.model)->initializers(); };
+  source.write_onnx = [file, &options](const std::string& path) {
+    (file->model ? export_again(*file, options) : export_compiled(*file, options)).save(path);
+  };
+  source.model = [file] { return file->model_to("compile"); };
+  source.weights = [file] { return file->model_to("take the weights of")->initializers(); };
   return source;
 }
 
-// What is neither a file of a known format is a run.
-Source open_source(const ConvertOptions& options) {
-  const std::string extension = fs::path(options.model).extension();
-  if (extension == ".onnx" || extension == ".suan") return open_onnx(options);
-  return open_run(options);
+// Weights in a file of their own, put into the model that --model names.
+Source open_weights(const ConvertOptions& options) {
+  if (options.model_of_weights.empty()) {
+    fail("convert", "{} holds weights alone: give the model they are of as --model MODEL.onnx",
+         options.model);
+  }
+  ModelOptions other = options;
+  other.model = options.model_of_weights;
+  ModelPtr model =
+      ModelFile(other)
+          .model_to("put weights into")
+          ->with_initializers(formats::read_safetensors(options.model).tensors, options.model);
+  Source source;
+  source.write_onnx = [model](const std::string& path) { model->save(path); };
+  source.model = [model] { return model; };
+  return source;
+}
+
+// What is converted into what: bits of Use::ways.
+constexpr unsigned kRunToOnnx = 1, kRunToEngine = 2, kRunToWeights = 4;
+constexpr unsigned kModelToOnnx = 8, kModelToEngine = 16, kModelToWeights = 32;
+constexpr unsigned kWeightsToOnnx = 64, kWeightsToEngine = 128;
+constexpr unsigned kToEngine = kRunToEngine | kModelToEngine | kWeightsToEngine;
+
+struct Use {
+  const char* option;
+  unsigned ways;  // in which it has an effect
+};
+constexpr Use kUses[] = {
+    {"--model", kWeightsToOnnx | kWeightsToEngine},
+    {"--opset", kRunToOnnx | kModelToOnnx},
+    {"--training", kRunToOnnx},
+    {"--checkpoint", kRunToOnnx | kRunToEngine | kRunToWeights},
+    {"--runs", kRunToOnnx | kRunToEngine | kRunToWeights},
+    {"--batch", kRunToOnnx | kModelToOnnx | kToEngine},
+    {"--dim", kModelToOnnx | kToEngine},
+    {"--input", kModelToOnnx},
+    {"--loop-limit", kModelToOnnx | kModelToEngine | kWeightsToEngine},
+    {"--shape", kToEngine},
+    {"--precision", kToEngine},
+    {"--memory", kToEngine},
+    {"--no-pass", kToEngine},
+    {"--exact", kToEngine},
+    {"--reproducible", kToEngine},
+};
+
+struct From {
+  const char* name;
+  Source (*open)(const ConvertOptions&);
+  unsigned to_onnx, to_engine, to_weights;  // 0: it is not made into that
+};
+constexpr From kRun{"a run", open_run, kRunToOnnx, kRunToEngine, kRunToWeights};
+constexpr From kModel{"a model", open_model, kModelToOnnx, kModelToEngine, kModelToWeights};
+constexpr From kWeights{"weights", open_weights, kWeightsToOnnx, kWeightsToEngine, 0};
+
+// What is no file of a known format is a run.
+const From& from_of(const std::string& path) {
+  const std::string extension = fs::path(path).extension();
+  if (extension == ".onnx" || extension == ".suan") return kModel;
+  return extension == ".safetensors" ? kWeights : kRun;
+}
+
+void refuse_unused_of(const ConvertOptions& options, const From& from, unsigned way,
+                      const std::string& extension) {
+  const std::string where = fmt::format("where {} become{} a {} file", from.name,
+                                        &from == &kWeights ? "" : "s", extension);
+  for (const Use& use : kUses) {
+    if (!(use.ways & way)) refuse_unused(options, {use.option}, where);
+  }
 }
 
 void write_weights(const std::string& path, const formats::NamedArrays& weights) {
@@ -118,12 +200,21 @@ void write_weights(const std::string& path, const formats::NamedArrays& weights)
 
 int run_convert(const ConvertOptions& options) {
   const std::string extension = fs::path(options.output).extension();
-  if (extension != ".onnx" && extension != ".safetensors") {
-    fail("convert", "the output is '{}', expected a .onnx or .safetensors file", options.output);
+  const From& from = from_of(options.model);
+  const unsigned way = extension == ".onnx"          ? from.to_onnx
+                       : extension == ".suan"        ? from.to_engine
+                       : extension == ".safetensors" ? from.to_weights
+                                                     : 0;
+  if (way == 0) {
+    fail("convert", "the output is '{}', expected a .onnx{} .suan{} file", options.output,
+         from.to_weights ? "," : " or", from.to_weights ? " or .safetensors" : "");
   }
-  const Source source = open_source(options);
-  if (extension == ".onnx") {
+  refuse_unused_of(options, from, way, extension);
+  const Source source = from.open(options);
+  if (way == from.to_onnx) {
     source.write_onnx(options.output);
+  } else if (way == from.to_engine) {
+    compile_to_file(source.model(), options);
   } else {
     write_weights(options.output, source.weights());
   }

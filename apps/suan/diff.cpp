@@ -74,19 +74,35 @@ void compare(const onnx::Value& a, const onnx::Value& b, Row& row) {
 // One way of running a model, and what it gave.
 struct Side {
   std::vector<onnx::Value> outputs;
-  std::vector<onnx::NodeValue> nodes;
-  std::vector<onnx::Argument> names;  // of the outputs
+  std::vector<onnx::NodeValue> nodes;  // empty: an engine file of programs alone
+  std::vector<onnx::Argument> names;   // of the outputs
+  DType precision = DType::f32;
 
-  // Twice: a program that must keep what lies inside it fuses less.
+  // Twice: a program that must keep what lies inside it fuses less. An engine file gives its
+  // outputs by its own programs.
   void run(const ModelOptions& options, std::vector<onnx::Value>& arguments) {
-    const auto model = onnx::Model::load(options.model, {.loop = options.loop_limit});
-    if (arguments.empty()) arguments = LoadedModel(model, options).arguments();
-    names = model->outputs();
-    const onnx::RunOnceOptions once{.precision = precision_of(options.precision),
-                                    .interpret = options.interpret,
-                                    .without = options.without};
-    outputs = run_once(*model, arguments, once);
-    run_once(*model, arguments, once, &nodes);
+    const ModelFile file(options);
+    if (arguments.empty()) arguments = file.arguments(options).values();
+    names = file.outputs();
+    onnx::RunOnceOptions once{.precision = precision_of(options.precision),
+                              .interpret = options.interpret,
+                              .small_memory = options.small_memory,
+                              .without = options.without};
+    if (file.compiled) {
+      outputs = LoadedModel(file, options).engine->run(arguments);
+      once.precision = file.compiled->precision;
+      once.small_memory = once.small_memory || file.compiled->small_memory;
+      const auto& without = file.compiled->without;
+      once.without.insert(once.without.end(), without.begin(), without.end());
+    } else {
+      outputs = run_once(*file.model, arguments, once);
+    }
+    precision = once.precision;
+    if (file.model) {
+      run_once(*file.model, arguments, once, &nodes);
+    } else {
+      fmt::print("{}: holds programs alone: outputs are compared, no nodes\n", file.path);
+    }
   }
 };
 
@@ -150,18 +166,21 @@ const Row* first_apart(const std::vector<Row>& rows, double tolerance) {
   return nullptr;
 }
 
-ModelOptions options_of_b(const DiffOptions& options) {
+ModelOptions options_of_b(const DiffOptions& options, DType precision_of_a) {
   ModelOptions b = options;
   if (!options.model_b.empty()) b.model = options.model_b;
-  if (!options.precision_b.empty()) b.precision = options.precision_b;
+  b.precision = options.precision_b;
+  if (b.precision.empty() && !is_engine_file(b.model)) b.precision = name(precision_of_a);
   b.interpret = options.interpret_b;
+  b.small_memory = options.small_memory_b;
   b.without = options.without_b;
   return b;
 }
 
 // "the results agree", or where they part.
-std::string verdict(const Row* node, const Row* output) {
+std::string verdict(const Row* node, const Row* output, bool has_nodes) {
   if (node) return fmt::format("they part at node '{}' ({})", node->node, node->op);
+  if (output && !has_nodes) return fmt::format("output '{}' parts", output->name);
   if (output) {
     return fmt::format(
         "output '{}' parts, but no node where every value is kept: compare passes with --no-pass-b",
@@ -173,15 +192,19 @@ std::string verdict(const Row* node, const Row* output) {
 }  // namespace
 
 int run_diff(const DiffOptions& options) {
-  const ModelOptions b_options = options_of_b(options);
+  if (options.interpret) refuse_unused(options, {"--memory", "--no-pass"}, "with --interpret");
+  if (options.interpret_b) {
+    refuse_unused(options, {"--precision-b", "--memory-b", "--no-pass-b"}, "with --interpret-b");
+    if (options.interpret) refuse_unused(options, {"--precision"}, "with --interpret on both");
+  }
   std::vector<onnx::Value> arguments;
   Side a, b;
   a.run(options, arguments);
-  b.run(b_options, arguments);
+  b.run(options_of_b(options, a.precision), arguments);
   double tolerance = options.tolerance;
   constexpr double kLoose = 5e-2, kTight = 1e-3;
   if (tolerance == 0) {
-    tolerance = options.precision == "bf16" || b_options.precision == "bf16" ? kLoose : kTight;
+    tolerance = a.precision == DType::bf16 || b.precision == DType::bf16 ? kLoose : kTight;
   }
   const std::vector<Row> nodes = compare_nodes(a, b), outputs = compare_outputs(a, b);
   fmt::print("{:<20} {:<28} {:<24} {:>10} {:>10} {:>12}\n", "op", "value", "type", "max abs",
@@ -189,7 +212,7 @@ int run_diff(const DiffOptions& options) {
   print_rows(nodes, tolerance);
   print_rows(outputs, tolerance);
   const Row *node = first_apart(nodes, tolerance), *output = first_apart(outputs, tolerance);
-  fmt::print("{}\n", verdict(node, output));
+  fmt::print("{}\n", verdict(node, output, !nodes.empty()));
   if (options.json) {
     fmt::print("{}\n", json_line({{"same", !node && !output},
                                   {"first", node ? node->node : ""},

@@ -97,6 +97,10 @@ formats::JsonRows json_rows(const std::vector<PassTiming>& passes) {
 }
 
 void print_passes(const Program& program) {
+  if (program.pass_times().empty()) {
+    fmt::print("no pass: the program is the engine file's\n");
+    return;
+  }
   fmt::print("{:<16} {:>9} {:>7}\n", "pass", "ms", "nodes");
   for (const PassTiming& pass : program.pass_times()) {
     fmt::print("{:<16} {:>9.3f} {:>7}\n", pass.name, 1e3 * pass.seconds, pass.nodes);
@@ -223,47 +227,62 @@ void inspect_model(const InspectOptions& options) {
                 loaded.engine->precision(), options);
 }
 
-void refuse_passes(const ModelOptions& options) {
-  if (!options.without.empty()) fail("--no-pass", "is for models and graphs, not for training");
+void inspect_graph(const InspectOptions& options) {
+  refuse_unused(options,
+                {"--input", "--dim", "--batch", "--pad", "--loop-limit", "--set", "--runs"},
+                "on a graph");
+  constexpr size_t kLimit = size_t{256} << 20;
+  const std::string text = read_file(options.model, kLimit);
+  const ProgramOptions wanted = program_options(options);
+  ProgramPtr program;
+  try {
+    const Graph graph = parse_graph(text);
+    verify(graph);
+    program = Program::build(graph, current_backend(), wanted);
+  } catch (const Error& error) {
+    throw Error(error.code(), options.model, error.what());
+  }
+  print_program(*program, explain_steps(*program), wanted.precision, options);
+}
+
+void refuse_for_model(const ModelOptions& options) {
+  refuse_unused(options, {"--set", "--runs"}, "on a model");
+}
+void refuse_for_training(const ModelOptions& options) {
+  refuse_unused(options,
+                {"--input", "--dim", "--batch", "--precision", "--memory", "--loop-limit",
+                 "--no-pass", "--pad"},
+                "on training, whose recipe says all");
 }
 
 }  // namespace
 
 int run_inspect(const InspectOptions& options) {
+  if (options.graph) refuse_unused(options, {"--why"}, "with --graph");
   if (is_model(options.model)) {
+    refuse_for_model(options);
     inspect_model(options);
-    return 0;
+  } else if (is_graph_file(options.model)) {
+    inspect_graph(options);
+  } else {
+    refuse_for_training(options);
+    StepOf step(options.model, options.runs, options.settings, options.threads);
+    print_program(*step.program(), explain_steps(*step.program()), step.recipe().precision(),
+                  options);
   }
-  if (is_graph_file(options.model)) {
-    constexpr size_t kLimit = size_t{256} << 20;
-    const std::string text = read_file(options.model, kLimit);
-    ProgramPtr program;
-    try {
-      const Graph graph = parse_graph(text);
-      verify(graph);
-      program = Program::build(graph, current_backend(), {.without = options.without});
-    } catch (const Error& error) {
-      throw Error(error.code(), options.model, error.what());
-    }
-    print_program(*program, explain_steps(*program), precision_of(options.precision), options);
-    return 0;
-  }
-  refuse_passes(options);
-  StepOf step(options.model, options.runs, options.settings, options.threads);
-  print_program(*step.program(), explain_steps(*step.program()), precision_of(options.precision),
-                options);
   return 0;
 }
 
 int run_profile(const ProfileOptions& options) {
-  DType precision = precision_of(options.precision);
-  if (!is_model(options.model)) refuse_passes(options);
+  DType precision = DType::f32;
   std::vector<StepInfo> steps;
   if (is_model(options.model)) {
+    refuse_for_model(options);
     const LoadedModel loaded(options);
     precision = loaded.engine->precision();
     steps = profile_model(loaded, options.steps);
   } else {
+    refuse_for_training(options);
     steps = profile_training(options, precision);
   }
   const double peak = peak_gflops(machine_peak(), precision);

@@ -1,5 +1,6 @@
 // The command `suan`: parses the command line and runs one subcommand.
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/core.h>
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
@@ -17,20 +18,29 @@ namespace {
 
 using namespace suan::app;
 
-void add_common(CLI::App& command, CommonOptions& options) {
+// What a command leaves to its user of the choice of kernels.
+enum class Kernels : uint8_t { all, in_order, none };
+
+void add_common(CLI::App& command, CommonOptions& options, Kernels kernels) {
   command.add_flag("--json", options.json, "Print one JSON object as the last line");
   command.add_option("--threads", options.threads, "Threads to use (default: all cores)")
       ->check(CLI::Range(1, 1024));
+  if (kernels == Kernels::none) return;
   command.add_flag("--exact", options.exact,
                    "Use only kernels with the error bound of direct summation");
+  if (kernels == Kernels::in_order) return;
   command.add_flag("--reproducible", options.reproducible,
                    "Choose kernels by their order, not by measuring");
 }
 
 template <class Options>
-void add_command(CLI::App& command, Options& options, int (*run)(const Options&), int& exit_code) {
-  add_common(command, options);
-  command.callback([&options, run, &exit_code] {
+void add_command(CLI::App& command, Options& options, int (*run)(const Options&), int& exit_code,
+                 Kernels kernels = Kernels::all) {
+  add_common(command, options, kernels);
+  command.callback([&command, &options, run, &exit_code] {
+    for (const CLI::Option* option : command.get_options()) {
+      if (option->count()) options.given.insert(option->get_name());
+    }
     if (options.threads) suan::set_num_threads(options.threads);
     suan::set_exact_mode(options.exact);
     suan::set_reproducible_mode(options.reproducible);
@@ -38,45 +48,67 @@ void add_command(CLI::App& command, Options& options, int (*run)(const Options&)
   });
 }
 
-void add_names(CLI::App& command, const char* flag, std::vector<std::string>& names,
-               const char* text) {
-  command.add_option(flag, names, text)->type_name("NAME")->expected(1)->take_all();
+// An option that may be given many times.
+void add_list(CLI::App& command, const char* flag, std::vector<std::string>& values,
+              const char* type, const char* text) {
+  command.add_option(flag, values, text)->type_name(type)->expected(1)->take_all();
 }
 
-// What says which program of a model is meant.
-void add_model_sizes(CLI::App& command, ModelOptions& options) {
-  command.add_option("--input", options.inputs, "An input from a file; others are made up")
-      ->type_name("NAME=FILE.npy")
-      ->expected(1)
-      ->take_all();
-  command.add_option("--dim", options.dims, "A size that the model leaves open")
-      ->type_name("NAME=SIZE")
-      ->expected(1)
-      ->take_all();
+// What says which sizes of a model are meant.
+void add_sizes(CLI::App& command, ModelOptions& options) {
+  add_list(command, "--dim", options.dims, "NAME=SIZE", "A size that the model leaves open");
   command.add_option("--batch", options.batch, "The first size, where it is open")
       ->check(CLI::Range(1, 1 << 20));
-  command
-      .add_option("--precision", options.precision,
-                  "Of a model: f32, bf16, or auto: bf16 where the CPU computes in it")
-      ->capture_default_str();
-  command
-      .add_option_function<std::string>(
-          "--memory",
-          [&options](const std::string& mode) { options.small_memory = mode == "small"; },
-          "small: no kernel that takes much more memory than its operands")
-      ->type_name("MODE")
-      ->check(CLI::IsMember({"default", "small"}));
   command.add_option("--loop-limit", options.loop_limit, "Iterations that a loop may have")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  add_names(command, "--no-pass", options.without, "Leave out this pass over a model or graph");
+}
+
+void add_memory(CLI::App& command, const char* flag, bool& small_memory, const char* text) {
+  command
+      .add_option_function<std::string>(
+          flag, [&small_memory](const std::string& mode) { small_memory = mode == "small"; }, text)
+      ->type_name("MODE")
+      ->check(CLI::IsMember({"default", "small"}));
+}
+
+constexpr const char* kAsCompiled = "f32, or as an engine file was compiled";
+
+void add_precision(CLI::App& command, std::string& precision, const char* otherwise) {
+  command.add_option(
+      "--precision", precision,
+      fmt::format("f32, bf16, or auto: bf16 where the CPU computes in it (default: {})",
+                  otherwise));
+}
+
+// What says how a model's programs are made.
+void add_program(CLI::App& command, ModelOptions& options, const char* precision = kAsCompiled) {
+  add_precision(command, options.precision, precision);
+  add_memory(command, "--memory", options.small_memory,
+             "small: no kernel that takes much more memory than its operands");
+  add_list(command, "--no-pass", options.without, "NAME", "Leave out this pass over the graph");
+}
+
+void add_inputs(CLI::App& command, ModelOptions& options) {
+  add_list(command, "--input", options.inputs, "NAME=FILE.npy",
+           "An input from a file; others are made up");
+}
+
+void add_shapes(CLI::App& command, CompileCommandOptions& options) {
+  add_list(command, "--shape", options.shapes, "NAME=1x3x224x224",
+           "The shape of an input; given again, another program");
+}
+
+// All that says which program of a model is meant.
+void add_model(CLI::App& command, ModelOptions& options) {
+  add_inputs(command, options);
+  add_sizes(command, options);
+  add_program(command, options);
 }
 
 void add_pad(CLI::App& command, ModelOptions& options) {
-  command.add_option("--pad", options.pad, "Pad an open size, so that nearby ones share a program")
-      ->type_name("SYMBOL[=MASK][:BOUND]")
-      ->expected(1)
-      ->take_all();
+  add_list(command, "--pad", options.pad, "SYMBOL[=MASK][:BOUND]",
+           "Pad an open size, so that nearby ones share a program");
 }
 
 // The commands about recipes and runs.
@@ -90,10 +122,7 @@ struct RunCommands {
   ProfileOptions profile;
 
   static void add_settings(CLI::App& command, std::vector<std::string>& settings) {
-    command.add_option("--set", settings, "Change a key of the recipe")
-        ->type_name("KEY=VALUE")
-        ->expected(1)
-        ->take_all();
+    add_list(command, "--set", settings, "KEY=VALUE", "Change a key of the recipe");
   }
   static CLI::App& add(CLI::App& app, const char* name, const char* text, std::string& run,
                        std::string& runs) {
@@ -154,7 +183,7 @@ struct RunCommands {
         .add_option("RUN", inspect.model,
                     "A run, a recipe, an ONNX model, an engine file, or a graph")
         ->required();
-    add_model_sizes(inspect_command, inspect);
+    add_model(inspect_command, inspect);
     add_pad(inspect_command, inspect);
     inspect_command.add_flag("--why", inspect.why,
                              "Say why other kernels were refused and, of a model, how long each "
@@ -169,7 +198,7 @@ struct RunCommands {
     profile_command
         .add_option("RUN", profile.model, "A run, a recipe, an ONNX model or an engine file")
         ->required();
-    add_model_sizes(profile_command, profile);
+    add_model(profile_command, profile);
     profile_command.add_option("--steps", profile.steps, "Steps to measure")
         ->check(CLI::Range(1, 100000));
     profile_command.add_option("--trace", profile.trace, "The trace file")->capture_default_str();
@@ -188,15 +217,15 @@ struct ModelCommands {
   DiffOptions diff;
   ConvertOptions convert;
 
-  static void add_model(CLI::App& command, ModelOptions& options) {
+  static void add_runnable(CLI::App& command, ModelOptions& options) {
     command.add_option("MODEL", options.model, "An ONNX file or an engine file")->required();
-    add_model_sizes(command, options);
+    add_model(command, options);
     command.add_flag("--interpret", options.interpret, "Run node by node, compile nothing");
     add_pad(command, options);
   }
   void add_bench(CLI::App& bench_command, int& exit_code) {
     CLI::App& command = *bench_command.add_subcommand("infer", "The time of a model's run");
-    add_model(command, bench);
+    add_runnable(command, bench);
     command.add_option("--runs", bench.runs, "Runs to time")->check(CLI::PositiveNumber);
     command.add_option("--warmup", bench.warmup, "Runs before that")->check(CLI::NonNegativeNumber);
     command
@@ -209,37 +238,41 @@ struct ModelCommands {
   }
   void add_run(CLI::App& app, int& exit_code) {
     CLI::App& command = *app.add_subcommand("run", "Run a model once and print its outputs");
-    add_model(command, run);
-    command.add_flag("--random")->description("Make up all inputs (as without --input)");
+    add_runnable(command, run);
+    command.add_flag("--random", run.random, "Make up all inputs, as without --input");
     command.add_option("--save", run.save, "Write the outputs as .npy files into this folder");
     add_command(command, run, run_model, exit_code);
   }
 
   void add_compile(CLI::App& app, int& exit_code) {
     CLI::App& command = *app.add_subcommand("compile", "Compile a model into an engine file");
-    command.add_option("MODEL", compile.model, "An ONNX file")->required();
+    command.add_option("MODEL", compile.model, "An ONNX file, or an engine file with its model")
+        ->required();
     command.add_option("-o,--output", compile.output, "The engine file, such as model.suan")
         ->required();
-    command
-        .add_option("--shape", compile.shapes,
-                    "The shape of an input; given again, another program")
-        ->type_name("NAME=1x3x224x224")
-        ->expected(1)
-        ->take_all();
-    command.add_option("--precision", compile.precision, "f32 or bf16")->capture_default_str();
+    add_shapes(command, compile);
+    add_sizes(command, compile);
+    add_program(command, compile, "f32");
     add_command(command, compile, run_compile, exit_code);
   }
 
   void add_diff(CLI::App& app, int& exit_code) {
     CLI::App& command = *app.add_subcommand(
         "diff", "Run two models, or one in two ways, and show the first node where they part");
-    command.add_option("A", diff.model, "An ONNX file")->required();
+    command.add_option("A", diff.model, "An ONNX file or an engine file")->required();
     command.add_option("B", diff.model_b, "Another one with the same inputs (default: A)");
-    add_model_sizes(command, diff);
+    add_inputs(command, diff);
+    add_sizes(command, diff);
+    add_precision(command, diff.precision, kAsCompiled);
+    command.add_option("--precision-b", diff.precision_b,
+                       "Of B (default: that of A, or as an engine file was compiled)");
+    add_memory(command, "--memory", diff.small_memory,
+               "small: no kernel for A that takes much more memory than its operands");
+    add_memory(command, "--memory-b", diff.small_memory_b, "The same for B");
+    add_list(command, "--no-pass", diff.without, "NAME", "Leave out this pass over A");
+    add_list(command, "--no-pass-b", diff.without_b, "NAME", "Leave out this pass over B");
     command.add_flag("--interpret", diff.interpret, "Run A node by node, compile nothing");
-    command.add_option("--precision-b", diff.precision_b, "Of B (default: that of A)");
     command.add_flag("--interpret-b", diff.interpret_b, "Run B node by node");
-    add_names(command, "--no-pass-b", diff.without_b, "Leave out this pass over B");
     command
         .add_option("--tolerance", diff.tolerance,
                     "Largest difference, as a share of A's largest value, that is none "
@@ -249,14 +282,24 @@ struct ModelCommands {
   }
 
   void add_convert(CLI::App& app, int& exit_code) {
-    CLI::App& command = *app.add_subcommand("convert", "A run or a model in another format");
-    command.add_option("MODEL", convert.model, "A run, or an ONNX file")->required();
-    command.add_option("-o,--output", convert.output, "A .onnx or .safetensors file")->required();
+    CLI::App& command =
+        *app.add_subcommand("convert", "A run, a model or weights in another format");
+    command
+        .add_option("MODEL", convert.model,
+                    "A run, an ONNX file, an engine file, or weights (.safetensors)")
+        ->required();
+    command.add_option("-o,--output", convert.output, "A .onnx, .suan or .safetensors file")
+        ->required();
+    command.add_option("--model", convert.model_of_weights,
+                       "Of weights: the model they are put into");
     command.add_option("--opset", convert.opset, "Of the ONNX file")->capture_default_str();
     command.add_flag("--training", convert.training, "Of a run: its training step");
     command.add_option("--checkpoint", convert.checkpoint, "Of a run: last or best");
     command.add_option("--runs", convert.runs, "Where runs are looked for by name");
-    add_model_sizes(command, convert);
+    add_inputs(command, convert);
+    add_sizes(command, convert);
+    add_shapes(command, convert);
+    add_program(command, convert, "f32");
     add_command(command, convert, run_convert, exit_code);
   }
 
@@ -275,7 +318,7 @@ struct ModelCommands {
     command.add_option("--page", conformance.page, "Write the failures as a Markdown page");
     command.add_option("--timeout", conformance.timeout, "Seconds for one test")
         ->check(CLI::Range(1, 86400));
-    add_command(command, conformance, run_conformance, exit_code);
+    add_command(command, conformance, run_conformance, exit_code, Kernels::in_order);
   }
 };
 
@@ -288,7 +331,7 @@ int run(int argc, char** argv) {
   DevicesOptions devices;
   auto* devices_command = app.add_subcommand("devices", "What this machine offers");
   devices_command->add_flag("--measure", devices.measure, "Measure its peak rates anew");
-  add_command(*devices_command, devices, run_devices, exit_code);
+  add_command(*devices_command, devices, run_devices, exit_code, Kernels::none);
 
   BenchTrainOptions bench;
   auto* bench_command = app.add_subcommand("bench", "Measure Suan itself")->require_subcommand(1);

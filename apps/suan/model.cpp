@@ -1,4 +1,4 @@
-// Loading models, making inputs, and `suan run`.
+// Reading models, making engines of them, and `suan run`.
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/suan/model.h"
 
@@ -7,20 +7,11 @@
 #include <filesystem>
 
 #include "suan/base/error.h"
-#include "suan/base/random.h"
 #include "suan/base/string_pool.h"
-#include "suan/engine/engine_file.h"
 #include "suan/formats/npy.h"
 #include "suan/target/machine.h"
 
 namespace suan::app {
-
-// "name=text" in two.
-std::pair<std::string, std::string> split_setting(const std::string& setting, const char* what) {
-  const size_t at = setting.find('=');
-  if (at == std::string::npos || at == 0) fail(what, "got '{}', expected NAME=VALUE", setting);
-  return {setting.substr(0, at), setting.substr(at + 1)};
-}
 
 namespace {
 
@@ -53,8 +44,7 @@ EngineOptions engine_options(const ModelOptions& options) {
   EngineOptions wanted{.precision = precision_of(options.precision),
                        .interpret = options.interpret,
                        .small_memory = options.small_memory,
-                       .without = options.without,
-                       .limits = {.loop = options.loop_limit}};
+                       .without = options.without};
   for (const std::string& rule : options.pad) wanted.pad.push_back(parse_pad_rule(rule));
   return wanted;
 }
@@ -72,9 +62,18 @@ std::map<int64_t, int64_t> sizes_of(const EngineFile& file) {
   return sizes;
 }
 
+void check_precision(const EngineFile& file, const ModelOptions& options) {
+  const bool chosen = !options.precision.empty() && options.precision != "auto";
+  if (chosen && precision_of(options.precision) != file.precision) {
+    fail("--precision", "is '{}', {} was compiled in {}", options.precision, options.model,
+         name(file.precision));
+  }
+}
+
 }  // namespace
 
 DType precision_of(const std::string& text) {
+  if (text.empty()) return DType::f32;
   if (text == "auto") {
     return isa_flags().find("bf16") == std::string::npos ? DType::f32 : DType::bf16;
   }
@@ -85,98 +84,53 @@ DType precision_of(const std::string& text) {
   return *dtype;
 }
 
-LoadedModel::LoadedModel(const ModelOptions& options) : options_(options) {
-  if (!is_engine_file(options.model)) {
-    engine = Engine::load(options.model, engine_options(options));
-    return;
-  }
-  const EngineFile file = read_engine_file(options.model);
-  const bool chosen = options.precision != "f32" && options.precision != "auto";
-  if (chosen && precision_of(options.precision) != file.precision) {
-    fail("--precision", "is '{}', {} was compiled in {}", options.precision, options.model,
-         name(file.precision));
-  }
-  engine = make_engine(file, options.model, engine_options(options));
-  compiled_ = sizes_of(file);
-}
-LoadedModel::LoadedModel(std::shared_ptr<const onnx::Model> model, const ModelOptions& options)
-    : engine(std::make_unique<Engine>(std::move(model), engine_options(options))),
-      options_(options) {}
-
-// Sizes the file leaves open come from --dim, or are as an engine file was compiled; the first one
-// is the batch, and 1 unless given.
-Shape LoadedModel::shape_of(const onnx::Argument& input) const {
-  Shape shape = input.shape;
-  for (int i = 0; i < shape.rank(); ++i) {
-    if (shape[i] >= 0) continue;
-    const std::string name = symbol_name(shape[i]);
-    const auto compiled = compiled_.find(shape[i]);
-    int64_t size = compiled != compiled_.end() ? compiled->second : i == 0 ? 1 : 0;
-    if (i == 0 && options_.batch > 0) size = options_.batch;
-    for (const std::string& setting : options_.dims) {
-      const auto [key, text] = split_setting(setting, "--dim");
-      if (key != name) continue;
-      char* end = nullptr;
-      size = std::strtoll(text.c_str(), &end, 10);
-      if (*end != 0) fail("--dim", "{} is '{}', expected a number", name, text);
-    }
-    if (size < 1) {
-      fail("input", "'{}' is {}: give its size as --dim {}=N", input.name, to_string(input.shape),
-           name);
-    }
-    shape[i] = size;
-  }
-  return shape;
+void refuse_with_interpret(const ModelOptions& options) {
+  if (!options.interpret) return;
+  refuse_unused(options, {"--precision", "--memory", "--no-pass", "--pad"}, "with --interpret");
 }
 
-Type LoadedModel::typed(const onnx::Argument& input) const {
-  if (input.kind != TypeKind::tensor || !input.typed || !input.ranked) {
-    fail("input", "'{}' has no tensor type in the model: give it as --input {}=FILE.npy",
-         input.name, input.name);
-  }
-  return {input.dtype, shape_of(input)};
+ProgramOptions program_options(const ModelOptions& options) {
+  return {.precision = precision_of(options.precision),
+          .small_memory = options.small_memory,
+          .without = options.without};
 }
 
-onnx::Value LoadedModel::made_up(const onnx::Argument& input) const {
-  const Type type = typed(input);
-  Array array(type.dtype, type.shape);
-  Random random(1);
-  visit(array.dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    for (int64_t i = 0; i < array.numel(); ++i) {
-      const double number = is_float(array.dtype) ? 2 * random.uniform() - 1 : 1;
-      array.as<T>()[i] = static_cast<T>(static_cast<float>(number));
-    }
-  });
-  return Tensor::from(array);
+ModelFile::ModelFile(const ModelOptions& options) : path(options.model) {
+  const onnx::Limits limits{.loop = options.loop_limit};
+  if (is_engine_file(path)) {
+    compiled = read_engine_file(path, limits);
+    model = compiled->model;
+  } else {
+    model = onnx::Model::load(path, limits);
+  }
 }
 
-std::vector<onnx::Value> LoadedModel::given() const {
-  std::vector<onnx::Value> values(engine->inputs().size());
-  for (const std::string& setting : options_.inputs) {
-    const auto [name, file] = split_setting(setting, "--input");
-    values[index_of(engine->inputs(), name, "--input")] = Tensor::from(formats::read_npy(file));
+const std::shared_ptr<const onnx::Model>& ModelFile::model_to(const char* purpose) const {
+  if (!model) {
+    fail(ErrorCode::kUnsupported, path, "holds programs alone, without the model to {}", purpose);
   }
-  return values;
+  return model;
+}
+const std::vector<onnx::Argument>& ModelFile::inputs() const {
+  return model ? model->inputs() : compiled->inputs;
+}
+const std::vector<onnx::Argument>& ModelFile::outputs() const {
+  return model ? model->outputs() : compiled->outputs;
+}
+Arguments ModelFile::arguments(const ModelOptions& options) const {
+  return {inputs(), options, compiled ? sizes_of(*compiled) : std::map<int64_t, int64_t>()};
 }
 
-std::vector<onnx::Value> LoadedModel::arguments() const {
-  std::vector<onnx::Value> values = given();
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (!values[i].present()) values[i] = made_up(engine->inputs()[i]);
-  }
-  return values;
+namespace {
+std::unique_ptr<Engine> make_engine(const ModelFile& file, const ModelOptions& options) {
+  if (!file.compiled) return std::make_unique<Engine>(file.model, engine_options(options));
+  check_precision(*file.compiled, options);
+  return suan::make_engine(*file.compiled, file.path, engine_options(options));
 }
+}  // namespace
 
-std::vector<onnx::Value> LoadedModel::placeholders() const {
-  std::vector<onnx::Value> values = given();
-  for (size_t i = 0; i < values.size(); ++i) {
-    const onnx::Argument& input = engine->inputs()[i];
-    const Type type = values[i].present() ? values[i].tensor.type() : typed(input);
-    values[i] = make_input(type, input.name);
-  }
-  return values;
-}
+LoadedModel::LoadedModel(const ModelFile& file, const ModelOptions& options)
+    : engine(make_engine(file, options)), values(file.arguments(options)) {}
 
 namespace {
 
@@ -193,6 +147,8 @@ formats::JsonRows json_rows(const Engine& engine, const std::vector<onnx::Value>
 }  // namespace
 
 int run_model(const RunModelOptions& options) {
+  refuse_with_interpret(options);
+  if (options.random) refuse_unused(options, {"--input"}, "with --random");
   const LoadedModel loaded(options);
   const std::vector<onnx::Value> arguments = loaded.arguments();
   const std::vector<onnx::Value> outputs = loaded.engine->run(arguments);

@@ -1,37 +1,49 @@
-// What the commands about ONNX models share: loading, and inputs from files or made up.
+// What the commands about models share: reading a model's file, and running it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <map>
 #include <memory>
+#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "apps/suan/arguments.h"
 #include "apps/suan/commands.h"
 #include "suan/engine/engine.h"
+#include "suan/engine/engine_file.h"
 
 namespace suan::app {
 
-std::pair<std::string, std::string> split_setting(const std::string& setting, const char* what);
-DType precision_of(const std::string& text);  // f32, bf16 or auto
+DType precision_of(const std::string& text);  // f32 (or nothing), bf16 or auto
+
+// An interpreted model has no programs for these options to shape.
+void refuse_with_interpret(const ModelOptions& options);
+
+// What the options say of a model's programs.
+ProgramOptions program_options(const ModelOptions& options);
+
+// An ONNX file or an engine file that was read.
+struct ModelFile {
+  explicit ModelFile(const ModelOptions& options);
+  // The model, to do this with it ("pad it"). Throws Error for an engine file of programs alone.
+  const std::shared_ptr<const onnx::Model>& model_to(const char* purpose) const;
+  const std::vector<onnx::Argument>& inputs() const;
+  const std::vector<onnx::Argument>& outputs() const;
+  // Arguments as the options describe them. Sizes they do not give are as an engine file's first
+  // program has them.
+  Arguments arguments(const ModelOptions& options) const;
+
+  std::string path;
+  std::shared_ptr<const onnx::Model> model;  // null: programs are all there is
+  std::optional<EngineFile> compiled;        // of an engine file
+};
 
 struct LoadedModel {
-  explicit LoadedModel(const ModelOptions& options);
-  LoadedModel(std::shared_ptr<const onnx::Model> model, const ModelOptions& options);
-  // One for each input: read from its file, else made up: floats in [-1, 1), all other numbers 1.
-  std::vector<onnx::Value> arguments() const;
-  // Graph inputs of the same types.
-  std::vector<onnx::Value> placeholders() const;
+  explicit LoadedModel(const ModelOptions& options) : LoadedModel(ModelFile(options), options) {}
+  LoadedModel(const ModelFile& file, const ModelOptions& options);
+  std::vector<onnx::Value> arguments() const { return values.values(); }
 
   std::unique_ptr<Engine> engine;
-
- private:
-  Shape shape_of(const onnx::Argument& input) const;
-  Type typed(const onnx::Argument& input) const;
-  std::vector<onnx::Value> given() const;  // those that have a file
-  onnx::Value made_up(const onnx::Argument& input) const;
-  const ModelOptions& options_;
-  std::map<int64_t, int64_t> compiled_;  // sizes of the first program of an engine file, by symbol
+  Arguments values;
 };
 
 }  // namespace suan::app

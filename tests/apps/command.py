@@ -39,15 +39,31 @@ def message(*fields):
     return out
 
 
-def onnx_model(nodes, inputs, output):
-    """An ONNX model of nodes (operator, inputs, output); inputs are names with the sizes of f32 tensors."""
+def onnx_model(nodes, inputs, output, weights=None):
+    """An ONNX model of nodes (operator, inputs, output). Inputs are names with the sizes of f32 tensors, where a text
+    names an open size; weights are names with sizes and numbers."""
     def info(name, sizes):
-        dims = [(1, message((1, size))) for size in sizes]
+        dims = [(1, message((2 if isinstance(size, str) else 1, size))) for size in sizes]
         return message((1, name), (2, message((1, message((1, 1), (2, message(*dims)))))))
+
+    def tensor(name, sizes, numbers):
+        return message(*((1, size) for size in sizes), (2, 1), (8, name), (9, struct.pack(f"<{len(numbers)}f", *numbers)))
     parts = [(1, message(*((1, name) for name in names), (2, out), (3, f"n{i}"), (4, op)))
              for i, (op, names, out) in enumerate(nodes)]
+    parts += [(5, tensor(name, *of)) for name, of in (weights or {}).items()]
     parts += [(11, info(name, sizes)) for name, sizes in inputs.items()] + [(12, message((1, output)))]
     return message((1, 8), (7, message(*parts)), (8, message((1, ""), (2, 17))))
+
+
+def safetensors(tensors):
+    """A safetensors file of names with sizes and f32 numbers."""
+    header, data = {}, b""
+    for name, (sizes, numbers) in tensors.items():
+        part = struct.pack(f"<{len(numbers)}f", *numbers)
+        header[name] = {"dtype": "F32", "shape": sizes, "data_offsets": [len(data), len(data) + len(part)]}
+        data += part
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data
 
 
 class Command(unittest.TestCase):

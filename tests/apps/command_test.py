@@ -142,7 +142,42 @@ class CommandTest(Command):
         self.assertNotIn("fuse", [row["pass"] for row in report["passes"]])
         self.refused(["inspect", "m.onnx", "--no-pass", "fuze"],
                      "passes: there is no pass 'fuze', did you mean 'fuse'?")
-        self.refused(["inspect", *SMALL[:1], "--no-pass", "fuse"], "--no-pass: is for models and graphs, not for training")
+
+    def test_options_without_effect_are_refused(self):
+        self.write_model("m.onnx", "Relu")
+        self.write("g.txt", 'graph {\n  %0 = input() {label="x"} : f32[2]\n  %1 = relu(%0) : f32[2]\n  return %1\n}\n')
+        training = "on training, whose recipe says all"
+        for arguments, refused in [
+            ("run m.onnx --interpret --precision bf16", "--precision: has no effect with --interpret"),
+            ("run m.onnx --interpret --memory small", "--memory: has no effect with --interpret"),
+            ("run m.onnx --random --input x=x.npy", "--input: has no effect with --random"),
+            ("run m.onnx --batch 3", "--batch: is 3, but no input leaves its first size open"),
+            ("run m.onnx --dim n=3", "--dim: got 'n=3', but no input leaves a size open"),
+            ("bench infer m.onnx --interpret --no-pass fuse", "--no-pass: has no effect with --interpret"),
+            ("bench infer m.onnx --serve --runs 3", "--runs: has no effect with --serve"),
+            ("bench infer m.onnx --lengths 3 --runs 3", "--runs: has no effect with --lengths"),
+            ("inspect m.onnx --set train.batch=2", "--set: has no effect on a model"),
+            ("inspect m.onnx --graph --why", "--why: has no effect with --graph"),
+            ("inspect g.txt --batch 2", "--batch: has no effect on a graph"),
+            ("inspect g.txt --pad n", "--pad: has no effect on a graph"),
+            ("inspect digits-lenet --no-pass fuse", f"--no-pass: has no effect {training}"),
+            ("inspect digits-lenet --precision bf16", f"--precision: has no effect {training}"),
+            ("profile digits-lenet --batch 2", f"--batch: has no effect {training}"),
+            ("conformance . --interpret --engine-file", "--interpret: has no effect with --engine-file"),
+            ("diff m.onnx --interpret --memory small", "--memory: has no effect with --interpret"),
+            ("diff m.onnx --interpret-b --no-pass-b fuse", "--no-pass-b: has no effect with --interpret-b"),
+            ("diff m.onnx --interpret --interpret-b --precision bf16", "--precision: has no effect with --interpret on both"),
+        ]:
+            with self.subTest(arguments):
+                self.refused(arguments.split(), refused)
+        for arguments in "conformance . --reproducible", "devices --exact", "convert m.onnx -o a.onnx --pad n":
+            self.assertIn("not expected", self.suan(*arguments.split(), status=2).stderr)
+
+    def test_graphs_are_planned_as_asked(self):
+        self.write("g.txt", 'graph {\n  %0 = input() {label="x"} : f32[8, 8]\n  %1 = matmul(%0, %0) : f32[8, 8]\n'
+                   "  return %1\n}\n")
+        self.assertNotIn("bf16", self.suan("inspect", "g.txt", "--graph").stdout)
+        self.assertIn("bf16", self.suan("inspect", "g.txt", "--graph", "--precision", "bf16").stdout)
 
     def diff(self, *arguments, status):
         return json.loads(self.suan("diff", *arguments, "--json", status=status).stdout.splitlines()[-1])

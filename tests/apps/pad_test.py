@@ -2,25 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 import unittest
 
-from command import Command, message
-
-
-def argument(name, *sizes):
-    """A ValueInfoProto of floats."""
-    dims = [(1, message((2, size) if isinstance(size, str) else (1, size))) for size in sizes]
-    return message((1, name), (2, message((1, message((1, 1), (2, message(*dims)))))))
-
-
-def node(op, inputs, output):
-    return message(*[(1, name) for name in inputs], (2, output), (3, op), (4, op))
+from command import Command, onnx_model
 
 
 def masked_softmax():
     """y = softmax(x + log(mask)) over the open size `seq`."""
-    graph = message((1, node("Log", ["mask"], "bias")), (1, node("Add", ["x", "bias"], "z")),
-                    (1, node("Softmax", ["z"], "y")), (2, "test"), (11, argument("x", 2, "seq")),
-                    (11, argument("mask", 1, "seq")), (12, argument("y", 2, "seq")))
-    return message((1, 8), (7, graph), (8, message((1, ""), (2, 17))))
+    return onnx_model([("Log", ["mask"], "bias"), ("Add", ["x", "bias"], "z"), ("Softmax", ["z"], "y")],
+                      {"x": [2, "seq"], "mask": [1, "seq"]}, "y")
 
 
 class Pad(Command):
@@ -41,6 +29,15 @@ class Pad(Command):
         self.assertEqual(report["bound"], 16)
         self.assertGreater(report["ratio_p99"], 0)
         self.assertGreaterEqual(report["programs"], 1)
+
+    def test_random_lengths_of_an_engine_file(self):
+        lengths = ["--pad", "seq=mask:16", "--lengths", "5", "--threads", "1"]
+        self.suan("compile", "model.onnx", "-o", "open.suan", "--dim", "seq=16", "--threads", "1")
+        self.assertEqual(self.json("bench", "infer", "open.suan", *lengths)["bound"], 16)
+        self.write("fixed.onnx", onnx_model([("Softmax", ["x"], "y")], {"x": [2, 16]}, "y"))
+        self.suan("compile", "fixed.onnx", "-o", "fixed.suan", "--threads", "1")
+        self.refused(["bench", "infer", "fixed.suan", *lengths],
+                     "fixed.suan: holds programs alone, without the model to pad it")
 
     def test_rules_that_do_not_fit_are_one_line_and_exit_code_2(self):
         for rule, line in [

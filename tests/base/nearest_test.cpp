@@ -20,6 +20,9 @@ TEST(NearestName, IsTheOneWithTheFewestEdits) {
             "there is no option 'clases', did you mean 'classes'?");
   EXPECT_EQ(unknown_name("option", "x", names),
             "there is no option 'x', expected one of classes, channels, depth");
+  const std::string many =
+      unknown_name("weight", "x", std::vector<std::string>(50, "layers.0.weight"));
+  EXPECT_TRUE(many.ends_with(", layers.0.weight, ... (50 in all)")) << many;
 }
 
 }  // namespace

@@ -10,9 +10,12 @@
 #include "suan/base/string_pool.h"
 #include "suan/engine/engine.h"
 #include "suan/ops/leaf.h"
+#include "suan/program/explain.h"
+#include "suan/target/machine.h"
 #include "suan/tensor/compile.h"
 #include "tests/engine/models.h"
 #include "tests/expect_error.h"
+#include "tests/reproducible.h"
 #include "tests/temp_folder.h"
 
 namespace suan {
@@ -252,6 +255,8 @@ TEST(EngineFile, WithoutAModelRunsWhatItWasCompiledFor) {
                "engine: there is no program for f32[2, 16, 12, 12], and no model to compile");
   EXPECT_ERROR(Engine::load(path, {.interpret = true}), kInvalidArgument,
                path + ": holds programs alone, without the model to interpret it");
+  EXPECT_ERROR(Engine::load(path, {.without = {"fuse"}}), kInvalidArgument,
+               path + ": holds programs alone, without the model to compile it");
 }
 
 // On another machine nothing of the record is taken, and one line says why.
@@ -274,6 +279,49 @@ TEST(EngineFile, ChoosesKernelsAgainOnAnotherMachine) {
   EXPECT_ERROR(Engine::load(folder / "m.suan"), kBadFile,
                fmt::format("{}:1: got 'this would be refused', expected a node, a tab and a kernel",
                            folder / "m.suan"));
+}
+
+std::string program_text(Engine& engine, int64_t batch) {
+  return explain(*engine.program(random_arguments({batch, 16, 12, 12})), false);
+}
+
+TEST(EngineFile, RunsWithAsLittleMemoryAsItWasCompiledFor) {
+  const Reproducible reproducible;
+  const TempFolder folder;
+  const auto model = small_convnet();
+  const Signatures three{{Type(DType::f32, {3, 16, 12, 12})}};  // kernels not chosen elsewhere
+  write_engine_file(folder / "m.suan", compile_engine_file(model, three));
+  write_engine_file(folder / "s.suan", compile_engine_file(model, three, {.small_memory = true}));
+  EXPECT_TRUE(read_engine_file(folder / "s.suan").small_memory);
+  const auto hungry = Engine::load(folder / "m.suan"), small = Engine::load(folder / "s.suan"),
+             asked = Engine::load(folder / "m.suan", {.small_memory = true});
+  if (isa_flags().find("avx512f") != std::string::npos) {
+    EXPECT_NE(program_text(*hungry, 3).find("winograd"), std::string::npos);
+  }
+  for (const int64_t batch : {3, 7}) {  // what it was compiled for, and what the model is for
+    EXPECT_EQ(program_text(*small, batch).find("winograd"), std::string::npos);
+    EXPECT_EQ(program_text(*asked, batch).find("winograd"), std::string::npos);
+  }
+}
+
+TEST(EngineFile, LeavesOutTheSamePassesForOtherShapes) {
+  const TempFolder folder;
+  const std::vector<std::string> without{"fuse", "fuse_tails", "assign_layouts"};
+  const auto model = small_convnet();
+  write_engine_file(folder / "m.suan", compile_engine_file(model, kOne));
+  write_engine_file(folder / "n.suan", compile_engine_file(model, kOne, {.without = without}));
+  EXPECT_EQ(read_engine_file(folder / "n.suan").without, without);
+  const auto whole = Engine::load(folder / "m.suan"), plain = Engine::load(folder / "n.suan"),
+             asked = Engine::load(folder / "m.suan", {.without = without});
+  EXPECT_EQ(plain->programs(), 1);
+  EXPECT_EQ(asked->programs(), 0);
+  for (const int64_t batch : {1, 5}) {
+    EXPECT_NE(program_text(*whole, batch).find("fused"), std::string::npos);
+    for (Engine* engine : {plain.get(), asked.get()}) {
+      EXPECT_EQ(program_text(*engine, batch).find("fused"), std::string::npos);
+      EXPECT_EQ(program_text(*engine, batch).find("blocked16"), std::string::npos);
+    }
+  }
 }
 
 TEST(EngineFile, ExactOnesAreRunInExactMode) {
@@ -327,7 +375,7 @@ TEST_F(DamagedEngineFile, IsNamedAsWhatItIs) {
   std::string other = whole_;
   other[8] = 9;
   EXPECT_EQ(error_of(other),
-            "m.suan: is an engine file of version 9, expected 1: compile the model again");
+            "m.suan: is an engine file of version 9, expected 2: compile the model again");
   std::string weight = whole_;
   weight[whole_.size() - 5] ^= 1;
   EXPECT_NE(error_of(weight).find("the checksum of constant"), std::string::npos);

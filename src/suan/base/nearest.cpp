@@ -49,8 +49,12 @@ std::string unknown_name(std::string_view what, std::string_view name,
     return fmt::format("there is no {} '{}', did you mean '{}'?", what, name, best);
   constexpr size_t kShown = 80;  // a message stays readable whatever a file holds
   const bool cut = name.size() > kShown;
+  constexpr size_t kListed = 40;
   std::string all;
-  for (const std::string& c : candidates) all += (all.empty() ? "" : ", ") + c;
+  for (const std::string& c : candidates.first(std::min(candidates.size(), kListed))) {
+    all += (all.empty() ? "" : ", ") + c;
+  }
+  if (candidates.size() > kListed) all += fmt::format(", ... ({} in all)", candidates.size());
   return fmt::format("there is no {} '{}{}', expected one of {}", what, name.substr(0, kShown),
                      cut ? "..." : "", all);
 }

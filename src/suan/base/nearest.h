@@ -11,8 +11,8 @@ namespace suan {
 // empty when even the best differs in more than half of the letters.
 std::string nearest_name(std::string_view name, std::span<const std::string> candidates);
 
-// "there is no option 'clases', did you mean 'classes'?", or a list of the candidates where none is
-// near: for messages about `what` ("option").
+// "there is no option 'clases', did you mean 'classes'?", or a list of the (first) candidates where
+// none is near: for messages about `what` ("option").
 std::string unknown_name(std::string_view what, std::string_view name,
                          std::span<const std::string> candidates);
 

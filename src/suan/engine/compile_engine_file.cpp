@@ -25,18 +25,24 @@ std::string machine_key() {
 }
 
 EngineFile compile_engine_file(const std::shared_ptr<const onnx::Model>& model,
-                               std::span<const std::vector<Type>> signatures, DType precision) {
+                               std::span<const std::vector<Type>> signatures,
+                               const ProgramOptions& options) {
   EngineFile file{.inputs = model->inputs(),
                   .outputs = model->outputs(),
-                  .precision = precision,
-                  .exact = exact_mode()};
+                  .precision = options.precision,
+                  .exact = exact_mode(),
+                  .small_memory = options.small_memory,
+                  .without = options.without};
   const bool open = std::any_of(file.inputs.begin(), file.inputs.end(), is_open);
   if (open || signatures.empty()) file.model = model;
   std::vector<ProgramPtr> programs;
   for (const std::vector<Type>& types : signatures) {
     try {
       const onnx::Specialised made = model->specialise(onnx::placeholders(types));
-      programs.push_back(Program::build(made.graph, current_backend(), {.precision = precision}));
+      programs.push_back(Program::build(made.graph, current_backend(),
+                                        {.precision = options.precision,
+                                         .small_memory = options.small_memory,
+                                         .without = options.without}));
       file.programs.push_back({without_layouts(programs.back()->graph()), made.outputs});
     } catch (const onnx::DataDependent&) {
       file.model = model;

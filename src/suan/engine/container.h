@@ -10,7 +10,7 @@
 namespace suan::engine {
 
 inline constexpr std::array<char, 8> kMagic{'\x89', 'S', 'U', 'A', 'N', '\r', '\n', '\x1a'};
-inline constexpr uint32_t kVersion = 1;
+inline constexpr uint32_t kVersion = 2;
 inline constexpr size_t kAlign = 64;
 
 enum class Section : uint8_t { description, constants, programs, model, kernels, data };

@@ -29,6 +29,9 @@ std::string write_description(const EngineFile& file) {
   out.text(file.machine);
   out.text(name(file.precision));
   out.flag(file.exact);
+  out.flag(file.small_memory);
+  out.count(file.without.size());
+  for (const std::string& pass : file.without) out.text(pass);
   engine::write_arguments(out, file.inputs);
   engine::write_arguments(out, file.outputs);
   return out.take();
@@ -77,6 +80,10 @@ void read_description(Bytes section, std::string_view where, EngineFile& file) {
   file.machine = reader.text("the machine");
   file.precision = engine::read_dtype(reader);
   file.exact = reader.flag("whether it is exact");
+  file.small_memory = reader.flag("whether it takes little memory");
+  for (uint32_t left = reader.count("the number of passes"); left > 0; --left) {
+    file.without.emplace_back(reader.text("a pass"));
+  }
   file.inputs = engine::read_arguments(reader);
   file.outputs = engine::read_arguments(reader);
   reader.expect_end("the description");
@@ -141,8 +148,8 @@ void read_model(Bytes section, const ConstantReader& constants, std::string_view
     for (uint32_t left = reader.count("the number of initializers"); left > 0; --left) {
       std::string name(reader.text("a name"));
       const auto& entry = constants.at(reader.count("a constant"), name);
-      parts.initializers.emplace_back(std::move(name),
-                                      Array(entry.type.dtype, entry.type.shape, entry.value));
+      parts.initializers.push_back(
+          {std::move(name), Array(entry.type.dtype, entry.type.shape, entry.value)});
     }
     file.model = onnx::Model::assemble(parts, std::string(where), limits);
   }

@@ -24,6 +24,8 @@ struct EngineFile {
   std::vector<onnx::Argument> inputs, outputs;
   DType precision = DType::f32;
   bool exact = false;
+  bool small_memory = false;         // as in ProgramOptions
+  std::vector<std::string> without;  // passes that were left out
   std::vector<EngineProgram> programs;
   std::shared_ptr<const onnx::Model> model;  // null: these programs are all there is
   std::string machine;                       // that the kernels were chosen on: machine_key()
@@ -37,10 +39,11 @@ struct EngineFile {
 std::string machine_key();
 
 // Compiles the model for each of these lists of argument types. There are no programs of a model
-// whose graph depends on data. The model itself stays where it can run on other types.
+// whose graph depends on data. The model itself stays where it can run on other types. The file
+// keeps the options, but for `memory_budget`, which is not used.
 EngineFile compile_engine_file(const std::shared_ptr<const onnx::Model>& model,
                                std::span<const std::vector<Type>> signatures,
-                               DType precision = DType::f32);
+                               const ProgramOptions& options = {});
 
 // Writes it whole or not at all. Throws Error(kUnsupported) for graphs with states.
 void write_engine_file(const std::string& path, const EngineFile& file);
@@ -56,7 +59,9 @@ EngineFile parse_engine_file(const BufferPtr& owner, std::string_view where,
 bool is_engine_file(const std::string& path);
 
 // An engine that begins with the programs of the file; `where` names it in messages. Precision is
-// the file's. Where the machine is another one, kernels are chosen again and a warning says so.
+// the file's, and what it was compiled without or with little memory stays so. Passes to leave out
+// beside those make it begin with the model alone. Where the machine is another one, kernels are
+// chosen again and a warning says so.
 std::unique_ptr<Engine> make_engine(const EngineFile& file, const std::string& where,
                                     EngineOptions options = {});
 

@@ -29,18 +29,23 @@ std::unique_ptr<Engine> make_engine(const EngineFile& file, const std::string& w
   if (file.exact && !exact_mode()) {
     fail(where, "was compiled in exact mode, expected to run in it too (--exact)");
   }
-  if (!file.model && (options.interpret || !options.pad.empty())) {
+  const bool other_passes = !options.without.empty();
+  if (!file.model && (options.interpret || !options.pad.empty() || other_passes)) {
     fail(where, "holds programs alone, without the model to {} it",
-         options.interpret ? "interpret" : "pad");
+         options.interpret ? "interpret"
+         : other_passes    ? "compile"
+                           : "pad");
   }
   options.precision = file.precision;
+  options.small_memory = options.small_memory || file.small_memory;
+  options.without.insert(options.without.end(), file.without.begin(), file.without.end());
   options.programs = std::max(options.programs, file.programs.size());
   const bool interpret = options.interpret;
   const ProgramOptions planning = options.program();
   auto engine = file.model
                     ? std::make_unique<Engine>(file.model, std::move(options))
                     : std::make_unique<Engine>(file.inputs, file.outputs, std::move(options));
-  if (interpret) return engine;
+  if (interpret || other_passes) return engine;
   take_kernels(file, where);
   for (const PackedConstant& pack : file.packed) offer_pack(pack);
   for (const EngineProgram& program : file.programs) {

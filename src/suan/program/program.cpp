@@ -31,7 +31,11 @@ ProgramPtr Program::from_optimised(const Graph& graph, const Backend& backend,
                                    const ProgramOptions& options) {
   const PauseTracking pause;
   const SmallMemory small(options.small_memory);
-  const Graph laid_out = assign_layouts(without_layouts(graph), *backend.target);
+  Graph laid_out = without_layouts(graph);
+  const auto& without = options.without;
+  if (std::find(without.begin(), without.end(), "assign_layouts") == without.end()) {
+    laid_out = assign_layouts(laid_out, *backend.target);
+  }
   verify(laid_out);
   return plan_graph(laid_out, backend, options.memory_budget);
 }

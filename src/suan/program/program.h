@@ -29,7 +29,7 @@ class Program {
   static std::shared_ptr<const Program> build(const Graph& graph, const Backend& backend,
                                               const ProgramOptions& options = {});
   // Plans a graph that has been through the passes (graph() of a program, on whatever machine):
-  // only layouts are chosen again; options of passes do not matter.
+  // only layouts are chosen again, unless that pass is left out; other passes do not matter.
   static std::shared_ptr<const Program> from_optimised(const Graph& graph, const Backend& backend,
                                                        const ProgramOptions& options = {});
 

@@ -196,6 +196,21 @@ Emitted emit(const Graph& graph, const ExportOptions& options) {
   return Assembler(wanted, options).run();
 }
 
+ExportOptions named_after(std::span<const Argument> inputs, std::span<const Argument> outputs,
+                          int64_t opset) {
+  ExportOptions options{.opset = opset};
+  for (const Argument& input : inputs) options.input_names.push_back(input.name);
+  for (const Argument& output : outputs) options.output_names.push_back(output.name);
+  return options;
+}
+
+void expect_tensors(std::span<const Argument> outputs, std::span<const Value> values) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (values[i].kind == TypeKind::tensor && values[i].present()) continue;
+    fail(ErrorCode::kUnsupported, "export", "the output '{}' is no tensor", outputs[i].name);
+  }
+}
+
 ExportedModel export_model(const Graph& graph, const ExportOptions& options) {
   return finish(emit(graph, options), options);
 }

@@ -5,9 +5,11 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "suan/formats/onnx/model.h"
 #include "suan/graph/graph.h"
 
 namespace suan::onnx {
@@ -23,14 +25,22 @@ struct ExportOptions {
   // Names in the graph's order; where there are none, labels and `output_<i>`.
   std::vector<std::string> input_names, output_names;
   // Models of more bytes keep their weights in a second file.
-  size_t most_bytes = size_t{2'000'000'000};
+  size_t most_bytes = kMostMessageBytes;
 };
+
+// Options for a graph of a model, with the model's names.
+ExportOptions named_after(std::span<const Argument> inputs, std::span<const Argument> outputs,
+                          int64_t opset);
+// Throws Error(kUnsupported) for the first output that is no tensor: it has no place in a graph.
+void expect_tensors(std::span<const Argument> outputs, std::span<const Value> values);
 
 // A model ready to be written; it shares the weights' memory with the graph.
 class ExportedModel {
  public:
   // The message of the model. Throws Error where it exceeds `most_bytes`.
   std::string bytes() const;
+  // For Model::assemble: the model in memory, of any size.
+  ModelParts parts() const;
   // Writes the file, and where it would exceed `most_bytes` its weights into `<path>.data`.
   void save(const std::filesystem::path& path) const;
 

@@ -14,6 +14,7 @@
 #include "suan/formats/onnx/internal/follower.h"
 #include "suan/formats/onnx/internal/newer_fields.h"
 #include "suan/formats/onnx/internal/raw_tensors.h"
+#include "suan/formats/onnx/internal/save_message.h"
 #include "suan/graph/pending.h"
 #include "suan/graph/trace.h"
 
@@ -107,6 +108,13 @@ struct Source {
   DataFolder* folder = nullptr;
 };
 
+void add_initializer(Model::Impl& impl, const std::string& name, const Array& array) {
+  if (!impl.initializers.emplace(name, Tensor::from(array)).second) {
+    fail(ErrorCode::kBadFile, impl.where, "the initializer '{}' is there twice", name);
+  }
+  impl.initializer_names.push_back(name);
+}
+
 void read_initializers(Model::Impl& impl, const std::vector<std::string_view>& raw,
                        const Source& source) {
   size_t i = 0;
@@ -116,18 +124,22 @@ void read_initializers(Model::Impl& impl, const std::vector<std::string_view>& r
     if (!data.bytes.empty()) {
       data.offset = static_cast<size_t>(data.bytes.data() - source.bytes.data());
     }
-    const Array array = read_tensor(t, impl.where, source.folder, data);
-    if (!impl.initializers.emplace(t.name(), Tensor::from(array)).second) {
-      fail(ErrorCode::kBadFile, impl.where, "the initializer '{}' is there twice", t.name());
-    }
+    add_initializer(impl, t.name(), read_tensor(t, impl.where, source.folder, data));
     delete t.release_raw_data();  // the array has it now
     t.clear_float_data();
     if (source.file) drop_pages(data.bytes);
   }
   for (const auto& t : impl.proto.graph().sparse_initializer()) {
-    impl.initializers.emplace(t.values().name(), Tensor::from(read_sparse_tensor(
-                                                     t, impl.where, impl.limits.value_bytes)));
+    add_initializer(impl, t.values().name(),
+                    read_sparse_tensor(t, impl.where, impl.limits.value_bytes));
   }
+}
+
+::onnx::ModelProto proto_without_initializers(const Model::Impl& impl) {
+  ::onnx::ModelProto proto = impl.proto;
+  proto.mutable_graph()->clear_initializer();
+  proto.mutable_graph()->clear_sparse_initializer();
+  return proto;
 }
 
 std::unique_ptr<Model::Impl> parse_into(std::string_view message, const std::string& where,
@@ -195,13 +207,34 @@ const std::vector<Argument>& Model::outputs() const { return impl_->outputs; }
 
 formats::NamedArrays Model::initializers() const {
   formats::NamedArrays all;
-  const auto add = [&](const std::string& name) {
-    const Node& node = impl_->initializers.at(name).node();
-    all.push_back({name, {node.types[0].dtype, node.types[0].shape, *node.value(0)}});
-  };
-  for (const auto& t : impl_->proto.graph().initializer()) add(t.name());
-  for (const auto& t : impl_->proto.graph().sparse_initializer()) add(t.values().name());
+  for (const std::string& name : impl_->initializer_names) {
+    all.push_back({name, impl_->initializers.at(name).array()});
+  }
   return all;
+}
+
+std::shared_ptr<const Model> Model::with_initializers(const formats::NamedArrays& arrays,
+                                                      const std::string& where) const {
+  ModelParts all = parts();
+  std::unordered_map<std::string_view, Array*> known;
+  for (auto& [name, array] : all.initializers) known[name] = &array;
+  for (const auto& [name, array] : arrays) {
+    const auto found = known.find(name);
+    if (found == known.end()) {
+      if (known.empty()) fail(where, "holds '{}', the model has no initializers", name);
+      fail(where, "{}", unknown_name("initializer", name, impl_->initializer_names));
+    }
+    const Type expected(found->second->dtype, found->second->shape), got(array.dtype, array.shape);
+    if (!(got == expected)) {
+      fail(where, "'{}' is {}, expected {}", name, to_string(got), to_string(expected));
+    }
+    *found->second = array;
+  }
+  return assemble(all, impl_->where, impl_->limits);
+}
+
+void Model::save(const std::filesystem::path& path, size_t most_bytes) const {
+  save_message(path, proto_without_initializers(*impl_), initializers(), most_bytes);
 }
 
 std::shared_ptr<const Model> Model::load(const std::filesystem::path& path, const Limits& limits) {
@@ -221,26 +254,12 @@ std::shared_ptr<const Model> Model::parse(std::string_view bytes, const std::str
 std::shared_ptr<const Model> Model::assemble(const ModelParts& parts, const std::string& where,
                                              const Limits& limits) {
   auto impl = parse_into(parts.structure, where, limits);
-  for (const auto& [name, array] : parts.initializers) {
-    if (!impl->initializers.emplace(name, Tensor::from(array)).second) {
-      fail(ErrorCode::kBadFile, where, "the initializer '{}' is there twice", name);
-    }
-  }
+  for (const auto& [name, array] : parts.initializers) add_initializer(*impl, name, array);
   return finish(std::move(impl));
 }
 
 ModelParts Model::parts() const {
-  ModelParts parts;
-  ::onnx::ModelProto proto = impl_->proto;
-  proto.mutable_graph()->clear_initializer();
-  proto.mutable_graph()->clear_sparse_initializer();
-  parts.structure = proto.SerializeAsString();
-  for (const auto& [name, tensor] : impl_->initializers) {
-    parts.initializers.emplace_back(name, tensor.array());
-  }
-  std::sort(parts.initializers.begin(), parts.initializers.end(),
-            [](const auto& a, const auto& b) { return a.first < b.first; });
-  return parts;
+  return {proto_without_initializers(*impl_).SerializeAsString(), initializers()};
 }
 
 namespace {

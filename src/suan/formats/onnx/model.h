@@ -29,6 +29,9 @@ struct Limits {
   int depth = 32;                         // subgraphs and functions within one another
 };
 
+// Larger models keep their weights in a second file: protobuf reads messages up to 2 GiB.
+inline constexpr size_t kMostMessageBytes = 2'000'000'000;
+
 // Where following a model on graph inputs would need a number that only data gives (the trip count
 // of a Loop, how many elements are not zero): such a model runs in the interpreter.
 class DataDependent : public Error {
@@ -67,10 +70,10 @@ struct Specialised {
   std::vector<Value> outputs;  // whose tensors are graph.outputs, in order
 };
 
-// A model in two: the message without its initializers, and these.
+// A model in two: the message without its initializers, and these, in the file's order.
 struct ModelParts {
   std::string structure;
-  std::vector<std::pair<std::string, Array>> initializers;
+  formats::NamedArrays initializers;
 };
 
 class Model {
@@ -90,8 +93,15 @@ class Model {
   const std::vector<Argument>& inputs() const;  // without those that have an initializer
   const std::vector<Argument>& outputs() const;
 
-  // The main graph's initializers by name, in the file's order.
+  // The main graph's initializers, in the file's order; their memory is shared.
   formats::NamedArrays initializers() const;
+  // The same model with these arrays for its initializers of their names; all others stay. Throws
+  // Error(where) for a name that it does not have (with the nearest), and for another dtype or
+  // shape.
+  std::shared_ptr<const Model> with_initializers(const formats::NamedArrays& arrays,
+                                                 const std::string& where) const;
+  // Writes it as an ONNX file. What would exceed `most_bytes` has its weights in `<path>.data`.
+  void save(const std::filesystem::path& path, size_t most_bytes = kMostMessageBytes) const;
 
   // Computes the outputs, node by node. An error names the node. `nodes` gets all values.
   std::vector<Value> interpret(const std::vector<Value>& arguments,

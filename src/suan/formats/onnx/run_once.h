@@ -11,6 +11,7 @@ namespace suan::onnx {
 struct RunOnceOptions {
   DType precision = DType::f32;
   bool interpret = false;                 // compile nothing
+  bool small_memory = false;              // as in ProgramOptions
   std::vector<std::string> without = {};  // passes to leave out (passes/pass.h)
 };
 

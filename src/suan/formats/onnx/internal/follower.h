@@ -17,6 +17,7 @@ struct Model::Impl {
   Limits limits;
   std::vector<Argument> inputs, outputs;
   std::unordered_map<std::string, Tensor> initializers;  // of the main graph
+  std::vector<std::string> initializer_names;            // in the file's order
   std::map<std::string, int64_t> opsets;                 // by domain; "" is ai.onnx
   // Model-local functions by function_key (newer_fields.h).
   std::unordered_map<std::string, const ::onnx::FunctionProto*> functions;
