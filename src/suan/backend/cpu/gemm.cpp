@@ -21,6 +21,16 @@ HWY_INLINE size_t column_at(const GemmBlock& g, size_t column) {
   return column / 16 * static_cast<size_t>(g.c_block) + column % 16;
 }
 
+// Asks for what is read and written after the block, in the tile's rows.
+template <bool kWrite>
+HWY_INLINE void ask_for(const GemmBlock& g, const float* y, size_t row, size_t rows) {
+  for (size_t r = row; r < row + rows; ++r) {
+    for (int64_t n = 0; n < g.columns; n += 16) {
+      __builtin_prefetch(y + static_cast<int64_t>(r) * g.y_step + n / 16 * g.y_block, kWrite, 2);
+    }
+  }
+}
+
 template <size_t R, size_t W>
 HWY_INLINE void gemm_tile(const GemmBlock& g, size_t row, size_t column, size_t lines) {
   const D d;
@@ -28,6 +38,8 @@ HWY_INLINE void gemm_tile(const GemmBlock& g, size_t row, size_t column, size_t 
   const float* b = g.b + column;
   const float* next = g.next + row / kRows * lines * static_cast<size_t>(g.slice_count) * 16;
   float* c = g.c + row * static_cast<size_t>(g.c_step);
+  if (column == 0 && g.read) ask_for<false>(g, g.read, row, R);
+  if (column == 0 && g.written) ask_for<true>(g, g.written, row, R);
   size_t at[W];
   Vec sum[R][W];
 #pragma GCC unroll 4
@@ -37,7 +49,8 @@ HWY_INLINE void gemm_tile(const GemmBlock& g, size_t row, size_t column, size_t 
 #pragma GCC unroll 4
     for (size_t w = 0; w < W; ++w) {
       const float* from = c + r * static_cast<size_t>(g.c_step) + at[w];
-      sum[r][w] = g.starts ? hn::Zero(d) : hn::Load(d, from);
+      if (!g.starts) sum[r][w] = hn::Load(d, from);
+      else sum[r][w] = g.start ? hn::Load(d, g.start + column + w * lanes) : hn::Zero(d);
     }
   }
   for (int64_t s = 0; s < g.slice_count; ++s) {

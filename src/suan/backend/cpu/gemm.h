@@ -27,8 +27,13 @@ struct GemmBlock {
   float* c;
   int64_t c_step, c_block;
   int64_t rows, columns;  // columns in whole sixteens
-  bool starts;            // c = a b
+  bool starts;            // c = start + a b, for the same numbers in all rows; null: zeros
+  const float* start = nullptr;
   const float* next;      // a block as large as b that is wanted next; null: none
+  // What is read and written after this block, for each element of c: row r, column n at r y_step +
+  // n / 16 y_block + n % 16. Null: nothing.
+  const float *read = nullptr, *written = nullptr;
+  int64_t y_step = 0, y_block = 0;
 };
 void gemm_block(const GemmBlock& block);
 

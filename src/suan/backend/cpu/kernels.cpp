@@ -68,8 +68,8 @@ constexpr Kernel kTable[] = {
     {Op::code, "dnnl_direct", cpu::direct_why_not, cpu::make_direct_call},                  \
     {.op = Op::code, .name = "dnnl_winograd_f32", .why_not = cpu::wide_winograd_why_not,    \
      .make = cpu::make_wide_winograd_call, .spends_memory = true},
-    CONVOLUTION(conv)
     {Op::conv, "cpu_panels", cpu::panel_why_not, cpu::make_panel_call},
+    CONVOLUTION(conv)
     CONVOLUTION(conv_transpose)
     CONVOLUTION(conv_weight_gradient)
 #undef CONVOLUTION
@@ -82,8 +82,8 @@ constexpr Kernel kTable[] = {
      .exact = false,
      .likely_slower = cpu::winograd_likely_slower,
      .spends_memory = true},
-    {Op::fused, "dnnl_direct", cpu::direct_why_not, cpu::make_direct_call, true},
     {Op::fused, "cpu_panels", cpu::panel_why_not, cpu::make_panel_call, true},
+    {Op::fused, "dnnl_direct", cpu::direct_why_not, cpu::make_direct_call, true},
     {Op::fused, "dnnl_matmul", cpu::dnnl_matmul_why_not, cpu::make_dnnl_matmul_call, true},
     {Op::max_pool, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool>},
     {Op::max_pool_gradient, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool_gradient>},

@@ -42,6 +42,12 @@ struct Padded {
   }
 };
 
+// What is added to all rows is what sums start with.
+bool begins_with_bias(const RowTail& tail) {
+  return !tail.steps.empty() && tail.steps[0].kind == RowStep::Kind::channels &&
+         tail.steps[0].run == find_tile_function(Op::add, 0);
+}
+
 // y = tail(x w): images of `rows` rows each.
 class PanelCall final : public Call {
  public:
@@ -52,6 +58,13 @@ class PanelCall final : public Call {
       read_row_tail(node, Op::conv, tail_);
     }
     weights_ = tail_.inputs[1];
+    if (begins_with_bias(tail_)) {
+      bias_ = tail_.steps[0].operand;
+      tail_.steps.erase(tail_.steps.begin());
+    }
+    for (const RowStep& step : tail_.steps) {
+      if (step.kind == RowStep::Kind::whole) whole_ = step.operand;
+    }
     product ? plan_matmul(node) : plan_conv(node);
     panels_ = (n_ + kPanel - 1) / kPanel;
     for (size_t s = 0; s < slices_.size(); s += kSlices) {
@@ -226,13 +239,22 @@ class PanelCall final : public Call {
     pieces_ = std::clamp<int64_t>(static_cast<int64_t>(work / 2e5), 1,
                                   std::min<int64_t>(panels_ * images_ * chunks_, threads));
   }
-  int64_t piece_floats() const { return chunk_ * (kPanel + kSlice); }
+  int64_t piece_floats() const { return chunk_ * (kPanel + kSlice) + kPanel; }
 
   void run_unit(const KernelArgs& args, const float* x, const Unit& u, float* c) const {
     const float* w =
         args.in[static_cast<size_t>(weights_)].as<float>() + u.panel * k_ * kPanel;
     const int64_t rows = std::min(chunk_, rows_ - u.row);
     const int64_t width = std::min(kPanel, n_ - u.panel * kPanel);
+    const int64_t column = u.panel * kPanel, first = u.image * rows_ + u.row;
+    const int64_t at = blocked_ ? (u.image * n_ * rows_) + column * rows_ + u.row * kSlice
+                                : first * n_ + column;
+    float* bias = c + chunk_ * kPanel;
+    if (bias_ >= 0) {
+      std::memcpy(bias, args.in[static_cast<size_t>(bias_)].as<float>() + column,
+                  static_cast<size_t>(width) * sizeof(float));
+      std::fill(bias + width, bias + kPanel, 0.0f);
+    }
     for (size_t i = 0; i < blocks_.size(); ++i) {
       const Block& block = blocks_[i];
       const bool last = i + 1 == blocks_.size();
@@ -248,7 +270,14 @@ class PanelCall final : public Call {
                   .rows = rows,
                   .columns = (width + kSlice - 1) / kSlice * kSlice,
                   .starts = i == 0,
-                  .next = last && u.panel + 1 == panels_ ? nullptr : next});
+                  .start = bias_ >= 0 ? bias : nullptr,
+                  .next = last && u.panel + 1 == panels_ ? nullptr : next,
+                  .read = last && whole_ >= 0
+                              ? args.in[static_cast<size_t>(whole_)].as<float>() + at
+                              : nullptr,
+                  .written = last ? args.out[0].as<float>() + at : nullptr,
+                  .y_step = blocked_ ? kSlice : n_,
+                  .y_block = blocked_ ? rows_ * kSlice : kSlice});
     }
     blocked_ ? finish_blocks(args, u, rows, width, c) : finish_rows(args, u, rows, width, c);
   }
@@ -269,7 +298,7 @@ class PanelCall final : public Call {
   // Blocks of 16 channels: all rows of a block are one run.
   void finish_blocks(const KernelArgs& args, const Unit& u, int64_t rows, int64_t width,
                      float* c) const {
-    float* pattern = c + chunk_ * kPanel;
+    float* pattern = c + (chunk_ + 1) * kPanel;
     for (int64_t b = 0; b < width / kSlice; ++b, c += rows * kSlice) {
       const int64_t block = u.panel * (kPanel / kSlice) + b;
       const int64_t at = ((u.image * n_ / kSlice + block) * rows_ + u.row) * kSlice;
@@ -302,7 +331,7 @@ class PanelCall final : public Call {
   }
 
   RowTail tail_;
-  int weights_ = 1;
+  int weights_ = 1, bias_ = -1, whole_ = -1;  // operands
   bool blocked_ = false;     // rows in blocks of 16 columns
   bool rows_first_ = false;  // the order of units
   int64_t images_ = 1, image_step_ = 0;
