@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <functional>
+#include <limits>
 
 #include "suan/autodiff/gradient.h"
 #include "suan/ops/attention.h"
@@ -83,6 +84,22 @@ TEST(CpuAttention, TakesMasksThatBroadcastAndLengths) {
     }
     const Trial t = attention_trial(z, DType::f32, {.causal = causal}, {{DType::f32, {37, 290}}});
     expect_attention(t, DType::f32);
+  }
+}
+
+// Exporters hide keys with the lowest number: a row that it hides whole is the mean of all values.
+TEST(CpuAttention, TakesTheMeanWhereTheLowestNumberHidesAllKeys) {
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    for (const Shape& shape : {Shape{40, 24}, Shape{1, 24}, Shape{40, 1}}) {
+      Trial t = attention_trial({1, 2, 2, 40, 24, 8, 8}, dtype, {}, {{DType::f32, shape}});
+      Array& mask = t.inputs[4];
+      for (int64_t i = 0; i < mask.numel(); ++i) {
+        if (i < 24 || i % 3 == 0) mask.as<float>()[i] = std::numeric_limits<float>::lowest();
+      }
+      t.graph.outputs.resize(1);  // logsumexp and the gradients are of no use there
+      const double tolerance = dtype == DType::f32 ? 2e-5 : 2e-2;
+      expect_same(t.graph, t.inputs, tolerance);
+    }
   }
 }
 

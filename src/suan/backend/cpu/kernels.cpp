@@ -61,18 +61,24 @@ constexpr Kernel kTable[] = {
     {Op::csr_matmul, "cpu_csr", cpu::csr_why_not, cpu::make_csr_matmul_call},
     {Op::csr_dot, "cpu_csr", cpu::csr_why_not, cpu::make_csr_dot_call},
 // clang-format off
-#define CONVOLUTION(code)                                                                   \
+#define PANELS(code)                                                                        \
+    {.op = Op::code, .name = "cpu_panels", .why_not = cpu::panel_why_not,                   \
+     .make = cpu::make_panel_call, .in_place = true},                                       \
+    {.op = Op::code, .name = "cpu_padded_panels", .why_not = cpu::padded_panel_why_not,     \
+     .make = cpu::make_panel_call, .in_place = true, .spends_memory = true},
+#define WINOGRAD(code)                                                                      \
     {.op = Op::code, .name = "dnnl_winograd", .why_not = cpu::winograd_why_not,             \
      .make = cpu::make_winograd_call, .exact = false,                                       \
-     .likely_slower = cpu::winograd_likely_slower, .spends_memory = true},                       \
+     .likely_slower = cpu::winograd_likely_slower, .spends_memory = true},
+#define DIRECT(code)                                                                        \
     {Op::code, "dnnl_direct", cpu::direct_why_not, cpu::make_direct_call},                  \
     {.op = Op::code, .name = "dnnl_winograd_f32", .why_not = cpu::wide_winograd_why_not,    \
      .make = cpu::make_wide_winograd_call, .spends_memory = true},
-    {Op::conv, "cpu_panels", cpu::panel_why_not, cpu::make_panel_call},
-    CONVOLUTION(conv)
-    CONVOLUTION(conv_transpose)
-    CONVOLUTION(conv_weight_gradient)
-#undef CONVOLUTION
+    WINOGRAD(conv) PANELS(conv) DIRECT(conv)
+    WINOGRAD(conv_transpose) DIRECT(conv_transpose)
+    WINOGRAD(conv_weight_gradient) DIRECT(conv_weight_gradient)
+#undef WINOGRAD
+#undef DIRECT
     // clang-format on
     {.op = Op::fused,
      .name = "dnnl_winograd",
@@ -82,7 +88,8 @@ constexpr Kernel kTable[] = {
      .exact = false,
      .likely_slower = cpu::winograd_likely_slower,
      .spends_memory = true},
-    {Op::fused, "cpu_panels", cpu::panel_why_not, cpu::make_panel_call, true},
+    PANELS(fused)
+#undef PANELS
     {Op::fused, "dnnl_direct", cpu::direct_why_not, cpu::make_direct_call, true},
     {Op::fused, "dnnl_matmul", cpu::dnnl_matmul_why_not, cpu::make_dnnl_matmul_call, true},
     {Op::max_pool, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool>},

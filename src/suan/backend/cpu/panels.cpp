@@ -28,6 +28,7 @@ struct Padded {
   int64_t top = 0, left = 0, full_height = 0, full_width = 0;
   bool needed() const { return planes > 0; }
   int64_t plane() const { return full_height * full_width * depth; }
+  int64_t floats() const { return (planes * plane() + kSlice - 1) / kSlice * kSlice; }
 
   void fill(const float* from, float* to, int64_t begin, int64_t end) const {
     for (int64_t i = begin; i < end; ++i) {
@@ -41,6 +42,16 @@ struct Padded {
     }
   }
 };
+
+// How many rows (or columns, axis 1) of the padded input a convolution reads.
+int64_t reach(const ConvAttrs& a, const Shape& w, const Shape& y, int axis) {
+  const auto i = static_cast<size_t>(axis);
+  return (y[axis + 2] - 1) * a.stride[i] + (w[axis + 2] - 1) * a.dilation[i] + 1;
+}
+bool stays_inside(const ConvAttrs& a, const Shape& x, const Shape& w, const Shape& y) {
+  return a.pad_begin[0] == 0 && a.pad_begin[1] == 0 && reach(a, w, y, 0) <= x[2] &&
+         reach(a, w, y, 1) <= x[3];
+}
 
 // What is added to all rows is what sums start with.
 bool begins_with_bias(const RowTail& tail) {
@@ -124,7 +135,7 @@ class PanelCall final : public Call {
            });
   }
   size_t scratch_bytes() const override {
-    return static_cast<size_t>(padded_.planes * padded_.plane() + pieces_ * piece_floats()) *
+    return static_cast<size_t>(padded_.floats() + pieces_ * piece_floats()) *
            sizeof(float);
   }
   void run(const KernelArgs& args) const override {
@@ -134,7 +145,7 @@ class PanelCall final : public Call {
       parallel_for(padded_.planes, 1 + kThreadWork / padded_.plane(),
                    [&](int64_t begin, int64_t end) { padded_.fill(x, scratch, begin, end); });
       x = scratch;
-      scratch += padded_.planes * padded_.plane();
+      scratch += padded_.floats();
     }
     const int64_t all = images_ * chunks_, units = panels_ * all;
     parallel_for(pieces_, 1, [&](int64_t begin, int64_t end) {
@@ -183,17 +194,11 @@ class PanelCall final : public Call {
     n_ = y[1];
     rows_ = y[2] * y[3];
     const int64_t c = x[1], depth = blocked_ ? kSlice : c, planes = blocked_ ? c / kSlice : 1;
-    const auto reach = [&](size_t i) {  // rows or columns of the input that are read
-      const int d = static_cast<int>(i) + 2;
-      return (y[d] - 1) * a.stride[i] + (w[d] - 1) * a.dilation[i] + 1;
-    };
     int64_t height = x[2], width = x[3];
-    const bool inside = a.pad_begin[0] == 0 && a.pad_begin[1] == 0 && reach(0) <= height &&
-                        reach(1) <= width;
-    if (!inside) {
-      padded_ = {images_ * planes,  height,   width, depth, a.pad_begin[0], a.pad_begin[1],
-                 reach(0), reach(1)};
-      height = reach(0), width = reach(1);
+    if (!stays_inside(a, x, w, y)) {
+      padded_ = {images_ * planes, height, width, depth, a.pad_begin[0], a.pad_begin[1],
+                 reach(a, w, y, 0), reach(a, w, y, 1)};
+      height = padded_.full_height, width = padded_.full_width;
     }
     image_step_ = planes * height * width * depth;
     for (int64_t i = 0; i < y[2]; ++i) {
@@ -380,17 +385,30 @@ const char* conv_why_not(const Node& node, const RowTail& tail) {
 
 }  // namespace
 
-const char* panel_why_not(const Node& node) {
+namespace {
+
+// Whether a convolution reads padding, which is then written out.
+const char* why_not(const Node& node, bool padding) {
   RowTail tail;
-  if (!read_row_tail(node, Op::matmul, tail)) {
-    const char* reason = weights_why_not(node, tail);
-    return reason ? reason : product_why_not(node, tail);
+  const bool product = !read_row_tail(node, Op::matmul, tail);
+  if (!product) {
+    tail = {};
+    if (const char* reason = read_row_tail(node, Op::conv, tail)) return reason;
   }
-  tail = {};
-  if (const char* reason = read_row_tail(node, Op::conv, tail)) return reason;
-  const char* reason = weights_why_not(node, tail);
-  return reason ? reason : conv_why_not(node, tail);
+  if (const char* reason = weights_why_not(node, tail)) return reason;
+  if (product) return padding ? "it has no padding" : product_why_not(node, tail);
+  if (const char* reason = conv_why_not(node, tail)) return reason;
+  const Shape& x = node.inputs[static_cast<size_t>(tail.inputs[0])].shape();
+  const Shape& w = node.inputs[static_cast<size_t>(tail.inputs[1])].shape();
+  const bool inside = stays_inside(tail.anchor->attr<ConvAttrs>(), x, w, node.types[0].shape);
+  if (inside != padding) return nullptr;
+  return padding ? "it has no padding" : "it has padding";
 }
+
+}  // namespace
+
+const char* panel_why_not(const Node& node) { return why_not(node, false); }
+const char* padded_panel_why_not(const Node& node) { return why_not(node, true); }
 std::unique_ptr<Call> make_panel_call(const Node& node) {
   return std::make_unique<PanelCall>(node);
 }

@@ -9,6 +9,8 @@ namespace suan::cpu {
 // matmul, conv (two spatial axes, no groups, data in blocks of channels or channels last), and
 // regions of elementwise rows after one.
 const char* panel_why_not(const Node& node);
+// The same for a convolution that reads padding: its input is copied with the padding written out.
+const char* padded_panel_why_not(const Node& node);
 std::unique_ptr<Call> make_panel_call(const Node& node);
 
 }  // namespace suan::cpu
