@@ -6,6 +6,7 @@
 #include <cstring>
 #include <vector>
 
+#include "suan/backend/cpu/dnnl.h"
 #include "suan/backend/cpu/gemm.h"
 #include "suan/backend/cpu/move.h"
 #include "suan/backend/cpu/row_tail.h"
@@ -18,26 +19,27 @@
 namespace suan::cpu {
 namespace {
 
+constexpr int64_t kLine = 64;  // bytes
 constexpr int64_t kStays = int64_t{512} << 10;  // bytes of weights
 constexpr int64_t kMaxRows = 144;  // of a chunk: what of them a block needs stays in L2
 
 // Spatial padding written out, so that every place of the kernel is inside for all rows.
 struct Padded {
   int64_t planes = 0, height = 0, width = 0;  // of the input: planes [height][width][depth]
-  int64_t depth = 0;
+  int64_t depth = 0;  // bytes
   int64_t top = 0, left = 0, full_height = 0, full_width = 0;
   bool needed() const { return planes > 0; }
   int64_t plane() const { return full_height * full_width * depth; }
-  int64_t floats() const { return (planes * plane() + kSlice - 1) / kSlice * kSlice; }
+  int64_t bytes() const { return (planes * plane() + kLine - 1) / kLine * kLine; }
 
-  void fill(const float* from, float* to, int64_t begin, int64_t end) const {
+  void fill(const char* from, char* to, int64_t begin, int64_t end) const {
+    const auto line = static_cast<size_t>(std::min(width, full_width - left) * depth);
     for (int64_t i = begin; i < end; ++i) {
-      const float* x = from + i * height * width * depth;
-      float* y = to + i * plane();
-      std::fill_n(y, plane(), 0.0f);
+      const char* x = from + i * height * width * depth;
+      char* y = to + i * plane();
+      std::fill_n(y, plane(), char{0});
       for (int64_t h = 0; h < std::min(height, full_height - top); ++h) {
-        std::memcpy(y + ((top + h) * full_width + left) * depth, x + h * width * depth,
-                    static_cast<size_t>(std::min(width, full_width - left) * depth) * sizeof(float));
+        std::memcpy(y + ((top + h) * full_width + left) * depth, x + h * width * depth, line);
       }
     }
   }
@@ -69,6 +71,11 @@ class PanelCall final : public Call {
       read_row_tail(node, Op::conv, tail_);
     }
     weights_ = tail_.inputs[1];
+    const DType dtype = node.types[0].dtype;
+    half_ = dtype == DType::bf16;
+    element_ = half_ ? 2 : 4;
+    load_ = find_load_function(dtype);
+    store_ = find_store_function(dtype);
     if (begins_with_bias(tail_)) {
       bias_ = tail_.steps[0].operand;
       tail_.steps.erase(tail_.steps.begin());
@@ -78,19 +85,20 @@ class PanelCall final : public Call {
     }
     product ? plan_matmul(node) : plan_conv(node);
     panels_ = (n_ + kPanel - 1) / kPanel;
-    for (size_t s = 0; s < slices_.size(); s += kSlices) {
+    const auto most = static_cast<size_t>(kBlockBytes / (kSlice * kPanel * element_));
+    for (size_t s = 0; s < slices_.size(); s += most) {
       int64_t depth = 0;
-      const size_t end = std::min(slices_.size(), s + size_t{kSlices});
+      const size_t end = std::min(slices_.size(), s + most);
       for (size_t i = s; i < end; ++i) depth += slices_[i].count;
       blocks_.push_back({static_cast<int64_t>(s), static_cast<int64_t>(end - s), k_});
       k_ += depth;
     }
-    form_.strides[form_.blocks[0].dim == 0 ? 0 : 1] = k_ * kPanel;
+    describe_weights();
     divide();
   }
 
   size_t packed_bytes(int input) const override {
-    return input == weights_ ? static_cast<size_t>(panels_ * k_ * kPanel) * sizeof(float) : 0;
+    return input == weights_ ? static_cast<size_t>(panels_ * k_ * kPanel * element_) : 0;
   }
   std::string packed_form(int /*input*/) const override { return to_text(form_); }
   void pack(int /*input*/, const void* from, void* to) const override {
@@ -112,18 +120,8 @@ class PanelCall final : public Call {
       rows = std::move(next);
     }
     const int64_t n_step = steps[static_cast<size_t>(n_dim)];
-    parallel_for(panels_, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t p = begin; p < end; ++p) {
-        const float* w = static_cast<const float*>(from) + p * kPanel * n_step;
-        float* panel = static_cast<float*>(to) + p * k_ * kPanel;
-        const int64_t width = std::min(kPanel, n_ - p * kPanel);
-        for (int64_t row : rows) {
-          for (int64_t n = 0; n < width; ++n) panel[n] = w[row + n * n_step];
-          std::fill(panel + width, panel + kPanel, 0.0f);
-          panel += kPanel;
-        }
-      }
-    });
+    half_ ? pack_panels<uint16_t, 2>(from, to, rows, n_step)
+          : pack_panels<uint32_t, 1>(from, to, rows, n_step);
   }
 
   // Each piece of the result is written after what is added to it was read.
@@ -135,17 +133,17 @@ class PanelCall final : public Call {
            });
   }
   size_t scratch_bytes() const override {
-    return static_cast<size_t>(padded_.floats() + pieces_ * piece_floats()) *
-           sizeof(float);
+    return static_cast<size_t>(padded_.bytes()) +
+           static_cast<size_t>(pieces_ * piece_floats()) * sizeof(float);
   }
   void run(const KernelArgs& args) const override {
-    const float* x = args.in[static_cast<size_t>(tail_.inputs[0])].as<float>();
-    float* scratch = static_cast<float*>(args.scratch);
+    const char* x = args.in[static_cast<size_t>(tail_.inputs[0])].as<char>();
+    char* padded = static_cast<char*>(args.scratch);
+    auto* scratch = reinterpret_cast<float*>(padded + padded_.bytes());
     if (padded_.needed()) {
       parallel_for(padded_.planes, 1 + kThreadWork / padded_.plane(),
-                   [&](int64_t begin, int64_t end) { padded_.fill(x, scratch, begin, end); });
-      x = scratch;
-      scratch += padded_.floats();
+                   [&](int64_t begin, int64_t end) { padded_.fill(x, padded, begin, end); });
+      x = padded;
     }
     const int64_t all = images_ * chunks_, units = panels_ * all;
     parallel_for(pieces_, 1, [&](int64_t begin, int64_t end) {
@@ -169,6 +167,26 @@ class PanelCall final : public Call {
     int64_t panel, image, row;
   };
 
+  // kPairs rows of a panel lie together, number by number.
+  template <class T, int64_t kPairs>
+  void pack_panels(const void* from, void* to, const std::vector<int64_t>& rows,
+                   int64_t n_step) const {
+    parallel_for(panels_, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t p = begin; p < end; ++p) {
+        const T* w = static_cast<const T*>(from) + p * kPanel * n_step;
+        T* panel = static_cast<T*>(to) + p * k_ * kPanel;
+        const int64_t width = std::min(kPanel, n_ - p * kPanel);
+        for (size_t k = 0; k < rows.size(); ++k) {
+          T* row = panel + static_cast<int64_t>(k) / kPairs * kPairs * kPanel +
+                   static_cast<int64_t>(k) % kPairs;
+          for (int64_t n = 0; n < kPanel; ++n) {
+            row[n * kPairs] = n < width ? w[rows[k] + n * n_step] : T{0};
+          }
+        }
+      }
+    });
+  }
+
   void plan_matmul(const Node& node) {
     const auto& attrs = tail_.anchor->attr<MatmulAttrs>();
     const Shape& w = node.inputs[static_cast<size_t>(weights_)].shape();
@@ -177,11 +195,8 @@ class PanelCall final : public Call {
     rows_ = node.types[0].shape.numel() / n_;
     for (int64_t r = 0; r < rows_; ++r) rows_at_.push_back(r * k);
     for (int64_t i = 0; i < k; i += kSlice) slices_.push_back({i, std::min(kSlice, k - i)});
-    form_ = {.element_size = sizeof(float),
-             .dims = {k, n_},
-             .plain_strides = {attrs.transpose_b ? 1 : n_, attrs.transpose_b ? k : 1},
-             .strides = {kPanel, 0},
-             .blocks = {{kPanel, 1}}};
+    form_ = {.dims = {k, n_},
+             .plain_strides = {attrs.transpose_b ? 1 : n_, attrs.transpose_b ? k : 1}};
   }
 
   void plan_conv(const Node& node) {
@@ -196,8 +211,8 @@ class PanelCall final : public Call {
     const int64_t c = x[1], depth = blocked_ ? kSlice : c, planes = blocked_ ? c / kSlice : 1;
     int64_t height = x[2], width = x[3];
     if (!stays_inside(a, x, w, y)) {
-      padded_ = {images_ * planes, height, width, depth, a.pad_begin[0], a.pad_begin[1],
-                 reach(a, w, y, 0), reach(a, w, y, 1)};
+      padded_ = {images_ * planes,  height,   width, depth * element_, a.pad_begin[0],
+                 a.pad_begin[1], reach(a, w, y, 0), reach(a, w, y, 1)};
       height = padded_.full_height, width = padded_.full_width;
     }
     image_step_ = planes * height * width * depth;
@@ -216,18 +231,31 @@ class PanelCall final : public Call {
       }
     }
     const Shape plain = w.strides();
-    form_ = {.element_size = sizeof(float),
-             .dims = {w.begin(), w.end()},
-             .plain_strides = {plain.begin(), plain.end()},
-             .strides = {0, kPanel, w[3] * c * kPanel, c * kPanel},
-             .blocks = {{kPanel, 0}}};
+    form_ = {.dims = {w.begin(), w.end()}, .plain_strides = {plain.begin(), plain.end()}};
+  }
+
+  // Panels one after the other; in each the places of the kernel, in them the channels of the
+  // input. In bf16 two channels are a pair.
+  void describe_weights() {
+    const bool conv = form_.dims.size() == 4;
+    const int64_t pair = half_ ? 2 : 1, n_dim = conv ? 0 : 1, k_dim = 1 - n_dim;
+    form_.element_size = element_;
+    form_.strides.assign(form_.dims.size(), 0);
+    form_.strides[static_cast<size_t>(n_dim)] = k_ * kPanel;
+    form_.strides[static_cast<size_t>(k_dim)] = pair * kPanel;
+    if (conv) {
+      form_.strides[3] = form_.dims[1] * kPanel;
+      form_.strides[2] = form_.dims[3] * form_.strides[3];
+    }
+    form_.blocks = {{kPanel, n_dim}};
+    if (half_) form_.blocks.push_back({pair, k_dim});
   }
 
   // Rows of an image fall into chunks, so many that all threads have about as many units. Where the
   // weights fit into a core's cache, a thread has all panels of its rows: the same part of an image
   // in all layers, which then lies in its cache. Else all rows of its panels.
   void divide() {
-    rows_first_ = k_ * n_ * static_cast<int64_t>(sizeof(float)) <= kStays;
+    rows_first_ = k_ * n_ * element_ <= kStays;
     const int64_t threads = num_threads(), least = (rows_ + kMaxRows - 1) / kMaxRows;
     const auto waste = [&](int64_t chunks) {
       const int64_t units = panels_ * images_ * chunks;
@@ -244,99 +272,116 @@ class PanelCall final : public Call {
     pieces_ = std::clamp<int64_t>(static_cast<int64_t>(work / 2e5), 1,
                                   std::min<int64_t>(panels_ * images_ * chunks_, threads));
   }
-  int64_t piece_floats() const { return chunk_ * (kPanel + kSlice) + kPanel; }
+  int64_t piece_floats() const { return chunk_ * (kPanel + kSlice) + 2 * kPanel; }
 
-  void run_unit(const KernelArgs& args, const float* x, const Unit& u, float* c) const {
-    const float* w =
-        args.in[static_cast<size_t>(weights_)].as<float>() + u.panel * k_ * kPanel;
-    const int64_t rows = std::min(chunk_, rows_ - u.row);
-    const int64_t width = std::min(kPanel, n_ - u.panel * kPanel);
-    const int64_t column = u.panel * kPanel, first = u.image * rows_ + u.row;
-    const int64_t at = blocked_ ? (u.image * n_ * rows_) + column * rows_ + u.row * kSlice
-                                : first * n_ + column;
-    float* bias = c + chunk_ * kPanel;
+  const char* bytes_of(const KernelArgs& args, int operand, int64_t at) const {
+    return args.in[static_cast<size_t>(operand)].as<char>() + at * element_;
+  }
+  // n numbers of an operand as floats, in `to` where they are none.
+  const float* floats_of(const KernelArgs& args, int operand, int64_t at, int64_t n,
+                         float* to) const {
+    const char* from = bytes_of(args, operand, at);
+    if (!half_) return reinterpret_cast<const float*>(from);
+    load_(from, to, static_cast<size_t>(n));
+    return to;
+  }
+
+  void run_unit(const KernelArgs& args, const char* x, const Unit& u, float* c) const {
+    const auto* w = reinterpret_cast<const float*>(bytes_of(args, weights_, u.panel * k_ * kPanel));
+    const int64_t rows = std::min(chunk_, rows_ - u.row), column = u.panel * kPanel;
+    const int64_t width = std::min(kPanel, n_ - column), words = kPanel * element_ / 4;
+    const int64_t y_at = blocked_ ? (u.image * n_ + column) * rows_ + u.row * kSlice
+                                  : (u.image * rows_ + u.row) * n_ + column;
+    float *bias = c + chunk_ * kPanel, *more = bias + kPanel;
     if (bias_ >= 0) {
-      std::memcpy(bias, args.in[static_cast<size_t>(bias_)].as<float>() + column,
-                  static_cast<size_t>(width) * sizeof(float));
+      std::copy_n(floats_of(args, bias_, column, width, more), width, bias);
       std::fill(bias + width, bias + kPanel, 0.0f);
     }
+    GemmBlock g{.a = x + u.image * image_step_ * element_,
+                .rows_at = rows_at_.data() + u.row,
+                .c = c,
+                .c_step = blocked_ ? kSlice : kPanel,
+                .c_block = blocked_ ? rows * kSlice : kSlice,
+                .rows = rows,
+                .columns = (width + kSlice - 1) / kSlice * kSlice,
+                .start = bias_ >= 0 ? bias : nullptr,
+                .y_step = blocked_ ? kSlice : n_,
+                .y_block = blocked_ ? rows_ * kSlice : kSlice};
     for (size_t i = 0; i < blocks_.size(); ++i) {
-      const Block& block = blocks_[i];
       const bool last = i + 1 == blocks_.size();
-      const float* next = last ? w + k_ * kPanel : w + blocks_[i + 1].k * kPanel;
-      gemm_block({.a = x + u.image * image_step_,
-                  .rows_at = rows_at_.data() + u.row,
-                  .slices = slices_.data() + block.first,
-                  .slice_count = block.count,
-                  .b = w + block.k * kPanel,
-                  .c = c,
-                  .c_step = blocked_ ? kSlice : kPanel,
-                  .c_block = blocked_ ? rows * kSlice : kSlice,
-                  .rows = rows,
-                  .columns = (width + kSlice - 1) / kSlice * kSlice,
-                  .starts = i == 0,
-                  .start = bias_ >= 0 ? bias : nullptr,
-                  .next = last && u.panel + 1 == panels_ ? nullptr : next,
-                  .read = last && whole_ >= 0
-                              ? args.in[static_cast<size_t>(whole_)].as<float>() + at
-                              : nullptr,
-                  .written = last ? args.out[0].as<float>() + at : nullptr,
-                  .y_step = blocked_ ? kSlice : n_,
-                  .y_block = blocked_ ? rows_ * kSlice : kSlice});
+      g.slices = slices_.data() + blocks_[i].first;
+      g.slice_count = blocks_[i].count;
+      g.b = w + blocks_[i].k * words;
+      g.starts = i == 0;
+      g.next = !last ? w + blocks_[i + 1].k * words
+                     : u.panel + 1 < panels_ ? w + k_ * words : nullptr;
+      if (last && whole_ >= 0) g.read = bytes_of(args, whole_, y_at);
+      if (last) g.written = args.out[0].as<char>() + y_at * element_;
+      half_ ? gemm_block_bf16(g) : gemm_block(g);
     }
-    blocked_ ? finish_blocks(args, u, rows, width, c) : finish_rows(args, u, rows, width, c);
+    blocked_ ? finish_blocks(args, u, y_at, rows, width, c)
+             : finish_rows(args, y_at, column, rows, width, c, more);
   }
 
   // Rows of all channels: each row of the panel is a run of its own.
-  void finish_rows(const KernelArgs& args, const Unit& u, int64_t rows, int64_t width,
-                   float* c) const {
-    const int64_t column = u.panel * kPanel, first = u.image * rows_ + u.row;
-    for (int64_t i = 0; i < rows; ++i, c += kPanel) {
+  void finish_rows(const KernelArgs& args, int64_t y_at, int64_t column, int64_t rows,
+                   int64_t width, float* c, float* more) const {
+    for (int64_t i = 0; i < rows; ++i, c += kPanel, y_at += n_) {
       const auto operand = [&](const RowStep& step) {
-        const float* all = args.in[static_cast<size_t>(step.operand)].as<float>() + column;
-        return step.kind == RowStep::Kind::whole ? all + (first + i) * n_ : all;
+        const bool whole = step.kind == RowStep::Kind::whole;
+        return floats_of(args, step.operand, whole ? y_at : column, width, more);
       };
-      finish(c, args.out[0].as<float>() + (first + i) * n_ + column, width, operand);
+      finish(args, c, y_at, width, operand);
     }
   }
 
   // Blocks of 16 channels: all rows of a block are one run.
-  void finish_blocks(const KernelArgs& args, const Unit& u, int64_t rows, int64_t width,
-                     float* c) const {
-    float* pattern = c + (chunk_ + 1) * kPanel;
-    for (int64_t b = 0; b < width / kSlice; ++b, c += rows * kSlice) {
-      const int64_t block = u.panel * (kPanel / kSlice) + b;
-      const int64_t at = ((u.image * n_ / kSlice + block) * rows_ + u.row) * kSlice;
+  void finish_blocks(const KernelArgs& args, const Unit& u, int64_t y_at, int64_t rows,
+                     int64_t width, float* c) const {
+    float* more = c + (chunk_ + 1) * kPanel;
+    for (int64_t b = 0; b < width / kSlice; ++b, c += rows * kSlice, y_at += rows_ * kSlice) {
+      const int64_t channel = u.panel * kPanel + b * kSlice, n = rows * kSlice;
       const auto operand = [&](const RowStep& step) -> const float* {
-        const float* all = args.in[static_cast<size_t>(step.operand)].as<float>();
-        if (step.kind == RowStep::Kind::whole) return all + at;
-        for (int64_t i = 0; i < rows; ++i) {
-          std::memcpy(pattern + i * kSlice, all + block * kSlice, kSlice * sizeof(float));
+        if (step.kind == RowStep::Kind::whole) {
+          return floats_of(args, step.operand, y_at, n, more);
         }
-        return pattern;
+        const float* own = floats_of(args, step.operand, channel, kSlice, more);
+        for (int64_t i = own == more; i < rows; ++i) std::copy_n(own, kSlice, more + i * kSlice);
+        return more;
       };
-      finish(c, args.out[0].as<float>() + at, rows * kSlice, operand);
+      finish(args, c, y_at, n, operand);
     }
   }
 
   template <class F>
-  void finish(float* c, float* y, int64_t count, const F& operand) const {
+  void finish(const KernelArgs& args, float* c, int64_t y_at, int64_t count,
+              const F& operand) const {
     const auto n = static_cast<size_t>(count);
-    if (tail_.steps.empty()) std::memcpy(y, c, n * sizeof(float));
+    char* y = args.out[0].as<char>() + y_at * element_;
+    float* const result = half_ ? c : reinterpret_cast<float*>(y);
     const float* value = c;
     for (size_t s = 0; s < tail_.steps.size(); ++s) {
       const RowStep& step = tail_.steps[s];
-      float* to = s + 1 == tail_.steps.size() ? y : c;
+      float* to = s + 1 == tail_.steps.size() ? result : c;
       const float* other = step.kind == RowStep::Kind::none     ? nullptr
                            : step.kind == RowStep::Kind::number ? &step.number
                                                                 : operand(step);
       step.run(step.swapped ? other : value, step.swapped ? value : other, nullptr, to, n);
       value = to;
     }
+    if (half_) {
+      store_(c, y, n);
+    } else if (tail_.steps.empty()) {
+      std::memcpy(y, c, n * sizeof(float));
+    }
   }
 
   RowTail tail_;
   int weights_ = 1, bias_ = -1, whole_ = -1;  // operands
+  bool half_ = false;  // bf16
+  int64_t element_ = 4;
+  LoadFunction load_ = nullptr;
+  StoreFunction store_ = nullptr;
   bool blocked_ = false;     // rows in blocks of 16 columns
   bool rows_first_ = false;  // the order of units
   int64_t images_ = 1, image_step_ = 0;
@@ -351,9 +396,14 @@ class PanelCall final : public Call {
 
 // What products and convolutions both need.
 const char* weights_why_not(const Node& node, const RowTail& tail) {
-  if (tail.anchor->types[0].dtype != DType::f32) return "the dtype is not f32";
+  const DType dtype = tail.anchor->types[0].dtype;
+  if (dtype != DType::f32 && dtype != DType::bf16) return "the dtype is not f32 or bf16";
+  if (dtype == DType::bf16 && !has_avx512_bf16()) return "bf16 needs AVX-512 BF16";
   const Tensor& w = node.inputs[static_cast<size_t>(tail.inputs[1])];
   if (!is(w.node(), Op::constant)) return "the weights are no constant";
+  const Shape& k = w.shape();
+  const int inner = is(*tail.anchor, Op::conv) || tail.anchor->attr<MatmulAttrs>().transpose_b ? 1 : 0;
+  if (dtype == DType::bf16 && k[inner] % 2 != 0) return "the depth is odd";
   const Shape& x = node.inputs[static_cast<size_t>(tail.inputs[0])].shape();
   if (node.types[0].shape.numel() == 0 || x.numel() == 0) return "there is nothing to multiply";
   return nullptr;
@@ -395,9 +445,10 @@ const char* why_not(const Node& node, bool padding) {
     tail = {};
     if (const char* reason = read_row_tail(node, Op::conv, tail)) return reason;
   }
-  if (const char* reason = weights_why_not(node, tail)) return reason;
-  if (product) return padding ? "it has no padding" : product_why_not(node, tail);
-  if (const char* reason = conv_why_not(node, tail)) return reason;
+  const char* reason = product ? product_why_not(node, tail) : conv_why_not(node, tail);
+  if (!reason) reason = weights_why_not(node, tail);
+  if (reason) return reason;
+  if (product) return padding ? "it has no padding" : nullptr;
   const Shape& x = node.inputs[static_cast<size_t>(tail.inputs[0])].shape();
   const Shape& w = node.inputs[static_cast<size_t>(tail.inputs[1])].shape();
   const bool inside = stays_inside(tail.anchor->attr<ConvAttrs>(), x, w, node.types[0].shape);

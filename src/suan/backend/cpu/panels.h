@@ -1,4 +1,4 @@
-// Products and convolutions with constant f32 weights by gemm.h: a convolution is a product whose
+// Products and convolutions with constant f32 or bf16 weights by gemm.h: a convolution is a product whose
 // rows are gathered from the places of its kernel. What follows is done to each piece of the result
 // while it is in the caches. SPDX-License-Identifier: Apache-2.0
 #pragma once

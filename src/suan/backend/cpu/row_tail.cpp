@@ -62,7 +62,7 @@ class Reader {
     }
     step.operand = operand(other.node());
     if (step.operand < 0) return "the region is no chain";
-    if (other.dtype() != DType::f32) return "an operand is not f32";
+    if (other.dtype() != tail_.anchor->types[0].dtype) return "an operand has another dtype";
     const Shape &shape = tail_.anchor->types[0].shape, &own = other.shape();
     if (own == shape) {
       step.kind = RowStep::Kind::whole;
