@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
 namespace suan {
 
@@ -28,6 +29,11 @@ class Buffer {
   // A block that is made by `fill` when its data is first wanted: of exactly that many bytes.
   static std::shared_ptr<Buffer> deferred(size_t bytes,
                                           std::function<std::shared_ptr<Buffer>()> fill);
+  // The same for a block that is made of others, which `fill` gets in order. Of these, deferred
+  // ones that nobody has wanted yet are made for this alone, each once, however long the chain.
+  using Inputs = std::vector<std::shared_ptr<Buffer>>;
+  static std::shared_ptr<Buffer> deferred(
+      size_t bytes, Inputs inputs, std::function<std::shared_ptr<Buffer>(const Inputs&)> fill);
   ~Buffer();
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
@@ -43,12 +49,15 @@ class Buffer {
   // The same memory for somebody who wants it once: a deferred block whose data nobody has wanted
   // yet is made for this caller and not kept.
   static std::shared_ptr<Buffer> once(const std::shared_ptr<Buffer>& buffer);
+  // Whether its data takes memory yet.
+  bool is_made() const { return !deferred_ || data_.load(std::memory_order_acquire); }
   size_t bytes() const { return bytes_; }
   DeviceKind device() const { return device_; }
 
  private:
   Buffer(void* data, size_t bytes, DeviceKind device);
   struct Deferred;
+  class Maker;
   void* filled() const;
   mutable std::atomic<void*> data_;
   size_t bytes_;
