@@ -54,7 +54,7 @@ EngineOptions engine_options(const ModelOptions& options) {
                        .interpret = options.interpret,
                        .small_memory = options.small_memory,
                        .without = options.without,
-                       .limits = {.loop = options.loop_limit}};
+                       .limits = limits_of(options)};
   for (const std::string& rule : options.pad) wanted.pad.push_back(parse_pad_rule(rule));
   return wanted;
 }
@@ -74,10 +74,14 @@ std::map<int64_t, int64_t> sizes_of(const EngineFile& file) {
 
 }  // namespace
 
+onnx::Limits limits_of(const ModelOptions& options) {
+  onnx::Limits limits{.loop = options.loop_limit};
+  if (options.memory_limit) limits.memory = options.memory_limit;
+  return limits;
+}
+
 DType precision_of(const std::string& text) {
-  if (text == "auto") {
-    return isa_flags().find("bf16") == std::string::npos ? DType::f32 : DType::bf16;
-  }
+  if (text == "auto") return fast_precision();
   const auto dtype = parse_dtype(text);
   if (dtype != DType::f32 && dtype != DType::bf16) {
     fail("precision", "is '{}', expected f32, bf16 or auto", text);
@@ -90,7 +94,7 @@ LoadedModel::LoadedModel(const ModelOptions& options) : options_(options) {
     engine = Engine::load(options.model, engine_options(options));
     return;
   }
-  const EngineFile file = read_engine_file(options.model);
+  const EngineFile file = read_engine_file(options.model, limits_of(options));
   const bool chosen = options.precision != "f32" && options.precision != "auto";
   if (chosen && precision_of(options.precision) != file.precision) {
     fail("--precision", "is '{}', {} was compiled in {}", options.precision, options.model,

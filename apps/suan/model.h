@@ -14,6 +14,7 @@ namespace suan::app {
 
 std::pair<std::string, std::string> split_setting(const std::string& setting, const char* what);
 DType precision_of(const std::string& text);  // f32, bf16 or auto
+onnx::Limits limits_of(const ModelOptions& options);
 
 struct LoadedModel {
   explicit LoadedModel(const ModelOptions& options);

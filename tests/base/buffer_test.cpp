@@ -75,5 +75,16 @@ TEST(Buffer, IsMadeOfEachOtherOnce) {
   EXPECT_EQ(fills, 60);
 }
 
+// What is made on the way goes as soon as its last reader has it.
+TEST(Buffer, KeepsNoneOfTheOthersThatItIsMadeOf) {
+  constexpr size_t kBytes = 1000;
+  BufferPtr block = Buffer::allocate(kBytes);
+  for (int i = 0; i < 100; ++i) {
+    block = Buffer::deferred(kBytes, {block}, [](const auto&) { return Buffer::allocate(kBytes); });
+  }
+  const MemoryLimit limit(3 * kBytes);
+  EXPECT_EQ(Buffer::once(block)->bytes(), kBytes);
+}
+
 }  // namespace
 }  // namespace suan

@@ -75,12 +75,14 @@ Buffer::Buffer(void* data, size_t bytes, DeviceKind device)
 
 BufferPtr Buffer::allocate(size_t bytes) {
   constexpr size_t kHuge = size_t{2} << 20;
+  MemoryCharge charge(bytes);
   const size_t align = bytes >= 2 * kHuge ? kHuge : 64;
   const size_t rounded = (bytes / align + (bytes % align != 0)) * align;  // 0 if it overflows
   void* data = rounded < bytes ? nullptr : std::aligned_alloc(align, rounded ? rounded : align);
   if (!data) fail(ErrorCode::kSystem, "memory", "could not allocate {} bytes", bytes);
   if (align == kHuge) madvise(data, rounded, MADV_HUGEPAGE);
   BufferPtr buffer(new Buffer(data, bytes, DeviceKind::cpu));
+  buffer->charge_ = std::move(charge);
   buffer->release_ = [data] { std::free(data); };
   return buffer;
 }

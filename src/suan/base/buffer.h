@@ -8,6 +8,8 @@
 #include <memory>
 #include <vector>
 
+#include "suan/base/memory_limit.h"
+
 namespace suan {
 
 enum class DeviceKind : uint8_t { cpu, cuda };
@@ -20,7 +22,8 @@ constexpr size_t aligned(size_t bytes) {
 
 class Buffer {
  public:
-  // 64-byte aligned host memory, not initialised. Throws Error(kSystem) when there is none.
+  // 64-byte aligned host memory, not initialised. Throws Error(kSystem) when there is none, and
+  // what a MemoryLimit of this thread throws.
   static std::shared_ptr<Buffer> allocate(size_t bytes);
   static std::shared_ptr<Buffer> copy_of(const void* data, size_t bytes);
   // Memory owned by somebody else (a mapped file, a caller's array); `release` runs at the end.
@@ -62,6 +65,7 @@ class Buffer {
   mutable std::atomic<void*> data_;
   size_t bytes_;
   DeviceKind device_;
+  MemoryCharge charge_;
   std::function<void()> release_;
   std::unique_ptr<Deferred> deferred_;
 };

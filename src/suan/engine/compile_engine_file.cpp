@@ -36,7 +36,9 @@ EngineFile compile_engine_file(const std::shared_ptr<const onnx::Model>& model,
   for (const std::vector<Type>& types : signatures) {
     try {
       const onnx::Specialised made = model->specialise(onnx::placeholders(types));
-      programs.push_back(Program::build(made.graph, current_backend(), {.precision = precision}));
+      programs.push_back(
+          Program::build(made.graph, current_backend(),
+                         {.precision = precision, .memory_limit = model->limits().memory}));
       file.programs.push_back({without_layouts(programs.back()->graph()), made.outputs});
     } catch (const onnx::DataDependent&) {
       file.model = model;

@@ -138,6 +138,10 @@ std::string isa_flags() {
   return out;
 }
 
+DType fast_precision() {
+  return isa_flags().find("bf16") == std::string::npos ? DType::f32 : DType::bf16;
+}
+
 double measure_arithmetic(DType dtype, double seconds) {
   const PeakLoop loop = loop_for(dtype);
   const int threads = num_threads();

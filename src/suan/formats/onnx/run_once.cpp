@@ -22,7 +22,9 @@ std::vector<Value> run_compiled(const Model& model, const std::vector<Value>& ar
   graph.outputs.clear();
   for_each_result(outputs, nodes, [&](Tensor& t) { graph.outputs.push_back(t); });
   RunContext context(Program::build(graph, current_backend(),
-                                    {.precision = options.precision, .without = options.without}));
+                                    {.precision = options.precision,
+                                     .memory_limit = model.limits().memory,
+                                     .without = options.without}));
   const auto results = context.run(blocks_of(arguments));
   size_t next = 0;
   for_each_result(outputs, nodes, [&](Tensor& t) { t = make_constant(t.type(), results[next++]); });
