@@ -13,12 +13,14 @@
 
 namespace suan::fuzz {
 
-inline constexpr onnx::Limits kLimits{.file_bytes = 1 << 16,
+inline constexpr onnx::Limits kLimits{.file_bytes = 1 << 18,
                                       .value_bytes = 1 << 20,
+                                      .memory = 1 << 25,
                                       .flops = 1e6,
                                       .loop = 20,
                                       .nodes = 1000,
-                                      .depth = 8};
+                                      .depth = 8,
+                                      .late_bytes = 16};
 
 inline std::string_view text_of(const uint8_t* data, size_t size) {
   return {reinterpret_cast<const char*>(data), size};

@@ -112,9 +112,10 @@ void read_initializers(Model::Impl& impl, const std::vector<std::string_view>& r
                        const Source& source) {
   size_t i = 0;
   for (auto& t : *impl.proto.mutable_graph()->mutable_initializer()) {
-    RawData data{.bytes = i < raw.size() ? raw[i] : std::string_view(), .file = source.file};
+    RawData data{.bytes = i < raw.size() ? raw[i] : std::string_view()};
     ++i;
-    if (!data.bytes.empty()) {
+    if (!data.bytes.empty() && data.bytes.size() >= impl.limits.late_bytes) {
+      data.file = source.file;
       data.offset = static_cast<size_t>(data.bytes.data() - source.bytes.data());
     }
     const Array array = read_tensor(t, impl.where, source.folder, data);

@@ -31,6 +31,7 @@ struct Limits {
   int64_t nodes = 50'000'000;            // nodes followed in one go
   int64_t recorded = 1'000'000;          // the same for a graph; beyond, a model is interpreted
   int depth = 32;                        // subgraphs and functions within one another
+  size_t late_bytes = size_t{64} << 10;  // weights of this size are read when they are wanted
 };
 
 // Where following a model on graph inputs would need a number that only data gives (the trip count
