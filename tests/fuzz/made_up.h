@@ -2,12 +2,15 @@
 // make up, and how much a model may ask for.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <stdlib.h>
+
 #include <algorithm>
 #include <string_view>
 #include <vector>
 
 #include "suan/base/error.h"
 #include "suan/base/random.h"
+#include "suan/base/threads.h"
 #include "suan/formats/onnx/model.h"
 #include "suan/program/choice.h"
 
@@ -80,5 +83,7 @@ inline bool is_small(const Graph& graph) {
 
 extern "C" int LLVMFuzzerInitialize(int* /*argc*/, char*** /*argv*/) {
   suan::set_reproducible_mode(true);
+  suan::set_num_threads(1);         // a team waits for a core more than it computes
+  setenv("SUAN_LOG", "silent", 0);  // thousands of warnings
   return 0;
 }
