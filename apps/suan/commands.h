@@ -83,6 +83,7 @@ struct ModelOptions : CommonOptions {
   std::vector<std::string> pad;      // SYMBOL[=MASK][:BOUND]
   std::vector<std::string> without;  // passes
   int64_t loop_limit = 1'000'000;    // iterations
+  size_t memory_limit = 0;           // bytes; 0: that of onnx::Limits
 };
 struct InspectOptions : ModelOptions {  // the model may be a run, a recipe or a graph file too
   std::vector<std::string> settings;

@@ -72,6 +72,12 @@ void check_precision(const EngineFile& file, const ModelOptions& options) {
 
 }  // namespace
 
+onnx::Limits limits_of(const ModelOptions& options) {
+  onnx::Limits limits{.loop = options.loop_limit};
+  if (options.memory_limit) limits.memory = options.memory_limit;
+  return limits;
+}
+
 DType precision_of(const std::string& text) {
   if (text.empty()) return DType::f32;
   if (text == "auto") {

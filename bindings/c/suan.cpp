@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <exception>
+#include <limits>
 #include <memory>
 #include <new>
 #include <string>
@@ -12,6 +13,7 @@
 #include "suan/base/error.h"
 #include "suan/base/threads.h"
 #include "suan/engine/engine.h"
+#include "suan/target/machine.h"
 
 using suan::Binding;
 using suan::DType;
@@ -128,12 +130,41 @@ void give(const T& from, T* to) {
   to->size = size;
 }
 
+DType precision_of(suan_dtype code) {
+  if (code == SUAN_AUTO) return suan::fast_precision();
+  const DType precision = dtype_of(code);
+  if (precision != DType::f32 && precision != DType::bf16) {
+    fail("suan.h", "the precision is {}, expected f32, bf16 or auto", name(precision));
+  }
+  return precision;
+}
+
+template <class Option, class Limit>
+void take_limit(const char* name, Option given, Limit& limit) {
+  if (!(given >= 0) || given > std::numeric_limits<Limit>::max()) {
+    fail("suan.h", "{} is {}, expected a number from 0 to {}", name, given,
+         std::numeric_limits<Limit>::max());
+  }
+  if (given != 0) limit = static_cast<Limit>(given);
+}
+
+suan::onnx::Limits limits_of(const suan_options& options) {
+  suan::onnx::Limits limits;
+  take_limit("memory_limit", options.memory_limit, limits.memory);
+  take_limit("file_limit", options.file_limit, limits.file_bytes);
+  take_limit("value_limit", options.value_limit, limits.value_bytes);
+  take_limit("flops_limit", options.flops_limit, limits.flops);
+  take_limit("loop_limit", options.loop_limit, limits.loop);
+  take_limit("node_limit", options.node_limit, limits.nodes);
+  take_limit("compile_limit", options.compile_limit, limits.recorded);
+  take_limit("depth_limit", options.depth_limit, limits.depth);
+  return limits;
+}
+
 suan::EngineOptions engine_options(const suan_options& options) {
   suan::EngineOptions out;
-  out.precision = dtype_of(options.precision);
-  if (out.precision != DType::f32 && out.precision != DType::bf16) {
-    fail("suan.h", "the precision is {}, expected f32 or bf16", name(out.precision));
-  }
+  out.precision = precision_of(options.precision);
+  out.limits = limits_of(options);
   out.interpret = options.interpret != 0;
   out.small_memory = options.small_memory != 0;
   if (options.programs) out.programs = options.programs;
@@ -234,7 +265,9 @@ const char* suan_version() { return SUAN_VERSION; }
 const char* suan_last_error() { return last_error.c_str(); }
 
 void suan_options_init_sized(suan_options* options, size_t size) {
-  const suan_options defaults{size, SUAN_F32, 0, 0, 0, nullptr, 0};
+  suan_options defaults{};
+  defaults.size = size;
+  defaults.precision = SUAN_F32;
   if (options) std::memcpy(options, &defaults, std::min(size, sizeof(defaults)));
 }
 

@@ -72,7 +72,8 @@ typedef enum suan_dtype {
   SUAN_U2 = 25,
   SUAN_I2 = 26,
   SUAN_F6E2M3 = 27,
-  SUAN_F6E3M2 = 28
+  SUAN_F6E3M2 = 28,
+  SUAN_AUTO = 255 /* only as a precision */
 } suan_dtype;
 
 typedef struct suan_engine suan_engine;   /* a model made ready to run */
@@ -80,12 +81,24 @@ typedef struct suan_request suan_request; /* the inputs and outputs of one run a
 
 typedef struct suan_options {
   size_t size;          /* sizeof(suan_options), set by suan_options_init */
-  suan_dtype precision; /* SUAN_F32, or SUAN_BF16: products of 16-bit numbers */
+  suan_dtype precision; /* SUAN_F32, SUAN_BF16: products of 16-bit numbers, or SUAN_AUTO: SUAN_BF16
+                         * where the CPU computes in it */
   int32_t threads;      /* of the whole process; 0: all cores, or as set before */
   int32_t interpret;    /* not 0: node by node, nothing is compiled */
   size_t programs;      /* compiled programs kept, one for each set of shapes; 0: 32 */
   const char* pad;      /* sizes to pad, as "seq=attention_mask:128,batch"; NULL: none */
   int32_t small_memory; /* not 0: no kernel that takes much more memory than its operands */
+  /* What a model may take, so that a hostile one does not exhaust the machine; beyond a limit a
+   * function returns SUAN_UNSUPPORTED or SUAN_BAD_FILE. 0: the default. */
+  size_t memory_limit;   /* bytes: arguments, results, scratch, the weights that have been read, and
+                          * all other values of a run that live at once; 7/8 of what there is */
+  size_t file_limit;     /* bytes of the model, weights included; 64 GiB */
+  size_t value_limit;    /* bytes of one value; 16 GiB */
+  double flops_limit;    /* operations of one run of the interpreter; 1e18 */
+  int64_t loop_limit;    /* iterations of one loop; 1,000,000 */
+  int64_t node_limit;    /* nodes that the interpreter runs; 50,000,000 */
+  int64_t compile_limit; /* nodes of a compiled graph; beyond, a model is interpreted; 1,000,000 */
+  int64_t depth_limit;   /* subgraphs and functions within one another; 32 */
 } suan_options;
 
 typedef struct suan_tensor_info {

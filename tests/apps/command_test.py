@@ -182,6 +182,16 @@ class CommandTest(Command):
     def diff(self, *arguments, status):
         return json.loads(self.suan("diff", *arguments, "--json", status=status).stdout.splitlines()[-1])
 
+    def test_memory_has_a_limit(self):
+        self.write("m.onnx", onnx_model([("Exp", ["x"], "y")], {"x": [1024]}, "y"))
+        self.suan("run", "m.onnx", "--memory-limit", "9KB")
+        self.refused(["run", "m.onnx", "--memory-limit", "5000"],
+                     "program: takes 8192 bytes (0 activations and scratch, 8192 inputs and results, 0 constants "
+                     "and states), over the limit of 5000")
+        self.refused(["run", "m.onnx", "--interpret", "--memory-limit", "5000"],
+                     "node 'n0' (Exp): memory: 4096 bytes beside the 4096 that are taken are over the limit of "
+                     "5000 bytes")
+
     def test_diff_shows_the_first_node_where_models_part(self):
         self.write_model("a.onnx", "Relu")
         self.write_model("b.onnx", "Abs")

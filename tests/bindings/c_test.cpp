@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstddef>
+#include <cstring>
 #include <thread>
 
 #include "bindings/c/suan.h"
@@ -196,13 +197,82 @@ TEST_F(CInterface, FilesAndOptionsThatAreWrong) {
   options.pad = "batch:8";
   options.precision = SUAN_I8;
   EXPECT_FAILS(suan_load(path_.c_str(), &options, &engine), SUAN_INVALID_ARGUMENT,
-               "suan.h: the precision is i8, expected f32 or bf16");
+               "suan.h: the precision is i8, expected f32, bf16 or auto");
   options.precision = SUAN_F32;
   options.threads = -3;
   EXPECT_FAILS(suan_load(path_.c_str(), &options, &engine), SUAN_INVALID_ARGUMENT,
                "threads: got -3 threads, expected 1 to 1024");
   options.threads = 0;
   EXPECT_EQ(suan_load(path_.c_str(), &options, &engine), SUAN_OK);
+  suan_engine_destroy(engine);
+}
+
+TEST_F(CInterface, ChoosesThePrecision) {
+  suan_engine* engine = nullptr;
+  suan_options options;
+  suan_options_init(&options);
+  options.precision = SUAN_AUTO;
+  ASSERT_EQ(suan_load(path_.c_str(), &options, &engine), SUAN_OK) << suan_last_error();
+  suan_engine_destroy(engine);
+  float x = 0;
+  EXPECT_FAILS(suan_bind_input(request_, "x", SUAN_AUTO, 0, nullptr, &x, 4), SUAN_INVALID_ARGUMENT,
+               "suan.h: there is no dtype 255");
+}
+
+// The perceptron takes 2,688 bytes of weights.
+TEST_F(CInterface, KeepsAModelToItsLimits) {
+  const std::vector<float> x(16);
+  const int64_t dims[] = {1, 16};
+  const auto run = [&](void (*limit)(suan_options&)) -> std::string {
+    suan_options options;
+    suan_options_init(&options);
+    limit(options);
+    suan_engine* engine = nullptr;
+    suan_request* request = nullptr;
+    std::string error;
+    if (suan_load(path_.c_str(), &options, &engine) != SUAN_OK ||
+        suan_request_create(engine, &request) != SUAN_OK ||
+        suan_bind_input(request, "x", SUAN_F32, 2, dims, x.data(), 64) != SUAN_OK ||
+        suan_run(request) != SUAN_OK) {
+      error = suan_last_error();
+    }
+    suan_request_destroy(request);
+    suan_engine_destroy(engine);
+    return error;
+  };
+  EXPECT_EQ(run([](suan_options&) {}), "");
+  EXPECT_EQ(run([](suan_options& o) { o.memory_limit = 20000; }), "");
+  EXPECT_EQ(run([](suan_options& o) { o.memory_limit = 100; }),
+            path_ + ": 2048 bytes beside the 0 that are taken are over the limit of 100 bytes");
+  EXPECT_NE(run([](suan_options& o) { o.memory_limit = 2700; }).find("the limit of 2700"),
+            std::string::npos);
+  EXPECT_NE(run([](suan_options& o) { o.file_limit = 10; }).find("at most 10 are read"),
+            std::string::npos);
+  EXPECT_NE(run([](suan_options& o) { o.value_limit = 10; }).find("over the limit of 10 bytes"),
+            std::string::npos);
+  EXPECT_NE(run([](suan_options& o) {
+              o.interpret = 1, o.flops_limit = 1;
+            }).find("needs more than 1 operations"),
+            std::string::npos);
+  EXPECT_EQ(run([](suan_options& o) { o.interpret = 1, o.node_limit = 2; }),
+            "graph: more than 2 nodes ran");
+  EXPECT_EQ(run([](suan_options& o) { o.loop_limit = -1; }),
+            "suan.h: loop_limit is -1, expected a number from 0 to 9223372036854775807");
+  EXPECT_EQ(run([](suan_options& o) { o.depth_limit = int64_t{1} << 40; }),
+            "suan.h: depth_limit is 1099511627776, expected a number from 0 to 2147483647");
+}
+
+// A program built against a header without the limits gives a struct that ends before them.
+TEST_F(CInterface, TakesOptionsOfAnOlderProgram) {
+  constexpr size_t kOlder = offsetof(suan_options, memory_limit);
+  EXPECT_EQ(kOlder, 48U);
+  suan_options options;
+  std::memset(&options, 0x7f, sizeof options);
+  suan_options_init_sized(&options, kOlder);
+  EXPECT_EQ(options.size, kOlder);
+  EXPECT_EQ(options.memory_limit, 0x7f7f7f7f7f7f7f7fU);  // not its memory
+  suan_engine* engine = nullptr;
+  ASSERT_EQ(suan_load(path_.c_str(), &options, &engine), SUAN_OK) << suan_last_error();
   suan_engine_destroy(engine);
 }
 

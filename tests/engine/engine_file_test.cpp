@@ -243,6 +243,22 @@ TEST(EngineFile, LoadsAsAnEngine) {
   EXPECT_EQ(run_engine(*engine, other), run_model(model, other));
 }
 
+// Its programs are planned anew, so whatever limit they were compiled under, that of now holds.
+TEST(EngineFile, KeepsToTheMemoryLimit) {
+  const TempFolder folder;
+  const std::string path = folder / "m.suan";
+  write_engine_file(path, compile_engine_file(small_convnet(1), kOne));
+  EXPECT_EQ(Engine::load(path, {.limits = {.memory = 1'000'000}})->programs(), 1);
+  try {
+    Engine::load(path, {.limits = {.memory = 200'000}});
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    EXPECT_TRUE(text.starts_with("program: takes ")) << text;
+    EXPECT_TRUE(text.ends_with(", over the limit of 200000")) << text;
+  }
+}
+
 TEST(EngineFile, WithoutAModelRunsWhatItWasCompiledFor) {
   const TempFolder folder;
   const std::string path = folder / "m.suan";

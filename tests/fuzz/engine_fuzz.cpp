@@ -2,7 +2,7 @@
 // is compiled into one first, so that models are the seeds. What changes within a file that holds
 // together gets its checksums anew.
 // SPDX-License-Identifier: Apache-2.0
-#include <unistd.h>
+#include <unordered_map>
 
 #include "suan/base/file.h"
 #include "suan/engine/container.h"
@@ -10,6 +10,7 @@
 #include "suan/tensor/compile.h"
 #include "tests/fuzz/made_up.h"
 #include "tests/fuzz/mutate_model.h"
+#include "tests/temp_folder.h"
 
 namespace suan {
 namespace {
@@ -62,13 +63,20 @@ std::string compiled(std::string_view bytes) {
   } catch (const Error&) {
     signatures.clear();
   }
-  static const std::string path =
-      (std::filesystem::temp_directory_path() / fmt::format("suan_fuzz_{}.suan", getpid()))
-          .string();
+  static const TempFolder folder(true);
+  const std::string path = folder / "model.suan";
   write_engine_file(path, compile_engine_file(model, signatures));
-  std::string file = read_file(path);
-  std::filesystem::remove(path);
-  return file;
+  return read_file(path);
+}
+
+// The same, which is kept: each seed is compiled for its run and for every change of it.
+const std::string& compiled_once(std::string_view bytes) {
+  constexpr size_t kMost = 2000;
+  static std::unordered_map<std::string, std::string> files;
+  const auto known = files.find(std::string(bytes));
+  if (known != files.end()) return known->second;
+  if (files.size() >= kMost) files.clear();
+  return files[std::string(bytes)] = compiled(bytes);
 }
 
 // An engine file taken apart, changed and put together again.
@@ -212,7 +220,7 @@ class EngineMutator {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view bytes = suan::fuzz::text_of(data, size);
   try {
-    suan::run(suan::read(suan::is_engine(bytes) ? bytes : suan::compiled(bytes)));
+    suan::run(suan::read(suan::is_engine(bytes) ? bytes : suan::compiled_once(bytes)));
   } catch (const suan::Error&) {}
   return 0;
 }
@@ -222,8 +230,8 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t mos
   const std::string_view bytes = suan::fuzz::text_of(data, size);
   if (seed % kRaw == 0) return LLVMFuzzerMutate(data, size, most);
   try {
-    const std::string file =
-        suan::is_engine(bytes) ? suan::EngineMutator(bytes, seed).mutate() : suan::compiled(bytes);
+    const std::string file = suan::is_engine(bytes) ? suan::EngineMutator(bytes, seed).mutate()
+                                                    : suan::compiled_once(bytes);
     if (file.size() > most) return size;
     std::copy(file.begin(), file.end(), data);
     return file.size();

@@ -2,23 +2,28 @@
 // make up, and how much a model may ask for.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <stdlib.h>
+
 #include <algorithm>
 #include <string_view>
 #include <vector>
 
 #include "suan/base/error.h"
 #include "suan/base/random.h"
+#include "suan/base/threads.h"
 #include "suan/formats/onnx/model.h"
 #include "suan/program/choice.h"
 
 namespace suan::fuzz {
 
-inline constexpr onnx::Limits kLimits{.file_bytes = 1 << 16,
+inline constexpr onnx::Limits kLimits{.file_bytes = 1 << 18,
                                       .value_bytes = 1 << 20,
+                                      .memory = 1 << 25,
                                       .flops = 1e6,
                                       .loop = 20,
                                       .nodes = 1000,
-                                      .depth = 8};
+                                      .depth = 8,
+                                      .late_bytes = 16};
 
 inline std::string_view text_of(const uint8_t* data, size_t size) {
   return {reinterpret_cast<const char*>(data), size};
@@ -78,5 +83,7 @@ inline bool is_small(const Graph& graph) {
 
 extern "C" int LLVMFuzzerInitialize(int* /*argc*/, char*** /*argv*/) {
   suan::set_reproducible_mode(true);
+  suan::set_num_threads(1);         // a team waits for a core more than it computes
+  setenv("SUAN_LOG", "silent", 0);  // thousands of warnings
   return 0;
 }

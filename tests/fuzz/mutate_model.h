@@ -35,7 +35,8 @@ class ModelMutator {
         &ModelMutator::change_attribute, &ModelMutator::change_tensor,
         &ModelMutator::change_tensor,    &ModelMutator::change_type,
         &ModelMutator::change_type,      &ModelMutator::fix_input,
-        &ModelMutator::change_opset,     &ModelMutator::change_function};
+        &ModelMutator::change_opset,     &ModelMutator::change_function,
+        &ModelMutator::change_location};
     (this->*kChanges[pick(std::size(kChanges))])();
   }
 
@@ -271,6 +272,27 @@ class ModelMutator {
     raw.resize(static_cast<size_t>(count) * size, '\1');
     t.set_raw_data(raw);
     t.clear_int32_data(), t.clear_int64_data(), t.clear_float_data(), t.clear_double_data();
+  }
+
+  int64_t number_of_bytes() { return one_in(4) ? number(0) : static_cast<int64_t>(pick(65)) * 64; }
+
+  // The data lies in another file, or in none.
+  void change_location() {
+    if (tensors_.empty()) return;
+    TensorProto& t = *any(tensors_);
+    t.clear_external_data();
+    if (one_in(4)) return t.clear_data_location();
+    t.set_data_location(TensorProto::EXTERNAL);
+    const auto add = [&](const char* key, const std::string& value) {
+      auto* entry = t.add_external_data();
+      entry->set_key(key);
+      entry->set_value(value);
+    };
+    static constexpr const char* kPlaces[] = {"weights",    "weights", "weights", "./sub/weights",
+                                              "../weights", "model",   "link",    "sub"};
+    add("location", kPlaces[pick(std::size(kPlaces))]);
+    if (one_in(2)) add("offset", std::to_string(number_of_bytes()));
+    if (one_in(6)) add("length", std::to_string(number_of_bytes()));
   }
 
   void change_type() {

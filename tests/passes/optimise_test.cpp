@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 
 #include "suan/backend/kernel.h"
 #include "suan/ops/elementwise.h"
@@ -37,6 +38,43 @@ TEST(Optimise, TimesEveryPass) {
   EXPECT_EQ(times.front().nodes, 3U);
   EXPECT_EQ(times.back().nodes, 2U);
   for (const PassTiming& time : times) EXPECT_GE(time.seconds, 0);
+}
+
+TEST(Optimise, CanLeaveOutEachPass) {
+  const auto times_without = [](const std::vector<std::string>& names) {
+    std::vector<PassTiming> times;
+    optimise(two_nodes(), *cpu_backend().target, {.precision = DType::bf16, .without = names},
+             &times);
+    std::multiset<std::string> ran;
+    for (const PassTiming& time : times) ran.insert(time.name);
+    return ran;
+  };
+  const std::multiset<std::string> all = times_without({});
+  std::vector<std::string> names = optional_passes();
+  EXPECT_EQ(std::count(names.begin(), names.end(), "lower_precision"), 1);
+  names.emplace_back("decompose");
+  for (const std::string& name : names) {
+    EXPECT_TRUE(all.contains(name)) << name;
+    std::multiset<std::string> others = all;
+    others.erase(name);
+    EXPECT_EQ(times_without({name}), others) << name;
+  }
+  EXPECT_EQ(std::set(all.begin(), all.end()).size(), names.size());
+  EXPECT_TRUE(times_without(names).empty());
+}
+
+// Asked for 16 bits but without the pass that takes them, a graph computes in f32.
+TEST(Optimise, CanLeaveOutLowerPrecision) {
+  Graph graph;
+  graph.inputs = {make_input(Type(DType::f32, {64, 64}), "x")};
+  graph.outputs = {matmul(graph.inputs[0], graph.inputs[0])};
+  const auto casts = [&](std::vector<std::string> without) {
+    const PassOptions options{.precision = DType::bf16, .without = std::move(without)};
+    return to_text(optimise(graph, *cpu_backend().target, options)).find("bf16") !=
+           std::string::npos;
+  };
+  EXPECT_TRUE(casts({}));
+  EXPECT_FALSE(casts({"lower_precision"}));
 }
 
 TEST(Optimise, LeavesOutPassesByName) {

@@ -28,13 +28,25 @@ bool fuses_tail(const Graph& region) {
   for (const NodePtr& node : region.nodes()) nodes += !node->inputs.empty();
   return nodes == 2;
 }
+// A convolution wants its image and its result channels last; elementwise nodes take any layout.
+void choose_layouts(const Node& node, NodeLayouts& layouts) {
+  const auto& current = layouts.current;
+  if (is(node, Op::conv)) {
+    layouts.inputs[0] = layouts.outputs[0] = Layout::channels_last;
+  } else if (fuses(node) && std::count(current.begin(), current.end(), current[0]) ==
+                                static_cast<std::ptrdiff_t>(current.size())) {
+    layouts.inputs = current;
+    layouts.outputs[0] = current[0];
+  }
+}
 constexpr Target kTarget{
     .name = "test",
     .why_not = why_not,
     .fuses = fuses,
     .fuses_tail = fuses_tail,
     .begins_tail = [](const Node& node) { return is(node, Op::matmul); },
-    .evaluate = [](const Tensor& t) { return evaluate(t, reference_backend()).buffer; }};
+    .evaluate = [](const Tensor& t) { return evaluate(t, reference_backend()).buffer; },
+    .choose_layouts = choose_layouts};
 
 std::string trimmed(const std::string& text) {
   const size_t first = text.find_first_not_of(" \n"), last = text.find_last_not_of(" \n");

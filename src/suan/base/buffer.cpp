@@ -7,15 +7,67 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <unordered_map>
+#include <utility>
 
 #include "suan/base/error.h"
 
 namespace suan {
 
 struct Buffer::Deferred {
-  std::function<BufferPtr()> fill;
+  Inputs inputs;
+  std::function<BufferPtr(const Inputs&)> fill;
   std::once_flag once;
   BufferPtr made;
+};
+
+// Makes a deferred block and, before it, those that it is made of. A chain of them may be longer
+// than the stack is deep, and several may be made of the same one.
+class Buffer::Maker {
+ public:
+  explicit Maker(const Buffer& wanted) {
+    std::vector<Visit> path{{&wanted}};
+    while (!path.empty()) {
+      Visit& visit = path.back();
+      const Inputs& inputs = visit.block->deferred_->inputs;
+      if (visit.next == inputs.size()) {
+        order_.push_back(visit.block);
+        path.pop_back();
+        continue;
+      }
+      const Buffer* input = inputs[visit.next++].get();
+      if (!input->is_made() && readers_[input]++ == 0) path.push_back({input});
+    }
+  }
+  BufferPtr make() {
+    BufferPtr made;
+    for (const Buffer* block : order_) {
+      made = block->deferred_->fill(take(block->deferred_->inputs));
+      made_[block] = made;
+    }
+    return made;
+  }
+
+ private:
+  struct Visit {
+    const Buffer* block;
+    size_t next = 0;  // of its inputs
+  };
+
+  // What was made for this goes with its last reader.
+  Inputs take(const Inputs& inputs) {
+    Inputs taken;
+    for (const BufferPtr& input : inputs) {
+      const auto found = made_.find(input.get());
+      taken.push_back(found == made_.end() ? input : found->second);
+      if (found != made_.end() && --readers_[input.get()] == 0) made_.erase(found);
+    }
+    return taken;
+  }
+
+  std::vector<const Buffer*> order_;
+  std::unordered_map<const Buffer*, size_t> readers_;
+  std::unordered_map<const Buffer*, BufferPtr> made_;
 };
 
 Buffer::Buffer(void* data, size_t bytes, DeviceKind device)
@@ -23,12 +75,14 @@ Buffer::Buffer(void* data, size_t bytes, DeviceKind device)
 
 BufferPtr Buffer::allocate(size_t bytes) {
   constexpr size_t kHuge = size_t{2} << 20;
+  MemoryCharge charge(bytes);
   const size_t align = bytes >= 2 * kHuge ? kHuge : 64;
   const size_t rounded = (bytes / align + (bytes % align != 0)) * align;  // 0 if it overflows
   void* data = rounded < bytes ? nullptr : std::aligned_alloc(align, rounded ? rounded : align);
   if (!data) fail(ErrorCode::kSystem, "memory", "could not allocate {} bytes", bytes);
   if (align == kHuge) madvise(data, rounded, MADV_HUGEPAGE);
   BufferPtr buffer(new Buffer(data, bytes, DeviceKind::cpu));
+  buffer->charge_ = std::move(charge);
   buffer->release_ = [data] { std::free(data); };
   return buffer;
 }
@@ -46,21 +100,25 @@ BufferPtr Buffer::borrow(void* data, size_t bytes, std::function<void()> release
   return buffer;
 }
 
-BufferPtr Buffer::deferred(size_t bytes, std::function<BufferPtr()> fill) {
+BufferPtr Buffer::deferred(size_t bytes, Inputs inputs,
+                           std::function<BufferPtr(const Inputs&)> fill) {
   BufferPtr buffer(new Buffer(nullptr, bytes, DeviceKind::cpu));
   buffer->deferred_ = std::make_unique<Deferred>();
+  buffer->deferred_->inputs = std::move(inputs);
   buffer->deferred_->fill = std::move(fill);
   return buffer;
 }
+BufferPtr Buffer::deferred(size_t bytes, std::function<BufferPtr()> fill) {
+  return deferred(bytes, {}, [fill = std::move(fill)](const Inputs&) { return fill(); });
+}
 
 BufferPtr Buffer::once(const BufferPtr& buffer) {
-  const bool there = !buffer->deferred_ || buffer->data_.load(std::memory_order_acquire);
-  return there ? buffer : buffer->deferred_->fill();
+  return buffer->is_made() ? buffer : Maker(*buffer).make();
 }
 
 void* Buffer::filled() const {
   std::call_once(deferred_->once, [this] {
-    deferred_->made = deferred_->fill();
+    deferred_->made = Maker(*this).make();
     data_.store(deferred_->made->data(), std::memory_order_release);
   });
   return data_.load(std::memory_order_acquire);
@@ -68,6 +126,20 @@ void* Buffer::filled() const {
 
 Buffer::~Buffer() {
   if (release_) release_();
+  if (!deferred_) return;
+  // The end of a chain must not recurse through all of it.
+  thread_local Inputs* queue = nullptr;
+  if (queue) {
+    for (BufferPtr& input : deferred_->inputs) queue->push_back(std::move(input));
+    return;
+  }
+  Inputs pending = std::move(deferred_->inputs);
+  queue = &pending;
+  while (!pending.empty()) {
+    const BufferPtr last = std::move(pending.back());
+    pending.pop_back();
+  }
+  queue = nullptr;
 }
 
 }  // namespace suan

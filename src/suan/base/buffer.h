@@ -6,6 +6,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
+
+#include "suan/base/memory_limit.h"
 
 namespace suan {
 
@@ -19,7 +22,8 @@ constexpr size_t aligned(size_t bytes) {
 
 class Buffer {
  public:
-  // 64-byte aligned host memory, not initialised. Throws Error(kSystem) when there is none.
+  // 64-byte aligned host memory, not initialised. Throws Error(kSystem) when there is none, and
+  // what a MemoryLimit of this thread throws.
   static std::shared_ptr<Buffer> allocate(size_t bytes);
   static std::shared_ptr<Buffer> copy_of(const void* data, size_t bytes);
   // Memory owned by somebody else (a mapped file, a caller's array); `release` runs at the end.
@@ -28,6 +32,11 @@ class Buffer {
   // A block that is made by `fill` when its data is first wanted: of exactly that many bytes.
   static std::shared_ptr<Buffer> deferred(size_t bytes,
                                           std::function<std::shared_ptr<Buffer>()> fill);
+  // The same for a block that is made of others, which `fill` gets in order. Of these, deferred
+  // ones that nobody has wanted yet are made for this alone, each once, however long the chain.
+  using Inputs = std::vector<std::shared_ptr<Buffer>>;
+  static std::shared_ptr<Buffer> deferred(
+      size_t bytes, Inputs inputs, std::function<std::shared_ptr<Buffer>(const Inputs&)> fill);
   ~Buffer();
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
@@ -43,16 +52,20 @@ class Buffer {
   // The same memory for somebody who wants it once: a deferred block whose data nobody has wanted
   // yet is made for this caller and not kept.
   static std::shared_ptr<Buffer> once(const std::shared_ptr<Buffer>& buffer);
+  // Whether its data takes memory yet.
+  bool is_made() const { return !deferred_ || data_.load(std::memory_order_acquire); }
   size_t bytes() const { return bytes_; }
   DeviceKind device() const { return device_; }
 
  private:
   Buffer(void* data, size_t bytes, DeviceKind device);
   struct Deferred;
+  class Maker;
   void* filled() const;
   mutable std::atomic<void*> data_;
   size_t bytes_;
   DeviceKind device_;
+  MemoryCharge charge_;
   std::function<void()> release_;
   std::unique_ptr<Deferred> deferred_;
 };

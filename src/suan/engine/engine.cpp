@@ -247,8 +247,9 @@ EntryPtr Engine::compile(std::vector<Type> types, std::string structure,
   }
   try {
     onnx::Specialised specialised = model_->specialise(arguments);
-    const ProgramPtr program =
-        Program::build(specialised.graph, current_backend(), options_.program());
+    ProgramOptions building = options_.program();
+    building.memory_limit = model_->limits().memory;
+    const ProgramPtr program = Program::build(specialised.graph, current_backend(), building);
     EntryPtr entry = make_entry(std::move(types), std::move(specialised.outputs), program);
     entry->structure = std::move(structure);
     return entry;

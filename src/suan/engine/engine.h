@@ -31,11 +31,13 @@ struct EngineOptions {
   // compiled beside. False: it is compiled at once.
   bool background = true;
   std::vector<std::string> without = {};  // passes to leave out, by name
-  onnx::Limits limits = {};               // of a model file that load() reads
+  // Of a model file that load() reads, and of programs; a model that was read has its own.
+  onnx::Limits limits = {};
 
   ProgramOptions program() const {
     return {.precision = precision,
             .memory_budget = memory_budget,
+            .memory_limit = limits.memory,
             .small_memory = small_memory,
             .without = without};
   }

@@ -174,6 +174,7 @@ void write_engine_file(const std::string& path, const EngineFile& file) {
 
 EngineFile parse_engine_file(const BufferPtr& owner, std::string_view where,
                              const onnx::Limits& limits) {
+  const MemoryLimit memory(limits.memory, 0, std::string(where));
   const auto sections = engine::open_container({owner->as<uint8_t>(), owner->bytes()}, where);
   EngineFile file;
   read_description(sections[at(Section::description)], where, file);

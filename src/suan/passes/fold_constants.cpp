@@ -82,16 +82,21 @@ std::string key_of(const Node& node, const std::vector<Tensor>& inputs, const Ta
 }
 
 // Programs of one model for several shapes fold the same: they share the block, and so what is
-// packed of it. A block that is there keeps its inputs, so their addresses are nobody else's.
+// packed of it. A block that is there keeps its inputs, so their addresses are nobody else's; it
+// knows them as its own, since what is folded of folded weights can be a long chain.
 class Folded {
  public:
-  BufferPtr deferred(const std::string& key, size_t bytes, std::function<BufferPtr()> fill) {
+  using Fill = std::function<BufferPtr(const Buffer::Inputs&)>;
+  BufferPtr deferred(const std::string& key, size_t bytes, Buffer::Inputs inputs, Fill fill) {
     const std::lock_guard lock(mutex_);
     const auto found = blocks_.find(key);
     if (BufferPtr block = found == blocks_.end() ? nullptr : found->second.lock()) return block;
-    std::erase_if(blocks_, [](const auto& entry) { return entry.second.expired(); });
-    BufferPtr block = Buffer::deferred(bytes, std::move(fill));
-    blocks_.emplace(key, block);
+    if (blocks_.size() >= most_) {
+      std::erase_if(blocks_, [](const auto& entry) { return entry.second.expired(); });
+      most_ = 2 * blocks_.size() + kMost;
+    }
+    BufferPtr block = Buffer::deferred(bytes, std::move(inputs), std::move(fill));
+    blocks_[key] = block;
     return block;
   }
   static Folded& all() {
@@ -100,22 +105,32 @@ class Folded {
   }
 
  private:
+  static constexpr size_t kMost = 64;
   std::mutex mutex_;
   std::unordered_map<std::string, std::weak_ptr<Buffer>> blocks_;
+  size_t most_ = kMost;  // beyond it those that are gone are forgotten
 };
 
 Tensor later(const NodePtr& node, const std::vector<Tensor>& inputs, const Target& target) {
   const Type& type = node->types[0];
-  auto fill = [node, inputs, target] {
-    std::vector<Tensor> operands;
-    for (const Tensor& t : inputs) {
-      const bool constant = t && is(t.node(), Op::constant);
-      operands.push_back(constant ? make_constant(t.type(), Buffer::once(t.node().values[0])) : t);
+  Buffer::Inputs blocks;
+  std::vector<Tensor> open = inputs;
+  for (Tensor& t : open) {
+    if (!t || !is(t.node(), Op::constant)) continue;
+    blocks.push_back(t.node().values[0]);
+    t = make_input(t.type(), "");
+  }
+  auto fill = [pattern = with_inputs(*node, open), target](const Buffer::Inputs& given) {
+    std::vector<Tensor> operands = pattern->inputs;
+    size_t next = 0;
+    for (Tensor& t : operands) {
+      if (t && is(t.node(), Op::input)) t = make_constant(t.type(), given[next++]);
     }
-    return target.evaluate({with_inputs(*node, std::move(operands)), 0});
+    return target.evaluate({with_inputs(*pattern, std::move(operands)), 0});
   };
   const std::string key = key_of(*node, inputs, target);
-  return make_constant(type, Folded::all().deferred(key, type.bytes(), std::move(fill)));
+  return make_constant(
+      type, Folded::all().deferred(key, type.bytes(), std::move(blocks), std::move(fill)));
 }
 
 }  // namespace

@@ -23,8 +23,10 @@ constexpr Pass kPasses[] = {
 constexpr Pass kBeforeLowering[] = {
     {"simplify", simplify}, {"move_views", move_views}, {"recognise", recognise}};
 
+constexpr const char* kLowering = "lower_precision";  // (passes/precision.h)
+
 void check_names(std::span<const std::string> names) {
-  std::vector<std::string> known;
+  std::vector<std::string> known{kLowering};
   for (const Pass& pass : kPasses) known.emplace_back(pass.name);
   for (const std::string& name : names) {
     if (std::find(known.begin(), known.end(), name) == known.end()) {
@@ -38,7 +40,7 @@ void check_names(std::span<const std::string> names) {
 std::span<const Pass> standard_passes() { return kPasses; }
 
 std::vector<std::string> optional_passes() {
-  std::vector<std::string> names;
+  std::vector<std::string> names{kLowering};
   for (const Pass& pass : kPasses) {
     if (pass.run != decompose) names.emplace_back(pass.name);
   }
@@ -62,7 +64,7 @@ Graph optimise(const Graph& graph, const Target& target, const PassOptions& opti
   };
   if (options.precision != DType::f32) {
     for (const Pass& pass : kBeforeLowering) run(pass.name, pass.run);
-    run("lower_precision", [&](const Graph& whole, const Target&) {
+    run(kLowering, [&](const Graph& whole, const Target&) {
       return lower_precision(whole, options.precision);
     });
   }

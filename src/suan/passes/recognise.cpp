@@ -23,7 +23,10 @@ std::optional<double> number(const Tensor& t) {
   if (!is(t.node(), Op::full) || t.shape().numel() != 1) return std::nullopt;
   return t.node().attr<FullAttrs>().value;
 }
-bool near(double a, double b) { return std::abs(a - b) <= 1e-3 * std::abs(b); }
+bool near(double a, double b, DType dtype) {
+  const double slack = dtype == DType::bf16 ? 0x1p-8 : dtype == DType::f16 ? 0x1p-11 : 1e-5;
+  return std::abs(a - b) <= slack * std::abs(b);
+}
 
 // t = scale * inner, with all known factors in `scale`.
 Tensor strip_scale(const Tensor& t, double& scale) {
@@ -75,13 +78,12 @@ bool is_cube(const Tensor& t, const Tensor& x) {
 bool is_tanh_argument(const Tensor& t, const Tensor& x) {
   double outer = 1;
   const Tensor sum = strip_scale(t, outer);
-  if (!near(outer, 0.7978845608) || !is(sum.node(), Op::add)) return false;
+  if (!near(outer, 0.7978845608, x.dtype()) || !is(sum.node(), Op::add)) return false;
   for (size_t i = 0; i < 2; ++i) {
     double factor = 1;
     const Tensor cube = strip_scale(sum.node().inputs[i], factor);
-    if (sum.node().inputs[1 - i].same_as(x) && near(factor, 0.044715) && is_cube(cube, x)) {
-      return true;
-    }
+    if (!sum.node().inputs[1 - i].same_as(x) || !is_cube(cube, x)) continue;
+    if (near(factor, 0.044715, x.dtype())) return true;
   }
   return false;
 }
@@ -97,11 +99,11 @@ Tensor find_gelu(const NodePtr& node) {
     const Tensor x = strip_scale(product.node().inputs[i], factor);
     const Tensor bracket = strip_scale(product.node().inputs[1 - i], side);
     const Tensor inner = strip_one(bracket);
-    if (!inner || !near(factor * side, 0.5)) continue;
+    if (!inner || !near(factor * side, 0.5, x.dtype())) continue;
     if (is(inner.node(), Op::erf)) {
       double slope = 1;
       const Tensor argument = strip_scale(inner.node().inputs[0], slope);
-      if (argument.same_as(x) && near(slope, 0.70710678)) return gelu(x);
+      if (argument.same_as(x) && near(slope, 0.70710678, x.dtype())) return gelu(x);
     } else if (is(inner.node(), Op::tanh) && is_tanh_argument(inner.node().inputs[0], x)) {
       return gelu_tanh(x);
     }

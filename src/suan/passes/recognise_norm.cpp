@@ -22,7 +22,7 @@ Tensor mean_of(const Tensor& t, int64_t& axes) {
     if (a.axes[static_cast<size_t>(i)] != x.rank() - axes + i) return {};
     count *= static_cast<double>(x.shape()[static_cast<int>(x.rank() - axes + i)]);
   }
-  return near(scale * count, 1) ? x : Tensor();
+  return near(scale * count, 1, x.dtype()) ? x : Tensor();
 }
 
 // The tensor that t is the square of.

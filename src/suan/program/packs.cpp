@@ -34,14 +34,16 @@ BufferPtr allocate_pack(size_t bytes) {
   static BufferPtr slab;
   static size_t used = 0;
   if (bytes > kSlab / 2) return Buffer::allocate(bytes);
+  auto charge = std::make_shared<MemoryCharge>(bytes);
   const std::lock_guard lock(mutex);
   if (!slab || bytes > kSlab - used) {
+    const MemoryLimit none(SIZE_MAX);  // others take of it too
     slab = Buffer::allocate(kSlab);
     used = 0;
   }
   char* at = slab->as<char>() + used;
   used = std::min(kSlab, aligned(used + bytes));
-  return Buffer::borrow(at, bytes, [owner = slab, at, bytes] { drop_pages({at, bytes}); });
+  return Buffer::borrow(at, bytes, [owner = slab, charge, at, bytes] { drop_pages({at, bytes}); });
 }
 
 PackPtr pack_of(const BufferPtr& constant, const std::string& form) {

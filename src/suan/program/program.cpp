@@ -6,25 +6,67 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <unordered_set>
 
 #include "suan/base/error.h"
 #include "suan/base/thread_role.h"
 #include "suan/base/threads.h"
 #include "suan/graph/pending.h"
 #include "suan/graph/state.h"
+#include "suan/ops/op.h"
 #include "suan/program/budget.h"
 #include "suan/program/choice.h"
 
 namespace suan {
 
+namespace {
+
+// The memory of a graph's constants that is there already.
+size_t constant_bytes(const Graph& graph) {
+  std::unordered_set<const Buffer*> counted;
+  size_t bytes = 0;
+  for (const NodePtr& node : graph.nodes()) {
+    if (!is(*node, Op::constant)) continue;
+    const Buffer& block = *node->values[0];
+    bytes += block.is_made() && counted.insert(&block).second ? block.bytes() : 0;
+  }
+  return bytes;
+}
+
+// What is allocated while f makes a program of the graph keeps to the limit.
+template <class F>
+ProgramPtr within_limit(const Graph& graph, const ProgramOptions& options, const F& f) {
+  if (options.memory_limit == 0) return f();
+  const MemoryLimit memory(options.memory_limit, constant_bytes(graph), "program");
+  return f();
+}
+
+void check_memory(const Plan& plan, size_t limit) {
+  size_t data = 0, constants = 0;
+  for (const Storage& s : plan.storages) {
+    if (s.place == Place::input || s.place == Place::fresh) data += s.bytes;
+    if (s.place == Place::constant || s.place == Place::state) constants += s.bytes;
+  }
+  const size_t all = plan.arena_bytes + data + constants;
+  if (limit == 0 || all <= limit) return;
+  fail(ErrorCode::kUnsupported, "program",
+       "takes {} bytes ({} activations and scratch, {} inputs and results, {} constants and "
+       "states), over the limit of {}",
+       all, plan.arena_bytes, data, constants, limit);
+}
+
+}  // namespace
+
 ProgramPtr Program::build(const Graph& graph, const Backend& backend,
                           const ProgramOptions& options) {
   const PauseTracking pause;
   const SmallMemory small(options.small_memory);
-  std::vector<PassTiming> times;
-  const Graph optimised = optimise(
-      graph, *backend.target, {.precision = options.precision, .without = options.without}, &times);
-  return plan_graph(optimised, backend, options.memory_budget, std::move(times));
+  return within_limit(graph, options, [&] {
+    std::vector<PassTiming> times;
+    const PassOptions passes{.precision = options.precision, .without = options.without};
+    const Graph optimised = optimise(graph, *backend.target, passes, &times);
+    return plan_graph(optimised, backend, options, std::move(times));
+  });
 }
 
 ProgramPtr Program::from_optimised(const Graph& graph, const Backend& backend,
@@ -40,11 +82,12 @@ ProgramPtr Program::from_optimised(const Graph& graph, const Backend& backend,
   return plan_graph(laid_out, backend, options.memory_budget);
 }
 
-ProgramPtr Program::plan_graph(const Graph& optimised, const Backend& backend, size_t memory_budget,
-                               std::vector<PassTiming> times) {
+ProgramPtr Program::plan_graph(const Graph& optimised, const Backend& backend,
+                               const ProgramOptions& options, std::vector<PassTiming> times) {
   auto program = std::shared_ptr<Program>(new Program());
   program->pass_times_ = std::move(times);
-  BudgetedPlan planned = plan_within(optimised, backend, memory_budget);
+  BudgetedPlan planned = plan_within(optimised, backend, options.memory_budget);
+  check_memory(planned.plan, options.memory_limit);
   program->backend_ = &backend;
   program->graph_ = std::move(planned.graph);
   program->plan_ = std::move(planned.plan);

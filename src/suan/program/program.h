@@ -18,6 +18,9 @@ struct ProgramOptions {
   // Bytes of activations and scratch; 0: no limit. Where they do not suffice, values are computed
   // again rather than kept (passes/recompute.h); the results stay the same to the bit.
   size_t memory_budget = 0;
+  // Bytes of all that a run takes, constants too: a graph that needs more is refused before it is
+  // allocated. 0: no limit.
+  size_t memory_limit = 0;
   // No kernel that takes much more memory than its operands to be faster (Winograd's).
   bool small_memory = false;
   std::vector<std::string> without = {};  // passes to leave out, by name
@@ -45,7 +48,7 @@ class Program {
  private:
   Program() = default;
   static std::shared_ptr<const Program> plan_graph(const Graph& optimised, const Backend& backend,
-                                                   size_t memory_budget,
+                                                   const ProgramOptions& options,
                                                    std::vector<PassTiming> times = {});
   Graph graph_;
   Plan plan_;

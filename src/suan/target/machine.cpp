@@ -108,6 +108,7 @@ void save_cached(const MachinePeak& peak) {
       << peak.int8_gops << ' ' << peak.copy_gbytes << '\n';
 }
 
+// The kernel writes this file anew for each reader, for every core: keep what it says.
 std::string cpuinfo_field(const std::string& field) {
   std::ifstream in("/proc/cpuinfo");
   for (std::string line; std::getline(in, line);) {
@@ -118,16 +119,7 @@ std::string cpuinfo_field(const std::string& field) {
   return "unknown";
 }
 
-MachinePeak& kept_peak() {
-  static MachinePeak peak;
-  return peak;
-}
-
-}  // namespace
-
-std::string cpu_model() { return cpuinfo_field("model name"); }
-
-std::string isa_flags() {
+std::string vector_flags() {
   std::istringstream flags(cpuinfo_field("flags"));
   std::string out;
   for (std::string flag; flags >> flag;) {
@@ -136,6 +128,26 @@ std::string isa_flags() {
     if (vector) out += (out.empty() ? "" : " ") + flag;
   }
   return out;
+}
+
+MachinePeak& kept_peak() {
+  static MachinePeak peak;
+  return peak;
+}
+
+}  // namespace
+
+std::string cpu_model() {
+  static const std::string model = cpuinfo_field("model name");
+  return model;
+}
+std::string isa_flags() {
+  static const std::string flags = vector_flags();
+  return flags;
+}
+
+DType fast_precision() {
+  return isa_flags().find("bf16") == std::string::npos ? DType::f32 : DType::bf16;
 }
 
 double measure_arithmetic(DType dtype, double seconds) {

@@ -21,6 +21,7 @@ struct MachinePeak {
 
 std::string cpu_model();  // "AMD EPYC ..."
 std::string isa_flags();  // "avx2 avx512f avx512_bf16 ..."
+DType fast_precision();   // bf16 where the CPU computes in it, else f32
 // Measures now (under a second a figure) and keeps the result for machine_peak().
 MachinePeak measure_machine();
 // The figures for this processor and thread count from the cache file

@@ -344,6 +344,69 @@ TEST(HostileModel, RunsMoreNodesThanAllowed) {
             "node 'n' (Relu): value: needs more than 1 operations, which is the limit");
 }
 
+// f32[1000, 2] in y0, and exp of the one before in y1 to y3: each value is small, but there are
+// many.
+ModelProto chain() {
+  ModelProto proto = small_model();
+  GraphProto& graph = *proto.mutable_graph();
+  graph.clear_node();
+  graph.clear_output();
+  TensorProto& shape = add_tensor(graph, "shape", {2}, TensorProto::INT64);
+  for (const int64_t size : {1000, 2}) shape.add_int64_data(size);
+  for (int i = 0; i < 4; ++i) {
+    const std::string name = "y" + std::to_string(i), before = "y" + std::to_string(i - 1);
+    if (i == 0) add_node(graph, "Expand", {"x", "shape"}, {name}).set_name(name);
+    if (i > 0) add_node(graph, "Exp", {before}, {name}).set_name(name);
+    graph.add_output()->set_name(name);
+  }
+  return proto;
+}
+
+TEST(HostileModel, TakesMoreMemoryThanAllowed) {
+  Limits limits;
+  limits.memory = 30000;
+  EXPECT_EQ(interpret(chain(), limits),
+            "node 'y3' (Exp): memory: 8000 bytes beside the 24024 that are taken are over the "
+            "limit of 30000 bytes");
+  limits.memory = 32100;
+  EXPECT_EQ(interpret(chain(), limits), "no error");
+}
+
+TEST(HostileModel, CompilesToAProgramOfMoreMemoryThanAllowed) {
+  Limits limits;
+  const auto run = [&] {
+    Engine engine(Model::parse(chain().SerializeAsString(), "m.onnx", limits));
+    return error_of([&] { engine.run({kX}); });
+  };
+  limits.memory = 30000;
+  EXPECT_EQ(run(),
+            "program: takes 32008 bytes (0 activations and scratch, 32008 inputs and results, 0 "
+            "constants and states), over the limit of 30000");
+  limits.memory = 64000;
+  EXPECT_EQ(run(), "no error");
+}
+
+// Weights count as soon as they are there: here 4 MB that a few bytes stand for.
+TEST(HostileModel, HasWeightsOfMoreMemoryThanAllowed) {
+  ModelProto proto = small_model();
+  auto& sparse = *proto.mutable_graph()->add_sparse_initializer();
+  sparse.mutable_values()->set_name("w");
+  sparse.mutable_values()->set_data_type(TensorProto::FLOAT);
+  sparse.mutable_values()->add_dims(1);
+  sparse.mutable_values()->add_float_data(1);
+  sparse.mutable_indices()->set_data_type(TensorProto::INT64);
+  sparse.mutable_indices()->add_dims(1);
+  sparse.mutable_indices()->add_int64_data(5);
+  for (int i = 0; i < 2; ++i) sparse.add_dims(1000);
+  Limits limits;
+  limits.memory = 1'000'000;
+  EXPECT_EQ(interpret(proto, limits),
+            "m.onnx: 4000000 bytes beside the 12 that are taken are over the limit of 1000000 "
+            "bytes");
+  limits.memory = 4'000'100;
+  EXPECT_EQ(interpret(proto, limits), "no error");
+}
+
 // A model whose weights lie in other files.
 class HostileExternal : public ::testing::Test {
  protected:

@@ -135,7 +135,8 @@ Array DataFolder::read(const ::onnx::TensorProto& proto, DType dtype, const Shap
          bytes, limits_.value_bytes, limits_.file_bytes);
   }
   bytes_ += bytes;
-  if (can_wait(dtype, bytes) && files_.contains(location.path)) {
+  const bool late = bytes >= limits_.late_bytes && can_wait(dtype);
+  if (late && files_.contains(location.path)) {
     return {dtype, shape, file->later(location.offset, bytes)};
   }
   return array_of(dtype, shape, [&](void* to) { file->read(location.offset, to, bytes); });

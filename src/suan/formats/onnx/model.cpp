@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <climits>
+#include <unordered_set>
 
 #include "suan/base/file.h"
 #include "suan/base/nearest.h"
@@ -119,9 +120,10 @@ void read_initializers(Model::Impl& impl, const std::vector<std::string_view>& r
                        const Source& source) {
   size_t i = 0;
   for (auto& t : *impl.proto.mutable_graph()->mutable_initializer()) {
-    RawData data{.bytes = i < raw.size() ? raw[i] : std::string_view(), .file = source.file};
+    RawData data{.bytes = i < raw.size() ? raw[i] : std::string_view()};
     ++i;
-    if (!data.bytes.empty()) {
+    if (!data.bytes.empty() && data.bytes.size() >= impl.limits.late_bytes) {
+      data.file = source.file;
       data.offset = static_cast<size_t>(data.bytes.data() - source.bytes.data());
     }
     add_initializer(impl, t.name(), read_tensor(t, impl.where, source.folder, data));
@@ -238,6 +240,7 @@ void Model::save(const std::filesystem::path& path, size_t most_bytes) const {
 }
 
 std::shared_ptr<const Model> Model::load(const std::filesystem::path& path, const Limits& limits) {
+  const MemoryLimit memory(limits.memory, 0, path.string());
   const auto file = OpenFile::open(path.string());
   const BufferPtr bytes = file->map(limits.file_bytes);
   DataFolder folder(path.parent_path(), limits);
@@ -248,15 +251,19 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& path, cons
 
 std::shared_ptr<const Model> Model::parse(std::string_view bytes, const std::string& where,
                                           const Limits& limits) {
+  const MemoryLimit memory(limits.memory, 0, where);
   return read_model(where, limits, {.bytes = bytes});
 }
 
 std::shared_ptr<const Model> Model::assemble(const ModelParts& parts, const std::string& where,
                                              const Limits& limits) {
+  const MemoryLimit memory(limits.memory, 0, where);
   auto impl = parse_into(parts.structure, where, limits);
   for (const auto& [name, array] : parts.initializers) add_initializer(*impl, name, array);
   return finish(std::move(impl));
 }
+
+const Limits& Model::limits() const { return impl_->limits; }
 
 ModelParts Model::parts() const {
   return {proto_without_initializers(*impl_).SerializeAsString(), initializers()};
@@ -270,12 +277,27 @@ void check_arguments(const Model& model, const std::vector<Value>& arguments) {
   }
   for (size_t i = 0; i < inputs.size(); ++i) check_argument(inputs[i], arguments[i]);
 }
+
+// The memory of the weights and arguments that is there before a run.
+size_t bytes_there(const Model::Impl& model, const std::vector<Value>& arguments) {
+  std::unordered_set<const Buffer*> counted;
+  size_t bytes = 0;
+  const auto count = [&](const Tensor& t) {
+    const BufferPtr* block = t.node().value(t.output());
+    const bool there = block && (*block)->is_made() && counted.insert(block->get()).second;
+    bytes += there ? (*block)->bytes() : 0;
+  };
+  for (const auto& [name, tensor] : model.initializers) count(tensor);
+  for (const Value& value : arguments) for_each_tensor(value, count);
+  return bytes;
+}
 }  // namespace
 
 std::vector<Value> Model::interpret(const std::vector<Value>& arguments,
                                     std::vector<NodeValue>* nodes) const {
   const PauseTracking pause;
   check_arguments(*this, arguments);
+  const MemoryLimit memory(impl_->limits.memory, bytes_there(*impl_, arguments));
   return Follower(*impl_, true, nodes).run(arguments);
 }
 
@@ -285,6 +307,7 @@ Specialised Model::specialise(const std::vector<Value>& arguments,
   Specialised result;
   result.graph.name = impl_->proto.graph().name();
   check_arguments(*this, arguments);
+  const MemoryLimit memory(impl_->limits.memory, bytes_there(*impl_, arguments));
   std::vector<Value> traced = arguments;
   for (size_t i = 0; i < traced.size(); ++i) {
     for_each_tensor(traced[i], [&](Tensor& t) {

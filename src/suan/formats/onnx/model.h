@@ -12,6 +12,7 @@
 
 #include "suan/base/array.h"
 #include "suan/base/error.h"
+#include "suan/base/memory_limit.h"
 #include "suan/formats/named_array.h"
 #include "suan/formats/onnx/value.h"
 #include "suan/graph/graph.h"
@@ -22,11 +23,15 @@ namespace suan::onnx {
 struct Limits {
   size_t file_bytes = size_t{64} << 30;   // of the model, weights included
   size_t value_bytes = size_t{16} << 30;  // of one value
-  double flops = 1e18;                    // computed while following
-  int64_t loop = 1'000'000;               // iterations of one Loop
-  int64_t nodes = 50'000'000;             // nodes followed in one go
-  int64_t recorded = 1'000'000;           // the same for a graph; beyond, a model is interpreted
-  int depth = 32;                         // subgraphs and functions within one another
+  // Of all values that live at once in a run, with its arguments and results, the weights that have
+  // been read or computed by then, and of a program its scratch memory.
+  size_t memory = default_memory_limit();
+  double flops = 1e18;                   // computed while following
+  int64_t loop = 1'000'000;              // iterations of one Loop
+  int64_t nodes = 50'000'000;            // nodes followed in one go
+  int64_t recorded = 1'000'000;          // the same for a graph; beyond, a model is interpreted
+  int depth = 32;                        // subgraphs and functions within one another
+  size_t late_bytes = size_t{64} << 10;  // weights of this size are read when they are wanted
 };
 
 // Larger models keep their weights in a second file: protobuf reads messages up to 2 GiB.
@@ -90,6 +95,7 @@ class Model {
   ~Model();
 
   ModelParts parts() const;
+  const Limits& limits() const;
   const std::vector<Argument>& inputs() const;  // without those that have an initializer
   const std::vector<Argument>& outputs() const;
 

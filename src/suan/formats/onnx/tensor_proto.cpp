@@ -145,7 +145,7 @@ Array read_raw(const RawData& raw, DType dtype, const Shape& shape, const Tensor
     bad(where, proto,
         fmt::format("has {} bytes, expected {}", bytes.size(), packed_size(dtype, shape)));
   }
-  if (raw.file && can_wait(dtype, bytes.size())) {
+  if (raw.file && can_wait(dtype)) {
     return {dtype, shape, raw.file->later(raw.offset, bytes.size())};
   }
   return array_of(dtype, shape, [&](void* to) {
@@ -189,10 +189,7 @@ Array array_of(DType dtype, const Shape& shape, const std::function<void(void*)>
   return array;
 }
 
-bool can_wait(DType dtype, size_t bytes) {
-  constexpr size_t kLarge = size_t{64} << 10;
-  return bytes >= kLarge && bits_of(dtype) >= 8 && dtype != DType::boolean;
-}
+bool can_wait(DType dtype) { return bits_of(dtype) >= 8 && dtype != DType::boolean; }
 
 Array read_tensor(const TensorProto& proto, const std::string& where, DataFolder* folder,
                   const RawData& raw) {

@@ -10,7 +10,9 @@ namespace suan {
 
 // The value of a tensor that is one known number.
 std::optional<double> number(const Tensor& t);
-bool near(double a, double b);
+// Whether `a` is the number `b` as exporters write it: with six digits or more, or rounded to the
+// dtype that a model computes in.
+bool near(double a, double b, DType dtype);
 // t = scale * inner, with all known factors in `scale`.
 Tensor strip_scale(const Tensor& t, double& scale);
 

@@ -26,12 +26,12 @@ struct RawData {
   size_t offset = 0;                               // within it
 };
 // The array a TensorProto holds. External data is read beneath `folder` (none: it is refused).
-// Large tensors of open files are read when they are wanted. Throws Error(kBadFile) naming `where`
-// and the tensor.
+// Tensors that an open file has are read when they are wanted. Throws Error(kBadFile) naming
+// `where` and the tensor.
 Array read_tensor(const ::onnx::TensorProto& proto, const std::string& where,
                   DataFolder* folder = nullptr, const RawData& raw = {});
-// Whether the elements lie in a file as they do in memory, and are many enough to wait there.
-bool can_wait(DType dtype, size_t bytes);
+// Whether elements lie in a file as they do in memory, so that they can wait there.
+bool can_wait(DType dtype);
 // The bytes of a tensor in a file, where elements of less than a byte lie together.
 size_t packed_size(DType dtype, const Shape& shape);
 // The array of the bytes that `read` writes there, packed_size() of them as they lie in a file:
