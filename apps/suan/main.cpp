@@ -62,6 +62,11 @@ void add_sizes(CLI::App& command, ModelOptions& options) {
   command.add_option("--loop-limit", options.loop_limit, "Iterations that a loop may have")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  command
+      .add_option("--memory-limit", options.memory_limit,
+                  "Memory that a model may take, such as 4GB (default: 7/8 of what there is)")
+      ->type_name("BYTES")
+      ->transform(CLI::AsSizeValue(false));
 }
 
 void add_memory(CLI::App& command, const char* flag, bool& small_memory, const char* text) {

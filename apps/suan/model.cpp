@@ -44,7 +44,8 @@ EngineOptions engine_options(const ModelOptions& options) {
   EngineOptions wanted{.precision = precision_of(options.precision),
                        .interpret = options.interpret,
                        .small_memory = options.small_memory,
-                       .without = options.without};
+                       .without = options.without,
+                       .limits = limits_of(options)};
   for (const std::string& rule : options.pad) wanted.pad.push_back(parse_pad_rule(rule));
   return wanted;
 }
@@ -80,9 +81,7 @@ onnx::Limits limits_of(const ModelOptions& options) {
 
 DType precision_of(const std::string& text) {
   if (text.empty()) return DType::f32;
-  if (text == "auto") {
-    return isa_flags().find("bf16") == std::string::npos ? DType::f32 : DType::bf16;
-  }
+  if (text == "auto") return fast_precision();
   const auto dtype = parse_dtype(text);
   if (dtype != DType::f32 && dtype != DType::bf16) {
     fail("precision", "is '{}', expected f32, bf16 or auto", text);
@@ -102,7 +101,7 @@ ProgramOptions program_options(const ModelOptions& options) {
 }
 
 ModelFile::ModelFile(const ModelOptions& options) : path(options.model) {
-  const onnx::Limits limits{.loop = options.loop_limit};
+  const onnx::Limits limits = limits_of(options);
   if (is_engine_file(path)) {
     compiled = read_engine_file(path, limits);
     model = compiled->model;

@@ -41,6 +41,7 @@ EngineFile compile_engine_file(const std::shared_ptr<const onnx::Model>& model,
       const onnx::Specialised made = model->specialise(onnx::placeholders(types));
       programs.push_back(Program::build(made.graph, current_backend(),
                                         {.precision = options.precision,
+                                         .memory_limit = model->limits().memory,
                                          .small_memory = options.small_memory,
                                          .without = options.without}));
       file.programs.push_back({without_layouts(programs.back()->graph()), made.outputs});

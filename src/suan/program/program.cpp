@@ -73,13 +73,15 @@ ProgramPtr Program::from_optimised(const Graph& graph, const Backend& backend,
                                    const ProgramOptions& options) {
   const PauseTracking pause;
   const SmallMemory small(options.small_memory);
-  Graph laid_out = without_layouts(graph);
-  const auto& without = options.without;
-  if (std::find(without.begin(), without.end(), "assign_layouts") == without.end()) {
-    laid_out = assign_layouts(laid_out, *backend.target);
-  }
-  verify(laid_out);
-  return plan_graph(laid_out, backend, options.memory_budget);
+  return within_limit(graph, options, [&] {
+    Graph laid_out = without_layouts(graph);
+    const auto& without = options.without;
+    if (std::find(without.begin(), without.end(), "assign_layouts") == without.end()) {
+      laid_out = assign_layouts(laid_out, *backend.target);
+    }
+    verify(laid_out);
+    return plan_graph(laid_out, backend, options);
+  });
 }
 
 ProgramPtr Program::plan_graph(const Graph& optimised, const Backend& backend,

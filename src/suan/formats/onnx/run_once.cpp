@@ -23,6 +23,7 @@ std::vector<Value> run_compiled(const Model& model, const std::vector<Value>& ar
   for_each_result(outputs, nodes, [&](Tensor& t) { graph.outputs.push_back(t); });
   RunContext context(Program::build(graph, current_backend(),
                                     {.precision = options.precision,
+                                     .memory_limit = model.limits().memory,
                                      .small_memory = options.small_memory,
                                      .without = options.without}));
   const auto results = context.run(blocks_of(arguments));
