@@ -43,7 +43,7 @@ TEST(CpuPanels, MultiplyMatricesOfAnySize) {
   struct Sizes {
     int64_t m, k, n;
   };
-  const Sizes cases[] = {{1, 1, 2},    {5, 16, 64},   {6, 17, 40},  {7, 300, 130},
+  const Sizes cases[] = {{1, 1, 2},     {5, 16, 64},    {6, 17, 40},  {7, 300, 130},
                          {145, 33, 65}, {300, 130, 96}, {2, 128, 16}, {64, 129, 257}};
   for (const Sizes& z : cases) {
     for (bool transposed : {false, true}) {
@@ -67,10 +67,10 @@ TEST(CpuPanels, MultiplyMatricesOfAnySize) {
 
 TEST(CpuPanels, MultiplyAStackOfMatricesAsOne) {
   const Tensor w = weights(DType::f32, {20, 48}, 7), b = weights(DType::f32, {48}, 8);
-  expect_panels(trial({{DType::f32, {3, 5, 20}}}, [&](const std::vector<Tensor>& x) {
-    return std::vector{gelu(matmul(x[0], w) + b)};
-  }),
-                DType::f32);
+  expect_panels(
+      trial({{DType::f32, {3, 5, 20}}},
+            [&](const std::vector<Tensor>& x) { return std::vector{gelu(matmul(x[0], w) + b)}; }),
+      DType::f32);
 }
 
 TEST(CpuPanels, ConvolveImages) {
@@ -109,10 +109,11 @@ TEST(CpuPanels, ConvolveImages) {
 
 TEST(CpuPanels, WriteOverWhatIsAdded) {
   const Tensor w = weights(DType::f32, {64, 64}, 7);
-  expect_panels(trial({{DType::f32, {40, 64}}}, [&](const std::vector<Tensor>& x) {
-    const Tensor r = exp(x[0] * 0.1);  // dies in the region, as may x
-    return std::vector{relu(matmul(r, w) + r), matmul(tanh(r), w) + r};
-  }),
+  expect_panels(trial({{DType::f32, {40, 64}}},
+                      [&](const std::vector<Tensor>& x) {
+                        const Tensor r = exp(x[0] * 0.1);  // dies in the region, as may x
+                        return std::vector{relu(matmul(r, w) + r), matmul(tanh(r), w) + r};
+                      }),
                 DType::f32);
 }
 

@@ -245,6 +245,7 @@ TEST(EngineFile, LoadsAsAnEngine) {
 
 // Its programs are planned anew, so whatever limit they were compiled under, that of now holds.
 TEST(EngineFile, KeepsToTheMemoryLimit) {
+  const Reproducible kernels;  // what weights take depends on them
   const TempFolder folder;
   const std::string path = folder / "m.suan";
   write_engine_file(path, compile_engine_file(small_convnet(1), kOne));

@@ -98,8 +98,8 @@ BufferPtr made_up(const Type& type) {
   return buffer;
 }
 
-// Weights that are larger than a core's cache come from memory when a program runs, since what other
-// nodes read lies between two uses of them; so they must when kernels are compared.
+// Weights that are larger than a core's cache come from memory when a program runs, since what
+// other nodes read lies between two uses of them; so they must when kernels are compared.
 void evict_weights(const Node& node, std::span<const Operand> operands,
                    std::span<const BufferPtr> packs) {
 #if defined(__x86_64__)

@@ -60,9 +60,8 @@ HWY_INLINE void row_products(const float* base, size_t step, size_t rows, size_t
     for (size_t w = 0; w < W; ++w) acc[r][w] = hn::Zero(D());
   }
   const auto at = [&](size_t r, size_t k) HWY_ATTR { return row[r][k]; };
-  const auto vector = [&](size_t k, size_t w) HWY_ATTR {
-    return hn::Load(D(), x + k * x_step + w * hn::Lanes(D()));
-  };
+  const auto vector = [&](size_t k, size_t w)
+                          HWY_ATTR { return hn::Load(D(), x + k * x_step + w * hn::Lanes(D())); };
   products(n, at, vector, acc);
 }
 
@@ -112,14 +111,15 @@ HWY_INLINE void add_queries(const float* x, size_t keys, const float* rows, size
     const auto at = [&](size_t r, size_t q) HWY_ATTR { return p[r * hn::MaxLanes(D()) + q]; };
     for (size_t c = 0; c < width; c += lanes) {
       const float* column = rows + c;
-      const auto vector = [&](size_t q, size_t) HWY_ATTR { return hn::Load(D(), column + q * width); };
+      const auto vector = [&](size_t q, size_t)
+                              HWY_ATTR { return hn::Load(D(), column + q * width); };
       add_products<kKeyRows, 1>(lanes, at, vector, to + j * width + c, width);
     }
   }
 }
 
-// Numbers of a mask as scores take them: log2(e) times. The lowest finite ones stay finite, so that a
-// row which they hide whole keeps its mean.
+// Numbers of a mask as scores take them: log2(e) times. The lowest finite ones stay finite, so that
+// a row which they hide whole keeps its mean.
 HWY_INLINE Vec scaled_mask(Vec m) {
   const D d;
   const Vec scaled = hn::Max(hn::Set(d, -FLT_MAX), hn::Mul(m, hn::Set(d, kLog2E)));  // keeps NaN

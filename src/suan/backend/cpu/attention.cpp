@@ -30,9 +30,9 @@ struct AttentionTile {
   int64_t keys, sure;   // the largest and the least of them
   int64_t queries;
   MaskTile mask;
-  float* q;       // [d][lanes]
+  float* q;               // [d][lanes]
   float *scores, *masks;  // [kKeyBlock][lanes]
-  float* y;       // [lanes][y_step], lines of whole vectors
+  float* y;               // [lanes][y_step], lines of whole vectors
   int64_t y_step;
   float *top, *total, *factor;
 };
@@ -99,8 +99,8 @@ HWY_INLINE void score_rows(const AttentionTile& t, size_t j0, size_t r0, size_t 
   const D d;
   const size_t lanes = hn::Lanes(d), step = static_cast<size_t>(t.k_step), j = j0 + r0;
   Vec acc[kKeyRows][W];
-  row_products(t.k + j * step, step, rows, static_cast<size_t>(t.d), t.q + from,
-               attention_lanes(), acc);
+  row_products(t.k + j * step, step, rows, static_cast<size_t>(t.d), t.q + from, attention_lanes(),
+               acc);
 #pragma GCC unroll 2
   for (size_t w = 0; w < W; ++w) {
     const size_t lane = from + w * lanes, first = r0 * attention_lanes() + lane;
@@ -173,20 +173,17 @@ HWY_INLINE void add_values(const AttentionTile& t, size_t i, const float* v, siz
   const size_t lanes = hn::Lanes(d), width = static_cast<size_t>(t.d_v);
   const auto step = static_cast<size_t>(t.v_step), y_step = static_cast<size_t>(t.y_step);
   float* y = t.y + i * y_step;
-  const auto at = [&](size_t r, size_t j) HWY_ATTR {
-    return t.scores[j * attention_lanes() + i + r];
-  };
+  const auto at = [&](size_t r, size_t j)
+                      HWY_ATTR { return t.scores[j * attention_lanes() + i + r]; };
   size_t c = 0;
   for (; c + kChannels * lanes <= width; c += kChannels * lanes) {
-    const auto values = [&](size_t j, size_t w) HWY_ATTR {
-      return hn::LoadU(d, v + j * step + c + w * lanes);
-    };
+    const auto values = [&](size_t j, size_t w)
+                            HWY_ATTR { return hn::LoadU(d, v + j * step + c + w * lanes); };
     add_products<kQueryRows, kChannels>(n, at, values, y + c, y_step);
   }
   for (; kChannels == 4 && c + 2 * lanes <= width; c += 2 * lanes) {
-    const auto values = [&](size_t j, size_t w) HWY_ATTR {
-      return hn::LoadU(d, v + j * step + c + w * lanes);
-    };
+    const auto values = [&](size_t j, size_t w)
+                            HWY_ATTR { return hn::LoadU(d, v + j * step + c + w * lanes); };
     add_products<kQueryRows, 2>(n, at, values, y + c, y_step);
   }
   for (; c + lanes <= width; c += lanes) {
@@ -455,8 +452,8 @@ class AttentionCall final : public Call {
   int64_t lanes_, tiles_ = 0, group_ = 1, groups_ = 0, units_ = 0, pieces_ = 1;
   bool converts_ = false;  // keys and values to floats
   bool pairs_ = false;     // works on bf16 as it is
-  int64_t y_step_ = 0, rows_ = 0, q_ = 0, y_ = 0, small_ = 0, tile_at_ = 0, scores_ = 0, masks_ = 0, k_ = 0,
-          v_ = 0, weights_ = 0;
+  int64_t y_step_ = 0, rows_ = 0, q_ = 0, y_ = 0, small_ = 0, tile_at_ = 0, scores_ = 0, masks_ = 0,
+          k_ = 0, v_ = 0, weights_ = 0;
 };
 
 }  // namespace

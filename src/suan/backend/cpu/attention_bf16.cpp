@@ -106,8 +106,8 @@ SUAN_BF16 void add_channels(const Pair* rows, int64_t n, int64_t width, const Pa
   if (n % 2) add_pairs<true>(rows + n / 2 * width, 1, width, x + n / 2 * kLanes, y);
 }
 
-// to[r] += sum over n keys of x[key][r] rows[key], for R queries and W vectors of channels; rows are
-// pairs of keys, `step` apart, as lines of `to` are. The key after an odd n may hold anything.
+// to[r] += sum over n keys of x[key][r] rows[key], for R queries and W vectors of channels; rows
+// are pairs of keys, `step` apart, as lines of `to` are. The key after an odd n may hold anything.
 template <int64_t R, int64_t W>
 SUAN_BF16 inline void add_values(int64_t n, const Pair* x, const Pair* rows, int64_t step,
                                  float* to) {

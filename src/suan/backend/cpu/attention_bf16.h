@@ -40,11 +40,11 @@ struct Scores {
 // A block of keys of the forward pass: y = factor y + sum_j p_j v_j with a running maximum.
 struct ForwardBlock {
   Scores scores;
-  const Pair* v;  // [n / 2][y_step], of the block's first key
-  bool starts;    // nothing before it
-  float* values;  // scratch: [n][lanes]
-  Pair* weights;  // scratch: [n / 2][lanes]
-  float* y;       // [lanes][y_step]
+  const Pair* v;   // [n / 2][y_step], of the block's first key
+  bool starts;     // nothing before it
+  float* values;   // scratch: [n][lanes]
+  Pair* weights;   // scratch: [n / 2][lanes]
+  float* y;        // [lanes][y_step]
   int64_t y_step;  // a multiple of the lanes
   float *top, *total;
 };

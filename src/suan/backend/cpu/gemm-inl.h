@@ -30,14 +30,36 @@ inline __attribute__((always_inline)) void ask_for(const GemmBlock& g, const voi
 }
 
 template <class P, size_t R, size_t W>
+inline __attribute__((always_inline)) void write_tile(const GemmBlock& g, size_t row, size_t column,
+                                                      typename P::Vector (&sum)[R][W]) {
+  using Number = typename P::Number;
+  const auto* more = static_cast<const Number*>(g.more);
+  auto* y = static_cast<Number*>(g.y);
+#pragma GCC unroll 4
+  for (size_t w = 0; w < W; ++w) {
+    const size_t n = column + w * P::lanes();
+    const size_t first = row * static_cast<size_t>(g.y_step) +
+                         n / kSlice * static_cast<size_t>(g.y_block) + n % kSlice;
+#pragma GCC unroll 16
+    for (size_t r = 0; r < R; ++r) {
+      const size_t at = first + r * static_cast<size_t>(g.y_step);
+      typename P::Vector v = sum[r][w];
+      if (more) v = P::add(v, P::load_numbers(more + at));
+      if (g.relu) v = P::relu(v);
+      P::store_numbers(v, y + at);
+    }
+  }
+}
+
+template <class P, size_t R, size_t W>
 inline __attribute__((always_inline)) void gemm_tile(const GemmBlock& g, size_t row, size_t column,
                                                      size_t lines) {
   using Vector = typename P::Vector;
   const float* b = g.b + column;
   const float* next = g.next + row / kRows * lines * static_cast<size_t>(g.slice_count) * 16;
   float* c = g.c + row * static_cast<size_t>(g.c_step);
-  if (column == 0 && g.read) ask_for<P, false>(g, g.read, row, R);
-  if (column == 0 && g.written) ask_for<P, true>(g, g.written, row, R);
+  if (column == 0 && g.more) ask_for<P, false>(g, g.more, row, R);
+  if (column == 0 && g.y) ask_for<P, true>(g, g.y, row, R);
   size_t at[W];  // of each vector in a row of c
   Vector sum[R][W];
 #pragma GCC unroll 4
@@ -48,14 +70,7 @@ inline __attribute__((always_inline)) void gemm_tile(const GemmBlock& g, size_t 
 #pragma GCC unroll 16
   for (size_t r = 0; r < R; ++r) {
 #pragma GCC unroll 4
-    for (size_t w = 0; w < W; ++w) {
-      const float* from = c + r * static_cast<size_t>(g.c_step) + at[w];
-      if (!g.starts) {
-        sum[r][w] = P::load(from);
-      } else {
-        sum[r][w] = g.start ? P::load(g.start + column + w * P::lanes()) : P::zero();
-      }
-    }
+    for (size_t w = 0; w < W; ++w) sum[r][w] = P::zero();
   }
   for (int64_t s = 0; s < g.slice_count; ++s) {
     for (size_t i = 0; i < lines; ++i, next += 16) __builtin_prefetch(next, 0, 2);
@@ -80,6 +95,19 @@ inline __attribute__((always_inline)) void gemm_tile(const GemmBlock& g, size_t 
       }
     }
   }
+  // A block's own sums are short, so their rounding errors stay small.
+  if (!g.starts || g.start) {
+#pragma GCC unroll 16
+    for (size_t r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+      for (size_t w = 0; w < W; ++w) {
+        const float* before = g.starts ? g.start + column + w * P::lanes()
+                                       : c + r * static_cast<size_t>(g.c_step) + at[w];
+        sum[r][w] = P::add(sum[r][w], P::load(before));
+      }
+    }
+  }
+  if (g.ends) return write_tile<P>(g, row, column, sum);
 #pragma GCC unroll 16
   for (size_t r = 0; r < R; ++r) {
 #pragma GCC unroll 4

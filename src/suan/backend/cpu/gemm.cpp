@@ -23,6 +23,10 @@ struct Floats {
   static HWY_INLINE Vec load(const float* p) { return hn::Load(D(), p); }
   static HWY_INLINE void store(Vec v, float* p) { hn::Store(v, D(), p); }
   static HWY_INLINE Vec spread(const float* a) { return hn::Set(D(), *a); }
+  static HWY_INLINE Vec load_numbers(const float* p) { return hn::LoadU(D(), p); }
+  static HWY_INLINE void store_numbers(Vec v, float* p) { hn::StoreU(v, D(), p); }
+  static HWY_INLINE Vec add(Vec a, Vec b) { return hn::Add(a, b); }
+  static HWY_INLINE Vec relu(Vec v) { return maximum(V(v), V(0.0)).v; }
   static HWY_INLINE Vec multiply_add(Vec x, Vec v, Vec sum) { return hn::MulAdd(x, v, sum); }
 };
 void gemm_floats(const GemmBlock& g) { run_block<Floats>(g); }

@@ -7,8 +7,8 @@
 
 namespace suan::cpu {
 
-constexpr int64_t kPanel = 64;         // columns that lie together
-constexpr int64_t kSlice = 16;         // of a row, at most, that lie together
+constexpr int64_t kPanel = 64;             // columns that lie together
+constexpr int64_t kSlice = 16;             // of a row, at most, that lie together
 constexpr int64_t kBlockBytes = 32 << 10;  // of a panel, at most, that are one block
 
 // Part of every row: `count` numbers at offset `at` from the row's own.
@@ -30,10 +30,13 @@ struct GemmBlock {
   bool starts;            // c = start + a b, for the same numbers in all rows; null: zeros
   const float* start;
   const float* next;  // a block as large as b that is wanted next; null: none
-  // What is read and written after this block, of a's dtype, for each element of c: row r, column n
-  // at r y_step + n / 16 y_block + n % 16. Null: nothing.
-  const void *read, *written;
+  // Of the last block: where the result y will be written and what is added to it, both of a's
+  // dtype, row r and column n at r y_step + n / 16 y_block + n % 16. Null: nothing.
+  void* y;
+  const void* more;
   int64_t y_step, y_block;
+  bool ends;  // y = c + more is written instead of c, and where it is negative and `relu`, 0
+  bool relu;
 };
 void gemm_block(const GemmBlock& block);
 // The same on bf16, summed in f32; slices have even counts. Needs AVX-512 BF16.

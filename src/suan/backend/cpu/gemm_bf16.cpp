@@ -37,6 +37,17 @@ struct Pairs {
     std::memcpy(&pair, a, sizeof pair);
     return (__m512)_mm512_set1_epi32(pair);
   }
+  static inline __m512 load_numbers(const uint16_t* p) {
+    const __m256i numbers = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    return (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(numbers), 16);
+  }
+  static inline void store_numbers(__m512 v, uint16_t* p) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), (__m256i)_mm512_cvtneps_pbh(v));
+  }
+  static inline __m512 add(__m512 a, __m512 b) { return _mm512_add_ps(a, b); }
+  static inline __m512 relu(__m512 v) {
+    return _mm512_max_ps(_mm512_setzero_ps(), v);
+  }  // keeps NaN
   static inline __m512 multiply_add(__m512 x, __m512 v, __m512 sum) {
     return _mm512_dpbf16_ps(sum, (__m512bh)x, (__m512bh)v);
   }

@@ -20,6 +20,7 @@
 #include "suan/backend/cpu/rotary.h"
 #include "suan/backend/cpu/rows.h"
 #include "suan/backend/cpu/tail.h"
+#include "suan/backend/cpu/winograd.h"
 #include "suan/backend/evaluate.h"
 #include "suan/backend/kernel.h"
 #include "suan/ops/op.h"
@@ -61,6 +62,10 @@ constexpr Kernel kTable[] = {
     {Op::csr_matmul, "cpu_csr", cpu::csr_why_not, cpu::make_csr_matmul_call},
     {Op::csr_dot, "cpu_csr", cpu::csr_why_not, cpu::make_csr_dot_call},
 // clang-format off
+#define TILED_WINOGRAD(code)                                                                \
+    {.op = Op::code, .name = "cpu_winograd", .why_not = cpu::tiled_winograd_why_not,        \
+     .make = cpu::make_tiled_winograd_call, .in_place = true, .exact = false,               \
+     .likely_slower = cpu::tiled_winograd_likely_slower, .spends_memory = true},
 #define PANELS(code)                                                                        \
     {.op = Op::code, .name = "cpu_panels", .why_not = cpu::panel_why_not,                   \
      .make = cpu::make_panel_call, .in_place = true},                                       \
@@ -74,23 +79,25 @@ constexpr Kernel kTable[] = {
     {Op::code, "dnnl_direct", cpu::direct_why_not, cpu::make_direct_call},                  \
     {.op = Op::code, .name = "dnnl_winograd_f32", .why_not = cpu::wide_winograd_why_not,    \
      .make = cpu::make_wide_winograd_call, .spends_memory = true},
-    WINOGRAD(conv) PANELS(conv) DIRECT(conv)
+    TILED_WINOGRAD(conv) WINOGRAD(conv) PANELS(conv) DIRECT(conv)
     WINOGRAD(conv_transpose) DIRECT(conv_transpose)
     WINOGRAD(conv_weight_gradient) DIRECT(conv_weight_gradient)
 #undef WINOGRAD
 #undef DIRECT
     // clang-format on
-    {.op = Op::fused,
-     .name = "dnnl_winograd",
-     .why_not = cpu::winograd_why_not,
-     .make = cpu::make_winograd_call,
-     .in_place = true,
-     .exact = false,
-     .likely_slower = cpu::winograd_likely_slower,
-     .spends_memory = true},
+    TILED_WINOGRAD(fused)
+#undef TILED_WINOGRAD
+        {.op = Op::fused,
+         .name = "dnnl_winograd",
+         .why_not = cpu::winograd_why_not,
+         .make = cpu::make_winograd_call,
+         .in_place = true,
+         .exact = false,
+         .likely_slower = cpu::winograd_likely_slower,
+         .spends_memory = true},
     PANELS(fused)
 #undef PANELS
-    {Op::fused, "dnnl_direct", cpu::direct_why_not, cpu::make_direct_call, true},
+        {Op::fused, "dnnl_direct", cpu::direct_why_not, cpu::make_direct_call, true},
     {Op::fused, "dnnl_matmul", cpu::dnnl_matmul_why_not, cpu::make_dnnl_matmul_call, true},
     {Op::max_pool, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool>},
     {Op::max_pool_gradient, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool_gradient>},

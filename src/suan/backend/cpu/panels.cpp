@@ -19,14 +19,14 @@
 namespace suan::cpu {
 namespace {
 
-constexpr int64_t kLine = 64;  // bytes
+constexpr int64_t kLine = 64;                   // bytes
 constexpr int64_t kStays = int64_t{512} << 10;  // bytes of weights
 constexpr int64_t kMaxRows = 144;  // of a chunk: what of them a block needs stays in L2
 
 // Spatial padding written out, so that every place of the kernel is inside for all rows.
 struct Padded {
   int64_t planes = 0, height = 0, width = 0;  // of the input: planes [height][width][depth]
-  int64_t depth = 0;  // bytes
+  int64_t depth = 0;                          // bytes
   int64_t top = 0, left = 0, full_height = 0, full_width = 0;
   bool needed() const { return planes > 0; }
   int64_t plane() const { return full_height * full_width * depth; }
@@ -83,6 +83,7 @@ class PanelCall final : public Call {
     for (const RowStep& step : tail_.steps) {
       if (step.kind == RowStep::Kind::whole) whole_ = step.operand;
     }
+    simple_ = is_simple(tail_);
     product ? plan_matmul(node) : plan_conv(node);
     panels_ = (n_ + kPanel - 1) / kPanel;
     const auto most = static_cast<size_t>(kBlockBytes / (kSlice * kPanel * element_));
@@ -211,8 +212,9 @@ class PanelCall final : public Call {
     const int64_t c = x[1], depth = blocked_ ? kSlice : c, planes = blocked_ ? c / kSlice : 1;
     int64_t height = x[2], width = x[3];
     if (!stays_inside(a, x, w, y)) {
-      padded_ = {images_ * planes,  height,   width, depth * element_, a.pad_begin[0],
-                 a.pad_begin[1], reach(a, w, y, 0), reach(a, w, y, 1)};
+      padded_ = {images_ * planes,  height,           width,
+                 depth * element_,  a.pad_begin[0],   a.pad_begin[1],
+                 reach(a, w, y, 0), reach(a, w, y, 1)};
       height = padded_.full_height, width = padded_.full_width;
     }
     image_step_ = planes * height * width * depth;
@@ -274,6 +276,19 @@ class PanelCall final : public Call {
   }
   int64_t piece_floats() const { return chunk_ * (kPanel + kSlice) + 2 * kPanel; }
 
+  // Nothing, a sum, relu, or both: the kernel does that.
+  static bool is_simple(const RowTail& tail) {
+    const auto is_sum = [](const RowStep& step) {
+      return step.kind == RowStep::Kind::whole && step.run == find_tile_function(Op::add, 0);
+    };
+    const auto is_relu = [](const RowStep& step) {
+      return step.run == find_tile_function(Op::relu, 0);
+    };
+    const auto& steps = tail.steps;
+    return steps.empty() || (steps.size() == 1 && (is_sum(steps[0]) || is_relu(steps[0]))) ||
+           (steps.size() == 2 && is_sum(steps[0]) && is_relu(steps[1]));
+  }
+
   const char* bytes_of(const KernelArgs& args, int operand, int64_t at) const {
     return args.in[static_cast<size_t>(operand)].as<char>() + at * element_;
   }
@@ -313,12 +328,16 @@ class PanelCall final : public Call {
       g.slice_count = blocks_[i].count;
       g.b = w + blocks_[i].k * words;
       g.starts = i == 0;
-      g.next = !last ? w + blocks_[i + 1].k * words
-                     : u.panel + 1 < panels_ ? w + k_ * words : nullptr;
-      if (last && whole_ >= 0) g.read = bytes_of(args, whole_, y_at);
-      if (last) g.written = args.out[0].as<char>() + y_at * element_;
+      g.next = !last                   ? w + blocks_[i + 1].k * words
+               : u.panel + 1 < panels_ ? w + k_ * words
+                                       : nullptr;
+      if (last && whole_ >= 0) g.more = bytes_of(args, whole_, y_at);
+      if (last) g.y = args.out[0].as<char>() + y_at * element_;
+      g.ends = last && simple_ && width % kSlice == 0;
+      g.relu = !tail_.steps.empty() && tail_.steps.back().kind == RowStep::Kind::none;
       half_ ? gemm_block_bf16(g) : gemm_block(g);
     }
+    if (g.ends) return;
     blocked_ ? finish_blocks(args, u, y_at, rows, width, c)
              : finish_rows(args, y_at, column, rows, width, c, more);
   }
@@ -378,7 +397,8 @@ class PanelCall final : public Call {
 
   RowTail tail_;
   int weights_ = 1, bias_ = -1, whole_ = -1;  // operands
-  bool half_ = false;  // bf16
+  bool simple_ = false;                       // the kernel does all of the tail
+  bool half_ = false;                         // bf16
   int64_t element_ = 4;
   LoadFunction load_ = nullptr;
   StoreFunction store_ = nullptr;
@@ -402,7 +422,8 @@ const char* weights_why_not(const Node& node, const RowTail& tail) {
   const Tensor& w = node.inputs[static_cast<size_t>(tail.inputs[1])];
   if (!is(w.node(), Op::constant)) return "the weights are no constant";
   const Shape& k = w.shape();
-  const int inner = is(*tail.anchor, Op::conv) || tail.anchor->attr<MatmulAttrs>().transpose_b ? 1 : 0;
+  const int inner =
+      is(*tail.anchor, Op::conv) || tail.anchor->attr<MatmulAttrs>().transpose_b ? 1 : 0;
   if (dtype == DType::bf16 && k[inner] % 2 != 0) return "the depth is odd";
   const Shape& x = node.inputs[static_cast<size_t>(tail.inputs[0])].shape();
   if (node.types[0].shape.numel() == 0 || x.numel() == 0) return "there is nothing to multiply";

@@ -1,6 +1,6 @@
-// Products and convolutions with constant f32 or bf16 weights by gemm.h: a convolution is a product whose
-// rows are gathered from the places of its kernel. What follows is done to each piece of the result
-// while it is in the caches. SPDX-License-Identifier: Apache-2.0
+// Products and convolutions with constant f32 or bf16 weights by gemm.h: a convolution is a product
+// whose rows are gathered from the places of its kernel. What follows is done to each piece of the
+// result while it is in the caches. SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include "suan/backend/kernel.h"
 

@@ -69,7 +69,8 @@ class Reader {
       return nullptr;
     }
     step.kind = RowStep::Kind::channels;
-    const int axis = (is(*tail_.anchor, Op::conv) ? 1 : shape.rank() - 1) + own.rank() - shape.rank();
+    const int axis =
+        (is(*tail_.anchor, Op::conv) ? 1 : shape.rank() - 1) + own.rank() - shape.rank();
     const bool fits = axis >= 0 && own[axis] == own.numel() && own[axis] > 1;
     return fits ? nullptr : "an operand varies along another axis than the channels";
   }

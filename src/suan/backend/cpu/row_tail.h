@@ -21,8 +21,8 @@ struct RowTail {
   std::vector<RowStep> steps;
 };
 
-// Reads `node`: an `anchor` op, or a region that is a chain of elementwise rows after one. A bias of
-// the anchor becomes the first step. Null, or why it is neither.
+// Reads `node`: an `anchor` op, or a region that is a chain of elementwise rows after one. A bias
+// of the anchor becomes the first step. Null, or why it is neither.
 const char* read_row_tail(const Node& node, Op anchor, RowTail& tail);
 
 }  // namespace suan::cpu
