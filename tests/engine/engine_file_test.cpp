@@ -248,15 +248,16 @@ TEST(EngineFile, KeepsToTheMemoryLimit) {
   const Reproducible kernels;  // what weights take depends on them
   const TempFolder folder;
   const std::string path = folder / "m.suan";
-  write_engine_file(path, compile_engine_file(small_convnet(1), kOne));
-  EXPECT_EQ(Engine::load(path, {.limits = {.memory = 1'000'000}})->programs(), 1);
+  const Signatures three{{Type(DType::f32, {3, 16, 12, 12})}};  // that no other test has measured
+  write_engine_file(path, compile_engine_file(small_convnet(3), three));
+  EXPECT_EQ(Engine::load(path, {.limits = {.memory = 4'000'000}})->programs(), 1);
   try {
-    Engine::load(path, {.limits = {.memory = 200'000}});
+    Engine::load(path, {.limits = {.memory = 400'000}});
     ADD_FAILURE();
   } catch (const Error& error) {
     const std::string text = error.what();
-    EXPECT_TRUE(text.starts_with("program: takes ")) << text;
-    EXPECT_TRUE(text.ends_with(", over the limit of 200000")) << text;
+    EXPECT_TRUE(text.starts_with("program: ")) << text;  // its weights or all of it: by kernels
+    EXPECT_NE(text.find(" over the limit of 400000"), std::string::npos) << text;
   }
 }
 

@@ -24,7 +24,7 @@
 #include "suan/target/machine.h"
 
 #if defined(__x86_64__)
-#include <emmintrin.h>
+#include <immintrin.h>
 #endif
 
 namespace suan {
