@@ -88,7 +88,8 @@ TEST(CpuPanels, ConvolveImages) {
       {2, 24, 8, 8, 40, 1, 1, {}},
       {2, 20, 8, 6, 33, 3, 3, same},
       {1, 160, 20, 20, 16, 1, 1, {}},
-      {1, 16, 4, 4, 16, 4, 4, {.stride = {3, 3}}}};
+      {1, 16, 4, 4, 16, 4, 4, {.stride = {3, 3}}},
+      {1, 16, 3, 3, 16, 2, 2, {.stride = {9, 9}, .pad_begin = {5, 6}, .pad_end = {0, 0}}}};
   for (const Sizes& z : cases) {
     for (size_t i = 0; i < 2 * tails().size(); ++i) {
       const Follow& follow = tails()[i / 2];

@@ -238,7 +238,8 @@ class Choices {
     if (const Kernel* kernel = find(made_, key, candidates)) return kernel;
     if (reproducible_mode()) return remember(key, {candidates[0]->name, {}}, candidates[0]);
     if (!cached_) cached_ = cache_.load();
-    if (const Kernel* kernel = find(*cached_, key, candidates)) {
+    const Kernel* kernel = find(*cached_, key, candidates);
+    if (kernel && knows(cached_->at(key), candidates)) {
       return remember(key, cached_->at(key), kernel);
     }
     if (is_background_thread()) return candidates[0];
@@ -279,6 +280,13 @@ class Choices {
   }
 
  private:
+  // A choice that was made before a kernel was there is made again.
+  static bool knows(const Choice& choice, const Candidates& candidates) {
+    return std::all_of(candidates.begin(), candidates.end(), [&](const Kernel* kernel) {
+      return std::any_of(choice.times.begin(), choice.times.end(),
+                         [&](const KernelTime& t) { return t.kernel == kernel->name; });
+    });
+  }
   static const Kernel* find_named(const Candidates& candidates, std::string_view name) {
     const auto it = std::find_if(candidates.begin(), candidates.end(),
                                  [&](const Kernel* k) { return name == k->name; });

@@ -9,8 +9,8 @@
 #include "suan/backend/cpu/dnnl.h"
 #include "suan/backend/cpu/gemm.h"
 #include "suan/backend/cpu/move.h"
+#include "suan/backend/cpu/panel_weights.h"
 #include "suan/backend/cpu/row_tail.h"
-#include "suan/base/packed_form.h"
 #include "suan/base/threads.h"
 #include "suan/ops/conv.h"
 #include "suan/ops/matmul.h"
@@ -20,7 +20,7 @@ namespace suan::cpu {
 namespace {
 
 constexpr int64_t kLine = 64;                   // bytes
-constexpr int64_t kStays = int64_t{512} << 10;  // bytes of weights
+constexpr int64_t kStays = int64_t{512} << 10;  // bytes, in the cache of a core
 constexpr int64_t kMaxRows = 144;  // of a chunk: what of them a block needs stays in L2
 
 // Spatial padding written out, so that every place of the kernel is inside for all rows.
@@ -33,7 +33,8 @@ struct Padded {
   int64_t bytes() const { return (planes * plane() + kLine - 1) / kLine * kLine; }
 
   void fill(const char* from, char* to, int64_t begin, int64_t end) const {
-    const auto line = static_cast<size_t>(std::min(width, full_width - left) * depth);
+    const int64_t columns = std::clamp<int64_t>(full_width - left, 0, width);
+    const auto line = static_cast<size_t>(columns * depth);
     for (int64_t i = begin; i < end; ++i) {
       const char* x = from + i * height * width * depth;
       char* y = to + i * plane();
@@ -84,8 +85,10 @@ class PanelCall final : public Call {
       if (step.kind == RowStep::Kind::whole) whole_ = step.operand;
     }
     simple_ = is_simple(tail_);
+    x_bytes_ =
+        static_cast<int64_t>(node.inputs[static_cast<size_t>(tail_.inputs[0])].type().bytes());
     product ? plan_matmul(node) : plan_conv(node);
-    panels_ = (n_ + kPanel - 1) / kPanel;
+    panels_ = w_.panels();
     const auto most = static_cast<size_t>(kBlockBytes / (kSlice * kPanel * element_));
     for (size_t s = 0; s < slices_.size(); s += most) {
       int64_t depth = 0;
@@ -94,36 +97,12 @@ class PanelCall final : public Call {
       blocks_.push_back({static_cast<int64_t>(s), static_cast<int64_t>(end - s), k_});
       k_ += depth;
     }
-    describe_weights();
     divide();
   }
 
-  size_t packed_bytes(int input) const override {
-    return input == weights_ ? static_cast<size_t>(panels_ * k_ * kPanel * element_) : 0;
-  }
-  std::string packed_form(int /*input*/) const override { return to_text(form_); }
-  void pack(int /*input*/, const void* from, void* to) const override {
-    const auto& steps = form_.plain_strides;
-    const int n_dim = static_cast<int>(form_.blocks[0].dim);
-    // The other dimensions, slowest in the panel first.
-    std::vector<size_t> order;
-    for (size_t i = 0; i < form_.dims.size(); ++i) {
-      if (static_cast<int>(i) != n_dim) order.push_back(i);
-    }
-    std::sort(order.begin(), order.end(),
-              [&](size_t a, size_t b) { return form_.strides[a] > form_.strides[b]; });
-    std::vector<int64_t> rows{0};  // offsets of the rows of a panel
-    for (size_t dim : order) {
-      std::vector<int64_t> next;
-      for (int64_t at : rows) {
-        for (int64_t i = 0; i < form_.dims[dim]; ++i) next.push_back(at + i * steps[dim]);
-      }
-      rows = std::move(next);
-    }
-    const int64_t n_step = steps[static_cast<size_t>(n_dim)];
-    half_ ? pack_panels<uint16_t, 2>(from, to, rows, n_step)
-          : pack_panels<uint32_t, 1>(from, to, rows, n_step);
-  }
+  size_t packed_bytes(int input) const override { return input == weights_ ? w_.bytes() : 0; }
+  std::string packed_form(int /*input*/) const override { return w_.form(); }
+  void pack(int /*input*/, const void* from, void* to) const override { w_.pack(from, to); }
 
   // Each piece of the result is written after what is added to it was read.
   bool may_overwrite(size_t /*output*/, size_t input) const override {
@@ -168,26 +147,6 @@ class PanelCall final : public Call {
     int64_t panel, image, row;
   };
 
-  // kPairs rows of a panel lie together, number by number.
-  template <class T, int64_t kPairs>
-  void pack_panels(const void* from, void* to, const std::vector<int64_t>& rows,
-                   int64_t n_step) const {
-    parallel_for(panels_, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t p = begin; p < end; ++p) {
-        const T* w = static_cast<const T*>(from) + p * kPanel * n_step;
-        T* panel = static_cast<T*>(to) + p * k_ * kPanel;
-        const int64_t width = std::min(kPanel, n_ - p * kPanel);
-        for (size_t k = 0; k < rows.size(); ++k) {
-          T* row = panel + static_cast<int64_t>(k) / kPairs * kPairs * kPanel +
-                   static_cast<int64_t>(k) % kPairs;
-          for (int64_t n = 0; n < kPanel; ++n) {
-            row[n * kPairs] = n < width ? w[rows[k] + n * n_step] : T{0};
-          }
-        }
-      }
-    });
-  }
-
   void plan_matmul(const Node& node) {
     const auto& attrs = tail_.anchor->attr<MatmulAttrs>();
     const Shape& w = node.inputs[static_cast<size_t>(weights_)].shape();
@@ -196,8 +155,7 @@ class PanelCall final : public Call {
     rows_ = node.types[0].shape.numel() / n_;
     for (int64_t r = 0; r < rows_; ++r) rows_at_.push_back(r * k);
     for (int64_t i = 0; i < k; i += kSlice) slices_.push_back({i, std::min(kSlice, k - i)});
-    form_ = {.dims = {k, n_},
-             .plain_strides = {attrs.transpose_b ? 1 : n_, attrs.transpose_b ? k : 1}};
+    w_ = PanelWeights({k, n_}, {attrs.transpose_b ? 1 : n_, attrs.transpose_b ? k : 1}, element_);
   }
 
   void plan_conv(const Node& node) {
@@ -233,31 +191,11 @@ class PanelCall final : public Call {
       }
     }
     const Shape plain = w.strides();
-    form_ = {.dims = {w.begin(), w.end()}, .plain_strides = {plain.begin(), plain.end()}};
+    w_ = PanelWeights({w.begin(), w.end()}, {plain.begin(), plain.end()}, element_);
   }
 
-  // Panels one after the other; in each the places of the kernel, in them the channels of the
-  // input. In bf16 two channels are a pair.
-  void describe_weights() {
-    const bool conv = form_.dims.size() == 4;
-    const int64_t pair = half_ ? 2 : 1, n_dim = conv ? 0 : 1, k_dim = 1 - n_dim;
-    form_.element_size = element_;
-    form_.strides.assign(form_.dims.size(), 0);
-    form_.strides[static_cast<size_t>(n_dim)] = k_ * kPanel;
-    form_.strides[static_cast<size_t>(k_dim)] = pair * kPanel;
-    if (conv) {
-      form_.strides[3] = form_.dims[1] * kPanel;
-      form_.strides[2] = form_.dims[3] * form_.strides[3];
-    }
-    form_.blocks = {{kPanel, n_dim}};
-    if (half_) form_.blocks.push_back({pair, k_dim});
-  }
-
-  // Rows of an image fall into chunks, so many that all threads have about as many units. Where the
-  // weights fit into a core's cache, a thread has all panels of its rows: the same part of an image
-  // in all layers, which then lies in its cache. Else all rows of its panels.
+  // Rows of an image fall into chunks, so many that all threads have about as many units.
   void divide() {
-    rows_first_ = k_ * n_ * element_ <= kStays;
     const int64_t threads = num_threads(), least = (rows_ + kMaxRows - 1) / kMaxRows;
     const auto waste = [&](int64_t chunks) {
       const int64_t units = panels_ * images_ * chunks;
@@ -273,6 +211,18 @@ class PanelCall final : public Call {
     const double work = 2.0 * static_cast<double>(rows_ * images_) * static_cast<double>(n_ * k_);
     pieces_ = std::clamp<int64_t>(static_cast<int64_t>(work / 2e5), 1,
                                   std::min<int64_t>(panels_ * images_ * chunks_, threads));
+    choose_order();
+  }
+
+  // A thread has all panels for its rows (in images then the same part of all layers), or all rows
+  // for its panels: whichever brings less into the cache of its core.
+  void choose_order() {
+    const auto share = [&](int64_t n) { return (n + pieces_ - 1) / pieces_; };
+    const int64_t chunks = images_ * chunks_, w = static_cast<int64_t>(w_.bytes());
+    const int64_t by_rows = share(x_bytes_) + (w <= kStays ? w : share(chunks) * w);
+    const int64_t by_panels =
+        share(w) + (x_bytes_ <= kStays ? x_bytes_ : share(panels_) * x_bytes_);
+    rows_first_ = chunks >= pieces_ && by_rows < by_panels;
   }
   int64_t piece_floats() const { return chunk_ * (kPanel + kSlice) + 2 * kPanel; }
 
@@ -396,6 +346,7 @@ class PanelCall final : public Call {
   }
 
   RowTail tail_;
+  PanelWeights w_;
   int weights_ = 1, bias_ = -1, whole_ = -1;  // operands
   bool simple_ = false;                       // the kernel does all of the tail
   bool half_ = false;                         // bf16
@@ -404,14 +355,13 @@ class PanelCall final : public Call {
   StoreFunction store_ = nullptr;
   bool blocked_ = false;     // rows in blocks of 16 columns
   bool rows_first_ = false;  // the order of units
-  int64_t images_ = 1, image_step_ = 0;
+  int64_t images_ = 1, image_step_ = 0, x_bytes_ = 0;
   int64_t rows_ = 0, k_ = 0, n_ = 0, panels_ = 0;
   int64_t chunk_ = 0, chunks_ = 1, pieces_ = 1;
   std::vector<int64_t> rows_at_;  // of an image
   std::vector<GemmSlice> slices_;
   std::vector<Block> blocks_;
   Padded padded_;
-  PackedForm form_;
 };
 
 // What products and convolutions both need.

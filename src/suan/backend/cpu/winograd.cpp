@@ -196,16 +196,12 @@ class WinogradCall final : public Call {
     return "winograd 4x4 " + std::to_string(k_) + "x" + std::to_string(c_);
   }
   void pack(int /*input*/, const void* from, void* to) const override {
-    parallel_for(panels_, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t p = begin; p < end; ++p) {
-        float* panel = static_cast<float*>(to) + p * panel_floats();
-        std::fill_n(panel, panel_floats(), 0.0f);
-        for (int64_t o = p * kPanel; o < std::min(k_, (p + 1) * kPanel); ++o) {
-          for (int64_t c = 0; c < c_; ++c) {
-            turn_weights(static_cast<const float*>(from) + (o * c_ + c) * 9,
-                         panel + c * kPanel + o % kPanel);
-          }
-        }
+    parallel_for(panels_ * c_, 16, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t panel = i / c_, c = i % c_;
+        turn_weights(static_cast<const float*>(from) + (panel * kPanel * c_ + c) * 9,
+                     std::min(kPanel, k_ - panel * kPanel),
+                     static_cast<float*>(to) + panel * panel_floats() + c * kPanel);
       }
     });
   }
@@ -236,22 +232,28 @@ class WinogradCall final : public Call {
   int64_t m_step() const { return chunk_ * kPanel + kSlice; }
   int64_t piece_floats() const { return kPlaces * (v_step() + m_step()); }
 
-  // G g G^T, at to[place c kPanel].
-  void turn_weights(const float* g, float* to) const {
+  // G g G^T for one channel of the input and `count` results, at to[place c kPanel].
+  void turn_weights(const float* g, int64_t count, float* to) const {
     constexpr double a2 = kA * kA, b2 = kB * kB, zero = 1 / (a2 * b2);
     constexpr double a = 1 / (2 * a2 * (a2 - b2)), b = 1 / (2 * b2 * (b2 - a2));
     constexpr double kG[6][3] = {{zero, 0, 0},        {a, a * kA, a * a2},  {a, -a * kA, a * a2},
                                  {b, b * kB, b * b2}, {b, -b * kB, b * b2}, {0, 0, 1}};
-    double half[6][3];
-    for (int i = 0; i < 6; ++i) {
-      for (int j = 0; j < 3; ++j) {
-        half[i][j] = kG[i][0] * g[j] + kG[i][1] * g[3 + j] + kG[i][2] * g[6 + j];
-      }
+    double in[3][3][kPanel] = {}, half[3][kPanel];
+    for (int64_t n = 0; n < count; ++n) {
+      for (int64_t i = 0; i < 9; ++i) in[i / 3][i % 3][n] = g[n * c_ * 9 + i];
     }
-    for (int i = 0; i < 6; ++i) {
-      for (int j = 0; j < 6; ++j, to += c_ * kPanel) {
-        *to = static_cast<float>(half[i][0] * kG[j][0] + half[i][1] * kG[j][1] +
-                                 half[i][2] * kG[j][2]);
+    for (const auto& line : kG) {
+      for (int j = 0; j < 3; ++j) {
+        for (int64_t n = 0; n < kPanel; ++n) {
+          half[j][n] = line[0] * in[0][j][n] + line[1] * in[1][j][n] + line[2] * in[2][j][n];
+        }
+      }
+      for (const auto& column : kG) {
+        for (int64_t n = 0; n < kPanel; ++n) {
+          to[n] = static_cast<float>(column[0] * half[0][n] + column[1] * half[1][n] +
+                                     column[2] * half[2][n]);
+        }
+        to += c_ * kPanel;
       }
     }
   }
