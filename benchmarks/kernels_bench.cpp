@@ -13,9 +13,13 @@
 #include "suan/base/file.h"
 #include "suan/base/random.h"
 #include "suan/base/threads.h"
+#include "suan/graph/graph.h"
+#include "suan/graph/pending.h"
 #include "suan/ops/conv.h"
 #include "suan/ops/elementwise.h"
 #include "suan/ops/matmul.h"
+#include "suan/program/choice.h"
+#include "suan/program/program.h"
 #include "suan/target/machine.h"
 #include "suan/tensor/compile.h"
 
@@ -103,6 +107,39 @@ Result measure_chain(size_t bytes) {
       [&] { f(x); }, [&] { return measure_copy(bytes); });
 }
 
+// All kernels that take the nodes of y = f(x), as the choice of kernels measures them.
+void compare_kernels(std::vector<Result>& out, const std::string& what, double work, const Shape& x,
+                     const std::function<Tensor(const Tensor&)>& f) {
+  const PauseTracking graph_only;
+  Graph graph;
+  graph.inputs = {make_input({DType::f32, x}, "x")};
+  graph.outputs = {f(graph.inputs[0])};
+  const ProgramPtr program = Program::build(graph, cpu_backend());
+  const double peak = f32_peak();
+  for (const NodePtr& node : program->graph().nodes()) {
+    for (const KernelTime& time : measured_times(cpu_backend(), *node)) {
+      out.push_back(
+          {fmt::format("{}: {}", what, time.kernel), "GFLOP/s", work / time.seconds / 1e9, peak});
+    }
+  }
+}
+
+// Weights that are constant, so that kernels may pack them.
+void compare_product(std::vector<Result>& out, int64_t m, int64_t k, int64_t n) {
+  const Tensor w = random_tensor({k, n}, 1), b = random_tensor({n}, 2);
+  compare_kernels(out, fmt::format("{} x {} x {} with bias and GELU", m, k, n),
+                  2.0 * static_cast<double>(m * k * n), {m, k},
+                  [&](const Tensor& x) { return gelu(matmul(x, w) + b); });
+}
+void compare_conv(std::vector<Result>& out, const Shape& x, int64_t channels, int64_t size) {
+  const Tensor w = random_tensor({channels, x[1], size, size}, 1), b = random_tensor({channels}, 2);
+  const ConvAttrs attrs{.pad_begin = {size / 2, size / 2}, .pad_end = {size / 2, size / 2}};
+  const double work = 2.0 * static_cast<double>(x.numel() * channels * size * size);
+  compare_kernels(
+      out, fmt::format("{0} x {0} of {1} to {2} channels with relu", size, to_string(x), channels),
+      work, x, [&](const Tensor& t) { return relu(conv(t, w, b, attrs)); });
+}
+
 std::string to_json(const std::vector<Result>& results) {
   std::string out;
   for (const Result& r : results) {
@@ -119,6 +156,12 @@ void run(const std::string& json) {
   measure_conv(results, 16, 256, 28, true);
   measure_conv(results, 16, 256, 28, false);
   results.push_back(measure_chain(size_t{256} << 20));
+  compare_product(results, 128, 768, 768);
+  compare_product(results, 128, 768, 3072);
+  compare_conv(results, {1, 256, 14, 14}, 1024, 1);
+  compare_conv(results, {1, 64, 56, 56}, 64, 3);
+  compare_conv(results, {1, 256, 14, 14}, 256, 3);
+  compare_conv(results, {8, 512, 7, 7}, 512, 3);
   for (const Result& r : results) {
     fmt::print("{:60} {:8.1f} of {:8.1f} {:8} {:5.1f} %\n", r.kernel, r.rate, r.limit, r.unit,
                100 * r.rate / r.limit);

@@ -38,6 +38,7 @@ KERNELS = """## Kernels
 
 Shares of what the machine can do: arithmetic in registers for products and convolutions (counted as direct sums, so that
 Winograd's algorithm, where it is chosen, goes above 100 %), a copy of the same arrays for the chain of adds, multiplies and maxima.
+Below it, nodes with constant weights by each kernel that takes them, as programs measure them when they choose.
 
     build/release/benchmarks/kernels_bench --json build/kernels.json
 """

@@ -86,8 +86,10 @@ onnx::ExportedModel export_again(const ModelFile& file, const ConvertOptions& op
     onnx::expect_tensors(file.outputs(), made.outputs);
     return made.graph;
   };
-  const auto is_open = [](const onnx::Argument& input) {
-    return input.ranked && input.shape.rank() > 0 && input.shape[0] < 0;
+  const OpenSizes sizes(file.inputs(), options);
+  const auto is_open = [&](const onnx::Argument& input) {
+    return input.ranked && input.shape.rank() > 0 && input.shape[0] < 0 &&
+           sizes.of(input.shape[0], 1) == 0;
   };
   const bool open = std::any_of(file.inputs().begin(), file.inputs().end(), is_open);
   if (options.batch == 0 && open) return onnx::export_batched(trace, to);
@@ -158,6 +160,7 @@ constexpr Use kUses[] = {
     {"--dim", kModelToOnnx | kToEngine},
     {"--input", kModelToOnnx},
     {"--loop-limit", kModelToOnnx | kModelToEngine | kWeightsToEngine},
+    {"--memory-limit", kModelToOnnx | kModelToEngine | kWeightsToEngine},
     {"--shape", kToEngine},
     {"--precision", kToEngine},
     {"--memory", kToEngine},

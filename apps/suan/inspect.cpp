@@ -228,9 +228,10 @@ void inspect_model(const InspectOptions& options) {
 }
 
 void inspect_graph(const InspectOptions& options) {
-  refuse_unused(options,
-                {"--input", "--dim", "--batch", "--pad", "--loop-limit", "--set", "--runs"},
-                "on a graph");
+  refuse_unused(
+      options,
+      {"--input", "--dim", "--batch", "--pad", "--loop-limit", "--memory-limit", "--set", "--runs"},
+      "on a graph");
   constexpr size_t kLimit = size_t{256} << 20;
   const std::string text = read_file(options.model, kLimit);
   const ProgramOptions wanted = program_options(options);
@@ -251,7 +252,7 @@ void refuse_for_model(const ModelOptions& options) {
 void refuse_for_training(const ModelOptions& options) {
   refuse_unused(options,
                 {"--input", "--dim", "--batch", "--precision", "--memory", "--loop-limit",
-                 "--no-pass", "--pad"},
+                 "--memory-limit", "--no-pass", "--pad"},
                 "on training, whose recipe says all");
 }
 

@@ -44,6 +44,12 @@ class ConvertTest(Command):
         self.assertEqual([line[0] for line in lines[:2]], ["loss", "logits"])
         self.assertIn("layers.0.weight.new", [line[0] for line in lines])
 
+    def test_a_batch_size_given_by_its_name(self):
+        self.write("open.onnx", onnx_model([("Relu", ["x"], "y")], {"x": ["batch", 3]}, "y"))
+        self.suan("convert", "open.onnx", "-o", "four.onnx", "--dim", "batch=4")
+        [line] = self.outputs("four.onnx", "--random")
+        self.assertEqual(line[:3], ["y", "f32[4,", "3]"])
+
     def test_a_run_becomes_an_engine_file_for_any_batch_size(self):
         run = self.json("train", *SMALL, "--quiet", "--set", "train.epochs=1")["run"]
         self.suan("convert", run, "-o", "model.onnx")

@@ -103,6 +103,18 @@ TEST(CpuAttention, TakesTheMeanWhereTheLowestNumberHidesAllKeys) {
   }
 }
 
+TEST(CpuAttention, HandsNanOn) {
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    Trial t = attention_trial({1, 2, 2, 40, 24, 8, 8}, dtype, {});
+    t.graph.outputs.resize(1);
+    visit(dtype, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      t.inputs[1].as<T>()[5] = static_cast<T>(NAN);
+    });
+    expect_same(t.graph, t.inputs, dtype == DType::f32 ? 2e-5 : 2e-2);
+  }
+}
+
 // What a cache holds beyond its length: keys and values of batch 1 from `length` on.
 void fill_unused(Trial& t, int64_t length, float value) {
   for (Array& x : {std::ref(t.inputs[2]), std::ref(t.inputs[3])}) {

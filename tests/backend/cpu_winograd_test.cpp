@@ -56,6 +56,30 @@ TEST(CpuWinograd, AddsAnotherValue) {
                      const Tensor& r) { return relu(conv(x, w, b, a) + r); });
 }
 
+// A layout of single pixels is a view of what the caller gave, which is aligned as floats are.
+TEST(CpuWinograd, TakesMemoryOfTheCaller) {
+  if (isa_flags().find("avx512f") == std::string::npos) return;
+  const Reproducible in_order;
+  const Tensor w = weights({32, 32, 3, 3}, 7);
+  const ConvAttrs same{.pad_begin = {1, 1}, .pad_end = {1, 1}};
+  const Trial t = trial({{DType::f32, {8, 32, 1, 1}}}, [&](const std::vector<Tensor>& x) {
+    return std::vector{relu(conv(x[0], w, {}, same))};
+  });
+  const ProgramPtr program = Program::build(t.graph, cpu_backend());
+  EXPECT_THAT(kernels_of(t.graph), testing::HasSubstr("cpu_winograd"));
+  std::vector<float> in(8 * 32 + 32), out(8 * 32 + 32);
+  const auto odd = [](std::vector<float>& block) {  // 4 bytes after a multiple of 64
+    const auto at = reinterpret_cast<uintptr_t>(block.data());
+    return block.data() + ((64 - at % 64) % 64) / 4 + 1;
+  };
+  float *x = odd(in), *y = odd(out);
+  std::copy_n(t.inputs[0].as<float>(), 8 * 32, x);
+  void *inputs[] = {x}, *outputs[] = {y};
+  RunContext(program).run_on(inputs, outputs);
+  const auto want = run_on(reference_backend(), t.graph, t.inputs);
+  for (int64_t i = 0; i < 8 * 32; ++i) EXPECT_NEAR(y[i], want[0].as<float>()[i], 1e-4);
+}
+
 TEST(CpuWinograd, IsLeftOutInExactMode) {
   const Tensor w = weights({32, 32, 3, 3}, 7);
   const Trial t = trial({{DType::f32, {1, 32, 12, 12}}},

@@ -27,14 +27,18 @@ namespace {
 
 thread_local MemoryLimit* in_force = nullptr;
 
-// The line of /proc/self/cgroup is "0::/path" where control groups are of version 2.
+// The line of /proc/self/cgroup is "0::/path" where control groups are of version 2. A limit holds
+// for all groups below it.
 size_t group_memory() {
   std::ifstream groups("/proc/self/cgroup");
   for (std::string line; std::getline(groups, line);) {
     if (!line.starts_with("0::/")) continue;
-    size_t bytes = 0;
-    std::ifstream file("/sys/fs/cgroup" + line.substr(3) + "/memory.max");
-    if (file >> bytes) return bytes;  // not "max"
+    size_t least = SIZE_MAX, bytes = 0;
+    for (std::string path = line.substr(3); !path.empty(); path.resize(path.rfind('/'))) {
+      std::ifstream file("/sys/fs/cgroup" + path + "/memory.max");
+      if (file >> bytes) least = std::min(least, bytes);  // not "max"
+    }
+    return least;
   }
   return SIZE_MAX;
 }

@@ -78,6 +78,9 @@ std::vector<Type> infer_conv(const InferContext& c) {
   if (c.has(2) && !(c.shape(2) == Shape{w[0]})) {
     fail(c.name(), "bias is {}, expected [{}]", to_string(c.shape(2)), w[0]);
   }
+  if (c.has(2) && c.dtype(2) != c.dtype(0) && c.dtype(2) != wide(c.dtype(0))) {
+    fail(c.name(), "bias is {}, expected {}", name(c.dtype(2)), name(c.dtype(0)));
+  }
   Shape out{x[0], w[0]};
   for (int i = 0; i < x.rank() - 2; ++i) {
     const int64_t size = output_size(a, i, x[i + 2], w[i + 2]);

@@ -45,6 +45,8 @@ const OpCases& cases_conv() {
                "conv: kernel [2, 3, 3, 3] does not fit into [1, 3, 2, 2] with this padding"},
               {[] { conv(zeros({1, 3, 5, 5}), zeros({2, 3, 3, 3}), zeros({3})); },
                "conv: bias is [3], expected [2]"},
+              {[] { conv(zeros({1, 3, 5, 5}), zeros({2, 3, 3, 3}), zeros({2}, DType::bf16)); },
+               "conv: bias is bf16, expected f32"},
               {[] { conv(zeros({3, 5}), zeros({2, 3})); },
                "conv: got shapes [3, 5] and [2, 3], expected both of rank 3, 4 or 5"},
               {[] { conv(zeros({1, 3, 5, 5}), zeros({2, 3, 3, 3}), {}, {.stride = {1, 1, 1}}); },

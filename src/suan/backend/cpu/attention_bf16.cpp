@@ -28,7 +28,7 @@ SUAN_BF16 inline __m512 dot(__m512 sum, Pair a, __m512i b) {
 }
 SUAN_BF16 inline __m512i load(const Pair* p) { return _mm512_loadu_si512(p); }
 
-// 2^x for x <= 0, exactly 0 below 2^-125: exp2_of in attention-inl.h.
+// 2^x for x <= 0, exactly 0 below 2^-125: exp2_of in vector-inl.h, to fewer digits.
 SUAN_BF16 inline __m512 exp2_of(__m512 x) {
   const __m512 magic = _mm512_set1_ps(12582912.0f);
   const __m512 shifted = _mm512_add_ps(x, magic);
@@ -41,7 +41,7 @@ SUAN_BF16 inline __m512 exp2_of(__m512 x) {
   p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.0f));
   const __m512i exponent = _mm512_slli_epi32(_mm512_castps_si512(shifted), 23);
   const __m512 y = _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(p), exponent));
-  const __mmask16 kept = _mm512_cmp_ps_mask(x, _mm512_set1_ps(-125.0f), _CMP_GE_OQ);
+  const __mmask16 kept = _mm512_cmp_ps_mask(x, _mm512_set1_ps(-125.0f), _CMP_NLT_UQ);  // or NaN
   return _mm512_maskz_mov_ps(kept, y);
 }
 

@@ -21,6 +21,7 @@ namespace {
 
 constexpr int64_t kLine = 64;                   // bytes
 constexpr int64_t kStays = int64_t{512} << 10;  // bytes, in the cache of a core
+constexpr double kMostPadding = 4;              // times the image: what is written out
 constexpr int64_t kMaxRows = 144;  // of a chunk: what of them a block needs stays in L2
 
 // Spatial padding written out, so that every place of the kernel is inside for all rows.
@@ -422,9 +423,14 @@ const char* why_not(const Node& node, bool padding) {
   if (product) return padding ? "it has no padding" : nullptr;
   const Shape& x = node.inputs[static_cast<size_t>(tail.inputs[0])].shape();
   const Shape& w = node.inputs[static_cast<size_t>(tail.inputs[1])].shape();
-  const bool inside = stays_inside(tail.anchor->attr<ConvAttrs>(), x, w, node.types[0].shape);
-  if (inside != padding) return nullptr;
-  return padding ? "it has no padding" : "it has padding";
+  const auto& a = tail.anchor->attr<ConvAttrs>();
+  const Shape& y = node.types[0].shape;
+  const bool inside = stays_inside(a, x, w, y);
+  if (inside == padding) return padding ? "it has no padding" : "it has padding";
+  const double read =
+      static_cast<double>(reach(a, w, y, 0)) * static_cast<double>(reach(a, w, y, 1));
+  const bool mostly = padding && read > kMostPadding * static_cast<double>(x[2] * x[3]) + 1024;
+  return mostly ? "most of what it reads is padding" : nullptr;
 }
 
 }  // namespace

@@ -62,6 +62,7 @@ class Reader {
     }
     step.operand = operand(other.node());
     if (step.operand < 0) return "the region is no chain";
+    if (step.operand == tail_.inputs[1]) return "what is added is the weights, which are packed";
     if (other.dtype() != tail_.anchor->types[0].dtype) return "an operand has another dtype";
     const Shape &shape = tail_.anchor->types[0].shape, &own = other.shape();
     if (own == shape) {
@@ -95,6 +96,8 @@ const char* read_row_tail(const Node& node, Op anchor, RowTail& tail) {
     return reason;
   }
   if (tail.inputs.size() > 2 && tail.inputs[2] >= 0) {
+    const DType bias = node.inputs[static_cast<size_t>(tail.inputs[2])].dtype();
+    if (bias != tail.anchor->types[0].dtype) return "the bias has another dtype";
     tail.steps.insert(tail.steps.begin(), {.kind = RowStep::Kind::channels,
                                            .run = find_tile_function(Op::add, 0),
                                            .operand = tail.inputs[2]});

@@ -134,6 +134,7 @@ class Reader {
     if (op != Op::add && op != Op::mul) return "oneDNN has no such post-op";
     const auto found = operand_of_.find(&other.node());
     if (found == operand_of_.end()) return "the region is no chain";
+    if (found->second == tail_.inputs[1]) return "what is added is the weights, which are packed";
     if (const char* reason = flush()) return reason;
     const Type& type = tail_.anchor->types[0];
     if (other.type() == type) {

@@ -27,7 +27,8 @@ namespace suan::cpu {
 constexpr double kA = 0.625, kB = 1.5;
 // A tile of one block of 16 channels. Lines and columns of the image may be outside.
 struct WinogradTile {
-  const float* x;  // the block of the image, [height][width][16]; null for results
+  const float* x;  // aligned as a float is, like y and more; the block of the image,
+                   // [height][width][16]; null for results
   int64_t height, width, line, column;
   float* products;  // 36 rows of 16, `step` apart
   int64_t step;
@@ -80,7 +81,7 @@ HWY_INLINE void turn_tile(const WinogradTile& w, size_t lane) {
 #pragma GCC unroll 6
     for (int64_t i = 0; i < 6; ++i) {
       const bool seen = kWhole || (inside && w.line + i >= 0 && w.line + i < w.height);
-      in[i] = seen ? hn::Load(d, x + (i * w.width + j) * 16) : hn::Zero(d);
+      in[i] = seen ? hn::LoadU(d, x + (i * w.width + j) * 16) : hn::Zero(d);
     }
     turn_input(in, t[j]);
   }
@@ -123,9 +124,9 @@ void winograd_result(const WinogradTile& w) {
       for (int64_t j = 0; j < 4; ++j) {
         if (j >= columns) break;
         V y(hn::Add(out[j], bias));
-        if (w.more) y = y + V(hn::Load(d, w.more + at + j * 16));
+        if (w.more) y = y + V(hn::LoadU(d, w.more + at + j * 16));
         if (w.relu) y = maximum(y, V(0.0));
-        hn::Store(y.v, d, w.y + at + j * 16);
+        hn::StoreU(y.v, d, w.y + at + j * 16);
       }
     }
   }
