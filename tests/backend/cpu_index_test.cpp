@@ -1,6 +1,7 @@
 // Gather and scatter give the reference's bits, at sizes that more than one thread shares.
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/base/threads.h"
+#include "suan/ops/elementwise.h"
 #include "suan/ops/gather.h"
 #include "tests/backend/compare.h"
 #include "tests/expect_error.h"
@@ -72,6 +73,21 @@ TEST(CpuIndex, ReportsTheFirstIndexOutOfRange) {
   t.inputs[1] = Array::of<int64_t>(std::vector<int64_t>{4, -6, 5}, {3});
   EXPECT_ERROR(run_on(cpu_backend(), t.graph, t.inputs), kOutOfRange,
                "gather: index -6 at position 1 is outside [-5, 5)");
+}
+
+// What a faulty step did not write is not read: it need not be bool.
+TEST(CpuIndex, EndsTheRunAtTheFirstFault) {
+  Trial t = trial({{DType::f32, {4}}, {DType::i64, {2}}}, [](const std::vector<Tensor>& x) {
+    return std::vector{cast(gather(x[0] > 0.0, x[1], 0), DType::i64)};
+  });
+  t.inputs[1].as<int64_t>()[0] = 4;
+  RunContext context(Program::build(t.graph, reference_backend()));
+  std::vector<double> seconds;
+  context.profile = &seconds;
+  const std::vector<BufferPtr> blocks{t.inputs[0].buffer, t.inputs[1].buffer};
+  EXPECT_THROW(context.run(blocks), Error);
+  ASSERT_GT(seconds.size(), 1);
+  EXPECT_EQ(seconds.back(), 0);
 }
 
 }  // namespace

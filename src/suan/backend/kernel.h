@@ -30,6 +30,7 @@ struct Operand {
 class RunErrors {
  public:
   void report(std::string_view op, std::string message);  // the first one counts
+  bool any() const { return ready_.load(std::memory_order_relaxed); }
   void throw_if_any();
 
  private:

@@ -179,7 +179,8 @@ void RunContext::run_steps() {
   using Clock = std::chrono::steady_clock;
   const Plan& plan = program_->plan();
   if (profile) profile->resize(plan.steps.size());
-  for (size_t i = 0; i < plan.steps.size(); ++i) {
+  // After a fault values may never have been written, and need not be numbers of their dtype.
+  for (size_t i = 0; i < plan.steps.size() && !errors_.any(); ++i) {
     if (!profile && plan.steps[i].together > 1) {
       run_together(i, plan.steps[i].together);
       i += plan.steps[i].together - 1;
