@@ -141,7 +141,7 @@ HWY_INLINE Vec limited(Vec score, size_t j, const float* limits, size_t sure) {
 HWY_INLINE Vec masked(Vec score, size_t j, const float* limits, size_t sure, const MaskTile& mask,
                       size_t queries) {
   const D d;
-  if (mask.numbers || mask.seen) {
+  if (mask.numbers || mask.seen != nullptr) {
     HWY_ALIGN float numbers[hn::MaxLanes(D())] = {};
     const int64_t first = static_cast<int64_t>(j) * mask.key_step;
     for (size_t i = 0; i < queries; ++i) {

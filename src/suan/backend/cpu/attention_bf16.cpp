@@ -202,7 +202,7 @@ SUAN_BF16 inline __m512 mask_numbers(const Scores& s, int64_t j) {
 // The score of key j as scale and masks leave it: -inf where a query does not see it.
 SUAN_BF16 inline __m512 masked(const Scores& s, __m512 product, int64_t j) {
   __m512 score = _mm512_mul_ps(product, _mm512_set1_ps(s.scale));
-  if (s.mask.numbers || s.mask.seen) score = _mm512_add_ps(score, mask_numbers(s, j));
+  if (s.mask.numbers || s.mask.seen != nullptr) score = _mm512_add_ps(score, mask_numbers(s, j));
   if (j < s.sure) return score;
   const __mmask16 seen = _mm512_cmp_ps_mask(_mm512_set1_ps(static_cast<float>(j)),
                                             _mm512_loadu_ps(s.limits), _CMP_LT_OQ);

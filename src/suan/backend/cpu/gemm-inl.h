@@ -51,22 +51,15 @@ inline __attribute__((always_inline)) void write_tile(const GemmBlock& g, size_t
   }
 }
 
+// The sums of the block's own products. Asks meanwhile for `lines` cache lines a slice of what
+// comes next.
 template <class P, size_t R, size_t W>
-inline __attribute__((always_inline)) void gemm_tile(const GemmBlock& g, size_t row, size_t column,
-                                                     size_t lines) {
+inline __attribute__((always_inline)) void multiply_tile(const GemmBlock& g, size_t row,
+                                                         size_t column, size_t lines,
+                                                         typename P::Vector (&sum)[R][W]) {
   using Vector = typename P::Vector;
   const float* b = g.b + column;
   const float* next = g.next + row / kRows * lines * static_cast<size_t>(g.slice_count) * 16;
-  float* c = g.c + row * static_cast<size_t>(g.c_step);
-  if (column == 0 && g.more) ask_for<P, false>(g, g.more, row, R);
-  if (column == 0 && g.y) ask_for<P, true>(g, g.y, row, R);
-  size_t at[W];  // of each vector in a row of c
-  Vector sum[R][W];
-#pragma GCC unroll 4
-  for (size_t w = 0; w < W; ++w) {
-    const size_t n = column + w * P::lanes();
-    at[w] = n / kSlice * static_cast<size_t>(g.c_block) + n % kSlice;
-  }
 #pragma GCC unroll 16
   for (size_t r = 0; r < R; ++r) {
 #pragma GCC unroll 4
@@ -95,26 +88,30 @@ inline __attribute__((always_inline)) void gemm_tile(const GemmBlock& g, size_t 
       }
     }
   }
+}
+
+template <class P, size_t R, size_t W>
+inline __attribute__((always_inline)) void gemm_tile(const GemmBlock& g, size_t row, size_t column,
+                                                     size_t lines) {
+  if (column == 0 && g.more) ask_for<P, false>(g, g.more, row, R);
+  if (column == 0 && g.y) ask_for<P, true>(g, g.y, row, R);
+  typename P::Vector sum[R][W];
+  multiply_tile<P>(g, row, column, lines, sum);
+  const auto c_step = static_cast<size_t>(g.c_step), c_block = static_cast<size_t>(g.c_block);
   // A block's own sums are short, so their rounding errors stay small.
-  if (!g.starts || g.start) {
+  const bool adds = !g.starts || g.start;
+#pragma GCC unroll 4
+  for (size_t w = 0; w < W; ++w) {
+    const size_t n = column + w * P::lanes();
+    float* c = g.c + row * c_step + n / kSlice * c_block + n % kSlice;
 #pragma GCC unroll 16
     for (size_t r = 0; r < R; ++r) {
-#pragma GCC unroll 4
-      for (size_t w = 0; w < W; ++w) {
-        const float* before = g.starts ? g.start + column + w * P::lanes()
-                                       : c + r * static_cast<size_t>(g.c_step) + at[w];
-        sum[r][w] = P::add(sum[r][w], P::load(before));
-      }
+      float* const at = c + r * c_step;
+      if (adds) sum[r][w] = P::add(sum[r][w], P::load(g.starts ? g.start + n : at));
+      if (!g.ends) P::store(sum[r][w], at);
     }
   }
-  if (g.ends) return write_tile<P>(g, row, column, sum);
-#pragma GCC unroll 16
-  for (size_t r = 0; r < R; ++r) {
-#pragma GCC unroll 4
-    for (size_t w = 0; w < W; ++w) {
-      P::store(sum[r][w], c + r * static_cast<size_t>(g.c_step) + at[w]);
-    }
-  }
+  if (g.ends) write_tile<P>(g, row, column, sum);
 }
 
 template <class P, size_t W>

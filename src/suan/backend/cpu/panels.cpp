@@ -199,9 +199,8 @@ class PanelCall final : public Call {
   void divide() {
     const int64_t threads = num_threads(), least = (rows_ + kMaxRows - 1) / kMaxRows;
     const auto waste = [&](int64_t chunks) {
-      const int64_t units = panels_ * images_ * chunks;
-      return static_cast<double>((units + threads - 1) / threads * threads) /
-             static_cast<double>(units);
+      const int64_t units = panels_ * images_ * chunks, most = (units + threads - 1) / threads;
+      return static_cast<double>(most * threads) / static_cast<double>(units);
     };
     int64_t best = least;
     for (int64_t chunks = least; chunks < least + 4 && chunks * 24 <= rows_; ++chunks) {
