@@ -91,8 +91,9 @@ TEST(KernelChoice, SpendsNoMemoryWhereItIsSmall) {
   const size_t value = 4 * 64 * 56 * 56;
   EXPECT_LE(arena(true), 3 * value);
   const auto kernels = [&](bool small) {
+    const ProgramPtr program = build(small);
     std::string names;
-    for (const PlannedStep& step : build(small)->plan().steps) names += step.kernel->name;
+    for (const PlannedStep& step : program->plan().steps) names += step.kernel->name;
     return names;
   };
   if (isa_flags().find("avx512f") != std::string::npos) {
