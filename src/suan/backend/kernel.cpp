@@ -29,6 +29,11 @@ void RunErrors::throw_if_any() {
   throw error;
 }
 
+bool gives_nothing(const Node& node) {
+  return std::all_of(node.types.begin(), node.types.end(),
+                     [](const Type& type) { return type.shape.numel() == 0; });
+}
+
 void pack_inputs(const Call& call, std::span<Operand> in, std::vector<BufferPtr>& packs) {
   for (size_t i = 0; i < in.size(); ++i) {
     const size_t bytes = call.packed_bytes(static_cast<int>(i));

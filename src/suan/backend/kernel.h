@@ -72,6 +72,12 @@ class Call {
 // Packs those inputs that the call wants packed, for a run without a plan; `packs` holds the
 // blocks.
 void pack_inputs(const Call& call, std::span<Operand> in, std::vector<BufferPtr>& packs);
+// Of a node whose results have no elements: a kernel might loop over sizes beside one of zero.
+struct NoCall final : Call {
+  void run(const KernelArgs& /*args*/) const override {}
+};
+bool gives_nothing(const Node& node);
+
 constexpr int64_t kThreadWork = 1 << 14;  // element-operations worth a thread
 
 struct Kernel {
