@@ -97,7 +97,7 @@ struct Side {
     } else {
       outputs = run_once(*file.model, arguments, once);
     }
-    precision = once.interpret && !file.compiled ? DType::f32 : once.precision;
+    precision = once.precision;
     if (file.model) {
       run_once(*file.model, arguments, once, &nodes);
     } else {
