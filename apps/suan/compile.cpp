@@ -53,7 +53,7 @@ GivenShapes parse_shapes(const std::vector<std::string>& settings,
 
 // The argument types of one program: given shapes settle the sizes that inputs share, then --dim
 // and
-// --batch; others are 1.
+// --batch do; others are 1.
 class Signature {
  public:
   Signature(const std::vector<onnx::Argument>& inputs, const OpenSizes& open,

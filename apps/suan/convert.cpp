@@ -89,10 +89,10 @@ onnx::ExportedModel export_again(const ModelFile& file, const ConvertOptions& op
   const OpenSizes sizes(file.inputs(), options);
   const auto is_open = [&](const onnx::Argument& input) {
     return input.ranked && input.shape.rank() > 0 && input.shape[0] < 0 &&
-           sizes.of(input.shape[0], 1) == 0;
+           sizes.of(input.shape[0], 0) == 0;
   };
   const bool open = std::any_of(file.inputs().begin(), file.inputs().end(), is_open);
-  if (options.batch == 0 && open) return onnx::export_batched(trace, to);
+  if (open) return onnx::export_batched(trace, to);
   return onnx::export_model(trace(options.batch), to);
 }
 

@@ -31,6 +31,10 @@ inline Array random_array(const Type& type, uint64_t seed, double low = -2, doub
   return array;
 }
 
+inline Tensor random_constant(const Type& type, uint64_t seed, double low = -1, double high = 1) {
+  return make_constant(type, random_array(type, seed, low, high).buffer);
+}
+
 inline std::vector<double> as_numbers(const Array& array) {
   std::vector<double> out(static_cast<size_t>(array.numel()));
   visit(array.dtype, [&](auto tag) {

@@ -14,8 +14,7 @@ namespace suan {
 namespace {
 
 Tensor weights(DType dtype, const Shape& shape, uint64_t seed) {
-  const Array numbers = random_array({dtype, shape}, seed, -1, 1);
-  return make_constant({dtype, shape}, numbers.buffer);
+  return random_constant({dtype, shape}, seed);
 }
 
 // What follows a result y; r is as large, b has one number for each channel.

@@ -10,8 +10,7 @@ namespace suan {
 namespace {
 
 Tensor weights(const Shape& shape, uint64_t seed) {
-  const Array numbers = random_array({DType::f32, shape}, seed, -1, 1);
-  return make_constant({DType::f32, shape}, numbers.buffer);
+  return random_constant({DType::f32, shape}, seed);
 }
 
 struct Sizes {

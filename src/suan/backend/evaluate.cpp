@@ -41,7 +41,7 @@ void run_kernel(const Node& node, const Kernel& kernel) {
     blocks.push_back(Buffer::allocate(std::max<size_t>(type.bytes(), 1)));
     out.push_back({blocks.back()->data(), type});
   }
-  const auto call = gives_nothing(node) ? std::make_unique<NoCall>() : kernel.make(node);
+  const auto call = make_call(kernel, node);
   pack_inputs(*call, in, packs);
   const BufferPtr scratch = Buffer::allocate(std::max<size_t>(call->scratch_bytes(), 1));
   RunErrors errors;

@@ -29,9 +29,13 @@ void RunErrors::throw_if_any() {
   throw error;
 }
 
-bool gives_nothing(const Node& node) {
-  return std::all_of(node.types.begin(), node.types.end(),
-                     [](const Type& type) { return type.shape.numel() == 0; });
+std::unique_ptr<Call> make_call(const Kernel& kernel, const Node& node) {
+  struct Nothing final : Call {
+    void run(const KernelArgs& /*args*/) const override {}
+  };
+  const bool empty = std::all_of(node.types.begin(), node.types.end(),
+                                 [](const Type& type) { return type.shape.numel() == 0; });
+  return empty ? std::make_unique<Nothing>() : kernel.make(node);
 }
 
 void pack_inputs(const Call& call, std::span<Operand> in, std::vector<BufferPtr>& packs) {

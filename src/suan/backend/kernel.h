@@ -72,11 +72,6 @@ class Call {
 // Packs those inputs that the call wants packed, for a run without a plan; `packs` holds the
 // blocks.
 void pack_inputs(const Call& call, std::span<Operand> in, std::vector<BufferPtr>& packs);
-// Of a node whose results have no elements: a kernel might loop over sizes beside one of zero.
-struct NoCall final : Call {
-  void run(const KernelArgs& /*args*/) const override {}
-};
-bool gives_nothing(const Node& node);
 
 constexpr int64_t kThreadWork = 1 << 14;  // element-operations worth a thread
 
@@ -99,6 +94,10 @@ struct Kernel {
   // Whether it takes much more memory than its operands, packed or as scratch, to be faster.
   bool spends_memory = false;
 };
+
+// The kernel's call for a node. Where no result has an element it does nothing: a kernel might loop
+// over sizes beside one of zero.
+std::unique_ptr<Call> make_call(const Kernel& kernel, const Node& node);
 
 // Exact mode: only kernels with the error bound of direct summation are chosen. For the whole
 // process.

@@ -143,7 +143,7 @@ class Rehearsal {
   }
 
   double seconds(const Kernel& kernel, const Node& node) {
-    const auto call = kernel.make(node);
+    const auto call = make_call(kernel, node);
     const BufferPtr scratch = Buffer::allocate(call->scratch_bytes());
     std::vector<BufferPtr> packs;
     std::vector<Operand> operands = operands_;

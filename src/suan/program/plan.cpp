@@ -152,7 +152,7 @@ class Planner {
       step.node = node;
       step.kernel = choose_kernel(backend_, *node);
       if (!step.kernel) no_kernel(backend_, *node);
-      step.call = gives_nothing(*node) ? std::make_unique<NoCall>() : step.kernel->make(*node);
+      step.call = make_call(*step.kernel, *node);
       step.scratch_bytes = step.call->scratch_bytes();
       for (size_t i = 0; i < node->inputs.size(); ++i) {
         step.in.push_back(node->inputs[i] ? operand(*step.call, node->inputs[i], i) : -1);

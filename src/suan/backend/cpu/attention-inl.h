@@ -18,7 +18,6 @@ HWY_BEFORE_NAMESPACE();
 namespace suan::cpu::HWY_NAMESPACE {
 
 constexpr size_t kKeyRows = 8;  // keys (or channels) whose products are held in registers at once
-constexpr float kLog2E = 1.44269504f;
 
 // acc[r][w] += sum_k a(r, k) b(k, w), numbers times vectors.
 template <size_t R, size_t W, class A, class B>
@@ -125,9 +124,6 @@ HWY_INLINE Vec scaled_mask(Vec m) {
   const Vec scaled = hn::Max(hn::Set(d, -FLT_MAX), hn::Mul(m, hn::Set(d, kLog2E)));  // keeps NaN
   return hn::IfThenElse(hn::Eq(m, hn::Set(d, -HUGE_VALF)), m, scaled);
 }
-HWY_INLINE float mask_number(const MaskTile& mask, int64_t at) {
-  return mask.numbers ? mask.numbers[at] : mask.seen[at] ? 0 : -HUGE_VALF;
-}
 
 // Scores of key j: -inf for queries that see fewer keys.
 HWY_INLINE Vec limited(Vec score, size_t j, const float* limits, size_t sure) {
@@ -141,11 +137,11 @@ HWY_INLINE Vec limited(Vec score, size_t j, const float* limits, size_t sure) {
 HWY_INLINE Vec masked(Vec score, size_t j, const float* limits, size_t sure, const MaskTile& mask,
                       size_t queries) {
   const D d;
-  if (mask.numbers || mask.seen != nullptr) {
+  if (mask) {
     HWY_ALIGN float numbers[hn::MaxLanes(D())] = {};
     const int64_t first = static_cast<int64_t>(j) * mask.key_step;
     for (size_t i = 0; i < queries; ++i) {
-      numbers[i] = mask_number(mask, first + static_cast<int64_t>(i) * mask.query_step);
+      numbers[i] = mask.at(first + static_cast<int64_t>(i) * mask.query_step);
     }
     score = hn::Add(score, scaled_mask(hn::Load(d, numbers)));
   }

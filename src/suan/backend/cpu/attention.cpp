@@ -65,7 +65,7 @@ HWY_INLINE bool all_zero(const float* rows, int64_t step, size_t count, size_t n
 // Writes what the mask adds to scores of n keys from j0 on, for one vector of queries, to t.masks;
 // false: it adds nothing.
 HWY_INLINE bool turn_mask(const AttentionTile& t, size_t lane, size_t j0, size_t n) {
-  if (!t.mask.numbers && t.mask.seen == nullptr) return false;
+  if (!t.mask) return false;
   const D d;
   const size_t lanes = hn::Lanes(d), step = attention_lanes();
   const size_t queries = HWY_MIN(static_cast<size_t>(t.queries) - lane, lanes);
@@ -81,7 +81,7 @@ HWY_INLINE bool turn_mask(const AttentionTile& t, size_t lane, size_t j0, size_t
       const int64_t at = first + static_cast<int64_t>(j) * k_step;
       for (size_t i = 0; i < lanes; ++i) {
         const auto query = static_cast<int64_t>(HWY_MIN(i, queries - 1));
-        to[j * step + i] = mask_number(t.mask, at + query * q_step);
+        to[j * step + i] = t.mask.at(at + query * q_step);
       }
     }
   }

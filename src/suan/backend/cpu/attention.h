@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <algorithm>
+#include <cmath>
 
 #include "suan/backend/cpu/tile.h"
 #include "suan/backend/kernel.h"
@@ -78,7 +79,15 @@ struct MaskTile {
   const float* numbers = nullptr;  // added to the scores
   const bool* seen = nullptr;
   int64_t query_step = 0, key_step = 0;
+
+  explicit operator bool() const { return numbers || seen != nullptr; }
+  // What the element at this offset adds to a score.
+  float at(int64_t offset) const {
+    if (numbers) return numbers[offset];
+    return seen[offset] ? 0 : -HUGE_VALF;
+  }
 };
+constexpr float kLog2E = 1.44269504f;
 MaskTile mask_tile(const AttentionPlan& plan, const KernelArgs& args, int64_t b, int64_t h,
                    int64_t first);
 

@@ -188,21 +188,18 @@ SUAN_BF16 inline __m512 mask_numbers(const Scores& s, int64_t j) {
   const int64_t first = j * s.mask.key_step, step = s.mask.query_step;
   const int64_t count = step == 0 ? 1 : s.queries;
   alignas(64) float more[kLanes] = {};
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t at = first + i * step;
-    more[i] = s.mask.numbers ? s.mask.numbers[at] : s.mask.seen[at] ? 0 : -HUGE_VALF;
-  }
+  for (int64_t i = 0; i < count; ++i) more[i] = s.mask.at(first + i * step);
   const __m512 m = step == 0 ? _mm512_set1_ps(more[0]) : _mm512_load_ps(more);
   const __mmask16 hidden = _mm512_cmp_ps_mask(m, _mm512_set1_ps(-HUGE_VALF), _CMP_EQ_OQ);
   const __m512 scaled = _mm512_max_ps(_mm512_set1_ps(-FLT_MAX),  // keeps NaN
-                                      _mm512_mul_ps(m, _mm512_set1_ps(1.44269504f)));
+                                      _mm512_mul_ps(m, _mm512_set1_ps(kLog2E)));
   return _mm512_mask_mov_ps(scaled, hidden, m);
 }
 
 // The score of key j as scale and masks leave it: -inf where a query does not see it.
 SUAN_BF16 inline __m512 masked(const Scores& s, __m512 product, int64_t j) {
   __m512 score = _mm512_mul_ps(product, _mm512_set1_ps(s.scale));
-  if (s.mask.numbers || s.mask.seen != nullptr) score = _mm512_add_ps(score, mask_numbers(s, j));
+  if (s.mask) score = _mm512_add_ps(score, mask_numbers(s, j));
   if (j < s.sure) return score;
   const __mmask16 seen = _mm512_cmp_ps_mask(_mm512_set1_ps(static_cast<float>(j)),
                                             _mm512_loadu_ps(s.limits), _CMP_LT_OQ);

@@ -45,9 +45,8 @@ struct Pairs {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), (__m256i)_mm512_cvtneps_pbh(v));
   }
   static inline __m512 add(__m512 a, __m512 b) { return _mm512_add_ps(a, b); }
-  static inline __m512 relu(__m512 v) {
-    return _mm512_max_ps(_mm512_setzero_ps(), v);
-  }  // keeps NaN
+  // Its second operand wins where it is NaN.
+  static inline __m512 relu(__m512 v) { return _mm512_max_ps(_mm512_setzero_ps(), v); }
   static inline __m512 multiply_add(__m512 x, __m512 v, __m512 sum) {
     return _mm512_dpbf16_ps(sum, (__m512bh)x, (__m512bh)v);
   }

@@ -73,7 +73,7 @@ constexpr Kernel kTable[] = {
      .make = cpu::make_panel_call, .in_place = true, .spends_memory = true},
 #define WINOGRAD(code)                                                                      \
     {.op = Op::code, .name = "dnnl_winograd", .why_not = cpu::winograd_why_not,             \
-     .make = cpu::make_winograd_call, .exact = false,                                       \
+     .make = cpu::make_winograd_call, .in_place = true, .exact = false,                     \
      .likely_slower = cpu::winograd_likely_slower, .spends_memory = true},
 #define DIRECT(code)                                                                        \
     {Op::code, "dnnl_direct", cpu::direct_why_not, cpu::make_direct_call},                  \
@@ -82,22 +82,13 @@ constexpr Kernel kTable[] = {
     TILED_WINOGRAD(conv) WINOGRAD(conv) PANELS(conv) DIRECT(conv)
     WINOGRAD(conv_transpose) DIRECT(conv_transpose)
     WINOGRAD(conv_weight_gradient) DIRECT(conv_weight_gradient)
+    TILED_WINOGRAD(fused) WINOGRAD(fused) PANELS(fused)
+#undef TILED_WINOGRAD
 #undef WINOGRAD
+#undef PANELS
 #undef DIRECT
     // clang-format on
-    TILED_WINOGRAD(fused)
-#undef TILED_WINOGRAD
-        {.op = Op::fused,
-         .name = "dnnl_winograd",
-         .why_not = cpu::winograd_why_not,
-         .make = cpu::make_winograd_call,
-         .in_place = true,
-         .exact = false,
-         .likely_slower = cpu::winograd_likely_slower,
-         .spends_memory = true},
-    PANELS(fused)
-#undef PANELS
-        {Op::fused, "dnnl_direct", cpu::direct_why_not, cpu::make_direct_call, true},
+    {Op::fused, "dnnl_direct", cpu::direct_why_not, cpu::make_direct_call, true},
     {Op::fused, "dnnl_matmul", cpu::dnnl_matmul_why_not, cpu::make_dnnl_matmul_call, true},
     {Op::max_pool, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool>},
     {Op::max_pool_gradient, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool_gradient>},

@@ -19,7 +19,6 @@
 namespace suan::cpu {
 namespace {
 
-constexpr int64_t kLine = 64;                   // bytes
 constexpr int64_t kStays = int64_t{512} << 10;  // bytes, in the cache of a core
 constexpr double kMostPadding = 4;              // times the image: what is written out
 constexpr int64_t kMaxRows = 144;  // of a chunk: what of them a block needs stays in L2
@@ -31,7 +30,9 @@ struct Padded {
   int64_t top = 0, left = 0, full_height = 0, full_width = 0;
   bool needed() const { return planes > 0; }
   int64_t plane() const { return full_height * full_width * depth; }
-  int64_t bytes() const { return (planes * plane() + kLine - 1) / kLine * kLine; }
+  int64_t bytes() const {
+    return static_cast<int64_t>(aligned(static_cast<size_t>(planes * plane())));
+  }
 
   void fill(const char* from, char* to, int64_t begin, int64_t end) const {
     const int64_t columns = std::clamp<int64_t>(full_width - left, 0, width);
@@ -57,38 +58,22 @@ bool stays_inside(const ConvAttrs& a, const Shape& x, const Shape& w, const Shap
          reach(a, w, y, 1) <= x[3];
 }
 
-// What is added to all rows is what sums start with.
-bool begins_with_bias(const RowTail& tail) {
-  return !tail.steps.empty() && tail.steps[0].kind == RowStep::Kind::channels &&
-         tail.steps[0].run == find_tile_function(Op::add, 0);
-}
-
 // y = tail(x w): images of `rows` rows each.
 class PanelCall final : public Call {
  public:
   explicit PanelCall(const Node& node) {
-    const bool product = !read_row_tail(node, Op::matmul, tail_);
-    if (!product) {
-      tail_ = {};
-      read_row_tail(node, Op::conv, tail_);
-    }
+    read_row_tail(node, tail_);
     weights_ = tail_.inputs[1];
     const DType dtype = node.types[0].dtype;
     half_ = dtype == DType::bf16;
     element_ = half_ ? 2 : 4;
     load_ = find_load_function(dtype);
     store_ = find_store_function(dtype);
-    if (begins_with_bias(tail_)) {
-      bias_ = tail_.steps[0].operand;
-      tail_.steps.erase(tail_.steps.begin());
-    }
-    for (const RowStep& step : tail_.steps) {
-      if (step.kind == RowStep::Kind::whole) whole_ = step.operand;
-    }
-    simple_ = is_simple(tail_);
+    whole_ = tail_.whole();
+    simple_ = tail_.is_sum_and_relu();
     x_bytes_ =
         static_cast<int64_t>(node.inputs[static_cast<size_t>(tail_.inputs[0])].type().bytes());
-    product ? plan_matmul(node) : plan_conv(node);
+    tail_.is_product() ? plan_matmul(node) : plan_conv(node);
     panels_ = w_.panels();
     const auto most = static_cast<size_t>(kBlockBytes / (kSlice * kPanel * element_));
     for (size_t s = 0; s < slices_.size(); s += most) {
@@ -226,19 +211,6 @@ class PanelCall final : public Call {
   }
   int64_t piece_floats() const { return chunk_ * (kPanel + kSlice) + 2 * kPanel; }
 
-  // Nothing, a sum, relu, or both: the kernel does that.
-  static bool is_simple(const RowTail& tail) {
-    const auto is_sum = [](const RowStep& step) {
-      return step.kind == RowStep::Kind::whole && step.run == find_tile_function(Op::add, 0);
-    };
-    const auto is_relu = [](const RowStep& step) {
-      return step.run == find_tile_function(Op::relu, 0);
-    };
-    const auto& steps = tail.steps;
-    return steps.empty() || (steps.size() == 1 && (is_sum(steps[0]) || is_relu(steps[0]))) ||
-           (steps.size() == 2 && is_sum(steps[0]) && is_relu(steps[1]));
-  }
-
   const char* bytes_of(const KernelArgs& args, int operand, int64_t at) const {
     return args.in[static_cast<size_t>(operand)].as<char>() + at * element_;
   }
@@ -258,8 +230,8 @@ class PanelCall final : public Call {
     const int64_t y_at = blocked_ ? (u.image * n_ + column) * rows_ + u.row * kSlice
                                   : (u.image * rows_ + u.row) * n_ + column;
     float *bias = c + chunk_ * kPanel, *more = bias + kPanel;
-    if (bias_ >= 0) {
-      std::copy_n(floats_of(args, bias_, column, width, more), width, bias);
+    if (tail_.bias >= 0) {
+      std::copy_n(floats_of(args, tail_.bias, column, width, more), width, bias);
       std::fill(bias + width, bias + kPanel, 0.0f);
     }
     GemmBlock g{.a = x + u.image * image_step_ * element_,
@@ -269,7 +241,7 @@ class PanelCall final : public Call {
                 .c_block = blocked_ ? rows * kSlice : kSlice,
                 .rows = rows,
                 .columns = (width + kSlice - 1) / kSlice * kSlice,
-                .start = bias_ >= 0 ? bias : nullptr,
+                .start = tail_.bias >= 0 ? bias : nullptr,
                 .y_step = blocked_ ? kSlice : n_,
                 .y_block = blocked_ ? rows_ * kSlice : kSlice};
     for (size_t i = 0; i < blocks_.size(); ++i) {
@@ -284,7 +256,7 @@ class PanelCall final : public Call {
       if (last && whole_ >= 0) g.more = bytes_of(args, whole_, y_at);
       if (last) g.y = args.out[0].as<char>() + y_at * element_;
       g.ends = last && simple_ && width % kSlice == 0;
-      g.relu = !tail_.steps.empty() && tail_.steps.back().kind == RowStep::Kind::none;
+      g.relu = tail_.ends_in_relu();
       half_ ? gemm_block_bf16(g) : gemm_block(g);
     }
     if (g.ends) return;
@@ -347,9 +319,9 @@ class PanelCall final : public Call {
 
   RowTail tail_;
   PanelWeights w_;
-  int weights_ = 1, bias_ = -1, whole_ = -1;  // operands
-  bool simple_ = false;                       // the kernel does all of the tail
-  bool half_ = false;                         // bf16
+  int weights_ = 1, whole_ = -1;  // operands
+  bool simple_ = false;           // gemm.h does all of the tail
+  bool half_ = false;             // bf16
   int64_t element_ = 4;
   LoadFunction load_ = nullptr;
   StoreFunction store_ = nullptr;
@@ -372,8 +344,7 @@ const char* weights_why_not(const Node& node, const RowTail& tail) {
   const Tensor& w = node.inputs[static_cast<size_t>(tail.inputs[1])];
   if (!is(w.node(), Op::constant)) return "the weights are no constant";
   const Shape& k = w.shape();
-  const int inner =
-      is(*tail.anchor, Op::conv) || tail.anchor->attr<MatmulAttrs>().transpose_b ? 1 : 0;
+  const int inner = !tail.is_product() || tail.anchor->attr<MatmulAttrs>().transpose_b ? 1 : 0;
   if (dtype == DType::bf16 && k[inner] % 2 != 0) return "the depth is odd";
   const Shape& x = node.inputs[static_cast<size_t>(tail.inputs[0])].shape();
   if (node.types[0].shape.numel() == 0 || x.numel() == 0) return "there is nothing to multiply";
@@ -396,26 +367,14 @@ const char* conv_why_not(const Node& node, const RowTail& tail) {
   if (layout == Layout::plain || layout_of(x) != layout) {
     return "its data is neither in blocks of channels nor channels last";
   }
-  for (const RowStep& step : tail.steps) {
-    if (step.kind != RowStep::Kind::whole) continue;
-    const Tensor& other = node.inputs[static_cast<size_t>(step.operand)];
-    if (layout_of(other) != layout) return "what is added is in another layout";
-  }
-  return nullptr;
+  return whole_layout_why_not(node, tail);
 }
-
-}  // namespace
-
-namespace {
 
 // Whether a convolution reads padding, which is then written out.
 const char* why_not(const Node& node, bool padding) {
   RowTail tail;
-  const bool product = !read_row_tail(node, Op::matmul, tail);
-  if (!product) {
-    tail = {};
-    if (const char* reason = read_row_tail(node, Op::conv, tail)) return reason;
-  }
+  if (const char* reason = read_row_tail(node, tail)) return reason;
+  const bool product = tail.is_product();
   const char* reason = product ? product_why_not(node, tail) : conv_why_not(node, tail);
   if (!reason) reason = weights_why_not(node, tail);
   if (reason) return reason;

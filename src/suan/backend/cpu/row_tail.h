@@ -18,11 +18,20 @@ struct RowStep {
 struct RowTail {
   const Node* anchor = nullptr;
   std::vector<int> inputs;  // the node's operand for each of the anchor's; -1: absent
+  int bias = -1;            // the operand that is added first, one number for each channel
   std::vector<RowStep> steps;
+
+  bool is_product() const;  // else a convolution
+  // Whether the steps are nothing, a sum, relu, or a sum and relu.
+  bool is_sum_and_relu() const;
+  int whole() const;  // the (last) operand as large as the result; -1: there is none
+  bool ends_in_relu() const;
 };
 
-// Reads `node`: an `anchor` op, or a region that is a chain of elementwise rows after one. A bias
-// of the anchor becomes the first step. Null, or why it is neither.
-const char* read_row_tail(const Node& node, Op anchor, RowTail& tail);
+// Reads `node`: a product or a convolution, or a region that is a chain of elementwise rows after
+// one. Null, or why it is neither.
+const char* read_row_tail(const Node& node, RowTail& tail);
+// Whether what is as large as the result lies as it does. Null, or that it does not.
+const char* whole_layout_why_not(const Node& node, const RowTail& tail);
 
 }  // namespace suan::cpu

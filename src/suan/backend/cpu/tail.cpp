@@ -5,9 +5,8 @@
 #include <algorithm>
 #include <limits>
 #include <set>
-#include <unordered_map>
 
-#include "suan/ops/leaf.h"
+#include "suan/backend/cpu/region_chain.h"
 
 namespace suan::cpu {
 namespace {
@@ -33,40 +32,25 @@ constexpr Unary kUnary[] = {
     {Op::neg, algorithm::eltwise_linear, -1},
 };
 
-// Walks a region from its anchor on.
+// Turns the links of a chain into post-ops.
 class Reader {
  public:
-  Reader(const Graph& region, Op anchor, Tail& tail)
-      : region_(region), anchor_(anchor), tail_(tail) {
-    for (size_t i = 0; i < region.inputs.size(); ++i) {
-      operand_of_[&region.inputs[i].node()] = static_cast<int>(i);
-    }
-  }
+  explicit Reader(Tail& tail) : tail_(tail) {}
 
-  const char* read() {
-    for (const NodePtr& node : region_.nodes()) {
-      if (node->inputs.empty()) continue;  // inputs and numbers
-      if (!tail_.anchor) {
-        if (!is(*node, anchor_)) return "the region does not begin with such an op";
-        begin(*node);
-        continue;
-      }
-      if (!(node->types[0] == tail_.anchor->types[0])) return "a type changes in the region";
-      const char* reason = node->inputs.size() == 1 ? unary(*node) : binary(*node);
+  const char* read(const RegionChain& chain) {
+    tail_.anchor = chain.anchor;
+    tail_.inputs = chain.inputs;
+    for (const RegionChain::Link& link : chain.links) {
+      const Op op = link.node->op->code;
+      const char* reason = link.number  ? with_number(op, *link.number, !link.swapped)
+                           : link.other ? with_tensor(op, *link.other, link.operand)
+                                        : unary(*link.node);
       if (reason) return reason;
-      value_ = node.get();
     }
-    if (!tail_.anchor) return "the region is empty";
-    if (const char* reason = flush()) return reason;
-    const bool last = region_.outputs.size() == 1 && &region_.outputs[0].node() == value_;
-    return last ? nullptr : "the region has results on the way";
+    return flush();
   }
 
  private:
-  void begin(const Node& node) {
-    tail_.anchor = value_ = &node;
-    for (const Tensor& t : node.inputs) tail_.inputs.push_back(t ? operand_of_.at(&t.node()) : -1);
-  }
   // An elementwise step waits for the next one: two linear ones make one, as do two clips.
   const char* append(algorithm how, float alpha, float beta) {
     if (has_step_ && step_ == how && how == algorithm::eltwise_linear) {
@@ -97,26 +81,11 @@ class Reader {
   }
 
   const char* unary(const Node& node) {
-    if (&node.inputs[0].node() != value_) return "the region is no chain";
     for (const Unary& row : kUnary) {
       if (!is(node, row.op)) continue;
       return append(row.how, row.alpha, row.beta);
     }
     return "oneDNN has no such post-op";
-  }
-
-  const char* binary(const Node& node) {
-    if (node.inputs.size() != 2) return "oneDNN has no such post-op";
-    const bool first = &node.inputs[0].node() == value_;
-    const Tensor& other = node.inputs[first ? 1 : 0];
-    if (&node.inputs[first ? 0 : 1].node() != value_ || &other.node() == value_) {
-      return "the region is no chain";
-    }
-    if (is(other.node(), Op::full) && other.rank() == 0) {
-      return with_number(node.op->code, static_cast<float>(other.node().attr<FullAttrs>().value),
-                         first);
-    }
-    return with_tensor(node.op->code, other);
   }
 
   const char* with_number(Op op, float c, bool first) {
@@ -130,21 +99,19 @@ class Reader {
     return "oneDNN has no such post-op";
   }
 
-  const char* with_tensor(Op op, const Tensor& other) {
+  const char* with_tensor(Op op, const Tensor& other, int operand) {
     if (op != Op::add && op != Op::mul) return "oneDNN has no such post-op";
-    const auto found = operand_of_.find(&other.node());
-    if (found == operand_of_.end()) return "the region is no chain";
-    if (found->second == tail_.inputs[1]) return "what is added is the weights, which are packed";
     if (const char* reason = flush()) return reason;
     const Type& type = tail_.anchor->types[0];
     if (other.type() == type) {
       if (op != Op::add || tail_.residual >= 0) return "two whole tensors join";
-      tail_.residual = found->second;
+      tail_.residual = operand;
       tail_.post_ops.append_sum(1.0f);
       return nullptr;
     }
     const int rank = type.shape.rank();
-    const int channels = anchor_ == Op::conv ? 1 : rank - 1;
+    const bool product = is(*tail_.anchor, Op::matmul);
+    const int channels = product ? rank - 1 : 1;
     dnnl::memory::dims dims(static_cast<size_t>(rank), 1);
     for (int i = 0; i < other.rank(); ++i) {
       const int axis = i + rank - other.rank();
@@ -152,21 +119,17 @@ class Reader {
       if (axis != channels) return "an operand varies along another axis than the channels";
       dims[static_cast<size_t>(axis)] = other.shape()[i];
     }
-    if (anchor_ == Op::matmul) dims = {1, dims.back()};  // products run as matrices
+    if (product) dims = {1, dims.back()};  // products run as matrices
     dnnl::memory::dims strides(dims.size(), 1);
     for (size_t i = dims.size() - 1; i-- > 0;) strides[i] = strides[i + 1] * dims[i + 1];
     const dnnl::memory::desc desc(dims, dnnl_type(other.dtype()), strides);
-    tail_.binaries.push_back({tail_.post_ops.len(), found->second, desc});
+    tail_.binaries.push_back({tail_.post_ops.len(), operand, desc});
     tail_.post_ops.append_binary(op == Op::add ? algorithm::binary_add : algorithm::binary_mul,
                                  desc);
     return nullptr;
   }
 
-  const Graph& region_;
-  Op anchor_;
   Tail& tail_;
-  const Node* value_ = nullptr;
-  std::unordered_map<const Node*, int> operand_of_;
   bool has_step_ = false;
   algorithm step_ = algorithm::undef;
   float alpha_ = 0, beta_ = 0;
@@ -176,15 +139,9 @@ class Reader {
 }  // namespace
 
 const char* read_tail(const Node& node, Op anchor, Tail& tail) {
-  if (is(node, anchor)) {
-    tail.anchor = &node;
-    for (size_t i = 0; i < node.inputs.size(); ++i) {
-      tail.inputs.push_back(node.inputs[i] ? static_cast<int>(i) : -1);
-    }
-    return nullptr;
-  }
-  if (node.regions.empty()) return "it is another op";
-  return Reader(*node.regions[0], anchor, tail).read();
+  RegionChain chain;
+  const char* reason = read_chain(node, anchor, chain);
+  return reason ? reason : Reader(tail).read(chain);
 }
 
 void add_tail(DnnlCall& call, const Tail& tail, std::vector<DnnlCall::Argument>& arguments) {
@@ -210,8 +167,9 @@ bool begins_tail(const Node& node) {
 
 bool fuses_tail(const Graph& region) {
   for (const Op anchor : {Op::conv, Op::matmul}) {
+    RegionChain chain;
     Tail tail;
-    if (!Reader(region, anchor, tail).read()) return true;
+    if (!read_chain(region, anchor, chain) && !Reader(tail).read(chain)) return true;
   }
   return false;
 }

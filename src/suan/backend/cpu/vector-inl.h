@@ -69,12 +69,20 @@ HWY_INLINE V log(V x) {
   const V edge = select(x == V(0.0), V(-HUGE_VAL), select(x > V(0.0), x, V(NAN)));
   return select(x > V(0.0), select(x == V(HUGE_VAL), x, y), edge);
 }
+// p 2^n for p in [1/2, 2], where `shifted` is n + 1.5 2^23: its low bits are n.
+constexpr float kShift = 12582912.0f;
+HWY_INLINE Vec scaled_by_power(Vec p, Vec shifted) {
+  const D d;
+  const hn::RebindToSigned<D> di;
+  const auto exponent = hn::ShiftLeft<23>(hn::BitCast(di, shifted));
+  return hn::BitCast(d, hn::Add(hn::BitCast(di, p), exponent));
+}
+
 // e^x = 2^n e^r with n = round(x / ln 2); Cephes' polynomial of e^r, error 1 ulp. Exactly 0 where
 // the result would be subnormal.
 HWY_INLINE V exp(V x) {
   const D d;
-  const hn::RebindToSigned<D> di;
-  const Vec magic = hn::Set(d, 12582912.0f);  // 1.5 2^23: the sum's low bits are n
+  const Vec magic = hn::Set(d, kShift);
   const Vec shifted = hn::MulAdd(x.v, hn::Set(d, 1.44269504f), magic);
   const Vec n = hn::Sub(shifted, magic);
   Vec r = hn::NegMulAdd(n, hn::Set(d, 0.693359375f), x.v);  // ln 2 in two parts
@@ -86,8 +94,7 @@ HWY_INLINE V exp(V x) {
   p = hn::MulAdd(p, r, hn::Set(d, 1.6666665459e-1f));
   p = hn::MulAdd(p, r, hn::Set(d, 5.0000001201e-1f));
   p = hn::MulAdd(p, hn::Mul(r, r), hn::Add(r, hn::Set(d, 1.0f)));
-  const auto exponent = hn::ShiftLeft<23>(hn::BitCast(di, shifted));
-  const Vec y = hn::BitCast(d, hn::Add(hn::BitCast(di, p), exponent));
+  const Vec y = scaled_by_power(p, shifted);
   const Vec bounded = hn::IfThenZeroElse(hn::Lt(x.v, hn::Set(d, -87.3f)), y);
   const V edge = select(x != x, x, V(HUGE_VAL));
   return select(M{hn::Le(x.v, hn::Set(d, 88.722839f))}, V(bounded), edge);
@@ -129,8 +136,7 @@ HWY_INLINE V erf(V x) {
 // 2^x for x <= 0, exactly 0 below 2^-125; error 2 ulp. Cephes' polynomial on [-1/2, 1/2].
 HWY_INLINE Vec exp2_of(Vec x) {
   const D d;
-  const hn::RebindToSigned<D> di;
-  const Vec magic = hn::Set(d, 12582912.0f);  // 1.5 2^23: the sum's low bits are round(x)
+  const Vec magic = hn::Set(d, kShift);
   const Vec shifted = hn::Add(x, magic);
   const Vec f = hn::Sub(x, hn::Sub(shifted, magic));
   Vec p = hn::Set(d, 1.535336188319500e-4f);
@@ -140,8 +146,7 @@ HWY_INLINE Vec exp2_of(Vec x) {
   p = hn::MulAdd(p, f, hn::Set(d, 2.402264791363012e-1f));
   p = hn::MulAdd(p, f, hn::Set(d, 6.931472028550421e-1f));
   p = hn::MulAdd(p, f, hn::Set(d, 1.0f));
-  const auto exponent = hn::ShiftLeft<23>(hn::BitCast(di, shifted));
-  const Vec y = hn::BitCast(d, hn::Add(hn::BitCast(di, p), exponent));
+  const Vec y = scaled_by_power(p, shifted);
   return hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -125.0f)), y);
 }
 

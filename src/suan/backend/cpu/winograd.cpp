@@ -147,36 +147,14 @@ constexpr int64_t kFewTiles = 32, kTiles = 64;  // of a chunk: where weights sta
 constexpr int64_t kStays = int64_t{1} << 20;    // bytes of weights
 constexpr int64_t kDepth = kBlockBytes / (kPanel * 4);
 
-// What may follow: a bias, a sum, relu.
-struct Following {
-  int bias = -1, more = -1;  // operands of the node
-  bool relu = false;
-};
-const char* read_following(const RowTail& tail, Following& f) {
-  const TileFunction add = find_tile_function(Op::add, 0), relu = find_tile_function(Op::relu, 0);
-  for (const RowStep& step : tail.steps) {
-    const bool first = f.more < 0 && !f.relu;
-    if (step.run == add && step.kind == RowStep::Kind::channels && first && f.bias < 0) {
-      f.bias = step.operand;
-    } else if (step.run == add && step.kind == RowStep::Kind::whole && first) {
-      f.more = step.operand;
-    } else if (step.run == relu && !f.relu) {
-      f.relu = true;
-    } else {
-      return "its tail is more than a sum and relu";
-    }
-  }
-  return nullptr;
-}
-
 class WinogradCall final : public Call {
  public:
   explicit WinogradCall(const Node& node) {
     RowTail tail;
-    read_row_tail(node, Op::conv, tail);
-    read_following(tail, following_);
+    read_row_tail(node, tail);
     const auto& a = tail.anchor->attr<ConvAttrs>();
     input_ = tail.inputs[0], weights_ = tail.inputs[1];
+    bias_ = tail.bias, more_ = tail.whole(), relu_ = tail.ends_in_relu();
     const Shape &x = node.inputs[static_cast<size_t>(input_)].shape(), &y = node.types[0].shape;
     images_ = x[0], c_ = x[1], height_ = x[2], width_ = x[3];
     k_ = y[1], y_height_ = y[2], y_width_ = y[3];
@@ -209,7 +187,7 @@ class WinogradCall final : public Call {
 
   // Results are written after what is added to them was read.
   bool may_overwrite(size_t /*output*/, size_t input) const override {
-    return static_cast<int>(input) == following_.more && following_.more != input_;
+    return static_cast<int>(input) == more_ && more_ != input_;
   }
   size_t scratch_bytes() const override {
     return static_cast<size_t>(pieces_ * piece_floats()) * sizeof(float);
@@ -342,7 +320,7 @@ class WinogradCall final : public Call {
     const auto numbers = [&](int operand) {
       return operand < 0 ? nullptr : args.in[static_cast<size_t>(operand)].as<float>();
     };
-    const float *bias = numbers(following_.bias), *more = numbers(following_.more);
+    const float *bias = numbers(bias_), *more = numbers(more_);
     float* y = args.out[0].as<float>();
     const int64_t blocks = std::min(kPanel, k_ - panel * kPanel) / kSlice;
     for_each_tile(first, count, [&](int64_t t, int64_t image, int64_t line, int64_t column) {
@@ -359,13 +337,13 @@ class WinogradCall final : public Call {
           .y = y + at,
           .bias = bias ? bias + channel : nullptr,
           .more = more ? more + at : nullptr,
-          .relu = following_.relu});
+          .relu = relu_});
       }
     });
   }
 
-  Following following_;
-  int input_ = 0, weights_ = 1;
+  int input_ = 0, weights_ = 1, bias_ = -1, more_ = -1;  // operands; -1: absent
+  bool relu_ = false;
   int64_t images_, c_, height_, width_, k_, y_height_, y_width_, top_, left_;
   int64_t across_, each_, tiles_;  // tiles side by side, of an image, of all
   int64_t panels_, chunk_ = 0, chunks_ = 1, pieces_ = 1;
@@ -387,7 +365,8 @@ const char* shape_why_not(const ConvAttrs& a, const Shape& w) {
 
 const char* tiled_winograd_why_not(const Node& node) {
   RowTail tail;
-  if (const char* reason = read_row_tail(node, Op::conv, tail)) return reason;
+  if (const char* reason = read_row_tail(node, tail)) return reason;
+  if (tail.is_product()) return "it is no convolution";
   if (tail.anchor->types[0].dtype != DType::f32) return "the dtype is not f32";
   if (!has_avx512()) return "it needs AVX-512";
   const auto& a = tail.anchor->attr<ConvAttrs>();
@@ -402,15 +381,12 @@ const char* tiled_winograd_why_not(const Node& node) {
   if (x.shape().numel() == 0 || node.types[0].shape.numel() == 0) {
     return "there is nothing to compute";
   }
-  Following following;
-  if (const char* reason = read_following(tail, following)) return reason;
-  if (following.more < 0) return nullptr;
-  const Tensor& more = node.inputs[static_cast<size_t>(following.more)];
-  return layout_of(more) == Layout::blocked16 ? nullptr : "what is added is in another layout";
+  if (!tail.is_sum_and_relu()) return "its tail is more than a sum and relu";
+  return whole_layout_why_not(node, tail);
 }
 const char* tiled_winograd_likely_slower(const Node& node) {
   RowTail tail;
-  read_row_tail(node, Op::conv, tail);
+  read_row_tail(node, tail);
   const int64_t channels = node.inputs[static_cast<size_t>(tail.inputs[0])].shape()[1];
   const Shape& y = node.types[0].shape;
   if (channels < 32 || y[1] < 32) return "it is mostly slower below 32 channels";

@@ -90,11 +90,9 @@ void for_each(const Shape& shape, F&& f) {
   } while (next_index(index, shape));
 }
 
-// Calls f(offset of the first element, stride, length) for each line along the axis. There are none
-// without elements, however large the other sizes are.
+// Calls f(offset of the first element, stride, length) for each line along the axis.
 template <class F>
 void for_each_line(const Shape& shape, int64_t axis, F&& f) {
-  if (shape.numel() == 0) return;
   const int a = normalize_axis(axis, shape.rank(), "axis");
   const int64_t stride = shape.strides()[a];
   Shape rest = shape;

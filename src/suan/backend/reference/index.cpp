@@ -53,7 +53,7 @@ template <class F>
 void for_each_gathered(const Node& node, const KernelArgs& args, int64_t axis, F&& f) {
   const Shape& x = args.in[0].type.shape;
   const int a = normalize_axis(axis, x.rank(), "axis");
-  const int64_t inner = x.numel(a + 1, x.rank()), outer = inner == 0 ? 0 : x.numel(0, a);
+  const int64_t outer = x.numel(0, a), inner = x.numel(a + 1, x.rank());
   const int64_t count = args.in[1].numel();
   for (int64_t j = 0; j < count; ++j) {
     const int64_t at = position_of(node, args, j, x[a]);

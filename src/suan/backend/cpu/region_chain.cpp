@@ -1,0 +1,78 @@
+// Walking a region from its anchor on.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/backend/cpu/region_chain.h"
+
+#include "suan/ops/leaf.h"
+#include "suan/ops/op.h"
+
+namespace suan::cpu {
+namespace {
+
+int operand_of(const Graph& region, const Node& node) {
+  for (size_t i = 0; i < region.inputs.size(); ++i) {
+    if (&region.inputs[i].node() == &node) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+constexpr const char* kNoChain = "the region is no chain";
+
+const char* begin(const Graph& region, const Node& node, Op anchor, RegionChain& chain) {
+  if (!is(node, anchor)) return "the region does not begin with such an op";
+  chain.anchor = &node;
+  for (const Tensor& t : node.inputs) {
+    chain.inputs.push_back(t ? operand_of(region, t.node()) : -1);
+    if (t && chain.inputs.back() < 0) return kNoChain;
+  }
+  return nullptr;
+}
+
+const char* add(const Graph& region, const Node& node, const Node* before, RegionChain& chain) {
+  if (!(node.types[0] == chain.anchor->types[0])) return "a type changes in the region";
+  if (node.inputs.size() > 2) return "an operation has more than two operands";
+  RegionChain::Link link{.node = &node};
+  link.swapped = node.inputs.size() == 2 && &node.inputs[1].node() == before;
+  if (&node.inputs[link.swapped ? 1 : 0].node() != before) return kNoChain;
+  if (node.inputs.size() == 2) {
+    link.other = &node.inputs[link.swapped ? 0 : 1];
+    const Node& other = link.other->node();
+    if (&other == before) return kNoChain;
+    if (is(other, Op::full) && link.other->rank() == 0) {
+      link.number = static_cast<float>(other.attr<FullAttrs>().value);
+    } else {
+      link.operand = operand_of(region, other);
+      if (link.operand < 0) return kNoChain;
+      if (link.operand == chain.inputs[1]) return "what is added is the weights, which are packed";
+    }
+  }
+  chain.links.push_back(link);
+  return nullptr;
+}
+
+}  // namespace
+
+const char* read_chain(const Graph& region, Op anchor, RegionChain& chain) {
+  const Node* value = nullptr;
+  for (const NodePtr& node : region.nodes()) {
+    if (node->inputs.empty()) continue;  // inputs and numbers
+    const char* reason =
+        value ? add(region, *node, value, chain) : begin(region, *node, anchor, chain);
+    if (reason) return reason;
+    value = node.get();
+  }
+  const bool last = region.outputs.size() == 1 && &region.outputs[0].node() == value;
+  return last ? nullptr : "the region has results on the way";
+}
+
+const char* read_chain(const Node& node, Op anchor, RegionChain& chain) {
+  if (!is(node, anchor)) {
+    return node.regions.empty() ? "it is another op" : read_chain(*node.regions[0], anchor, chain);
+  }
+  chain.anchor = &node;
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    chain.inputs.push_back(node.inputs[i] ? static_cast<int>(i) : -1);
+  }
+  return nullptr;
+}
+
+}  // namespace suan::cpu

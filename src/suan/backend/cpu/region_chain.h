@@ -1,0 +1,31 @@
+// RegionChain: a region that begins with one op, its anchor, and goes on as a chain of operations
+// of one or two operands, each on the value before it. SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <optional>
+#include <vector>
+
+#include "suan/graph/graph.h"
+#include "suan/graph/op_def.h"
+
+namespace suan::cpu {
+
+struct RegionChain {
+  // One operation after the anchor. Of two operands the other one is a number or an input.
+  struct Link {
+    const Node* node;
+    bool swapped = false;              // the value before it comes second
+    const Tensor* other = nullptr;     // null: there is one operand
+    std::optional<float> number = {};  // that the other one is
+    int operand = -1;                  // of the node that has the region, where it is none
+  };
+  const Node* anchor = nullptr;
+  std::vector<int> inputs;  // the node's operand for each of the anchor's; -1: absent
+  std::vector<Link> links;
+};
+
+// Null, or the reason why the region is no such chain.
+const char* read_chain(const Graph& region, Op anchor, RegionChain& chain);
+// The same of a node's region, or of a node that is an `anchor` itself.
+const char* read_chain(const Node& node, Op anchor, RegionChain& chain);
+
+}  // namespace suan::cpu
