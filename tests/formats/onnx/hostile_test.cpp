@@ -247,6 +247,9 @@ TEST(HostileModel, AsksForTooMuch) {
            {Tensor::of<float>({1}, {1, 1, 1, 1}), Tensor::of<float>({0, 0, 0, 1, 1}, {1, 5})},
            {{"pooled_shape", Ints{65536, 65536}}}},
           "MaxRoiPool: 1 regions of [65536, 65536] are too many");
+  // Nothing, in very many pieces.
+  refused({"Unique", {Tensor::from(Array(DType::f32, {kHuge, 0}))}, {{"axis", int64_t{0}}}},
+          "Unique: 4611686018427387904 slices of [4611686018427387904, 0] are too many");
 }
 
 TEST(HostileModel, HasAttributesOutOfRange) {

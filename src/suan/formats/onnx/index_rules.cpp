@@ -235,6 +235,10 @@ Outputs unique(const NodeView& n) {
   const Tensor rows = whole ? reshape(x, {x.shape().numel()}) : transpose(x, axes);
   const Array data = rows.array();
   const int64_t count = data.shape[0], width = count ? data.numel() / count : 0;
+  // Slices of no elements may be many and take no memory; their numbers do.
+  if (count > static_cast<int64_t>(n.limits().value_bytes / sizeof(int64_t))) {
+    n.fail("{} slices of {} are too many", count, to_string(x.shape()));
+  }
   std::vector<int64_t> first, inverse(static_cast<size_t>(count)), counts;
   visit(data.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
