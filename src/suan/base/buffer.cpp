@@ -70,8 +70,7 @@ class Buffer::Maker {
   std::unordered_map<const Buffer*, BufferPtr> made_;
 };
 
-Buffer::Buffer(void* data, size_t bytes, DeviceKind device)
-    : data_(data), bytes_(bytes), device_(device) {}
+Buffer::Buffer(void* data, size_t bytes) : data_(data), bytes_(bytes) {}
 
 BufferPtr Buffer::allocate(size_t bytes) {
   constexpr size_t kHuge = size_t{2} << 20;
@@ -81,7 +80,7 @@ BufferPtr Buffer::allocate(size_t bytes) {
   void* data = rounded < bytes ? nullptr : std::aligned_alloc(align, rounded ? rounded : align);
   if (!data) fail(ErrorCode::kSystem, "memory", "could not allocate {} bytes", bytes);
   if (align == kHuge) madvise(data, rounded, MADV_HUGEPAGE);
-  BufferPtr buffer(new Buffer(data, bytes, DeviceKind::cpu));
+  BufferPtr buffer(new Buffer(data, bytes));
   buffer->charge_ = std::move(charge);
   buffer->release_ = [data] { std::free(data); };
   return buffer;
@@ -93,16 +92,16 @@ BufferPtr Buffer::copy_of(const void* data, size_t bytes) {
   return buffer;
 }
 
-BufferPtr Buffer::borrow(void* data, size_t bytes, std::function<void()> release,
-                         DeviceKind device) {
-  BufferPtr buffer(new Buffer(data, bytes, device));
+BufferPtr Buffer::borrow(void* data, size_t bytes, std::function<void()> release) {
+  BufferPtr buffer(new Buffer(data, bytes));
   buffer->release_ = std::move(release);
   return buffer;
 }
 
 BufferPtr Buffer::deferred(size_t bytes, Inputs inputs,
                            std::function<BufferPtr(const Inputs&)> fill) {
-  BufferPtr buffer(new Buffer(nullptr, bytes, DeviceKind::cpu));
+  BufferPtr buffer(new Buffer(nullptr, bytes));
+  buffer->late_ = true;
   buffer->deferred_ = std::make_unique<Deferred>();
   buffer->deferred_->inputs = std::move(inputs);
   buffer->deferred_->fill = std::move(fill);
@@ -116,7 +115,55 @@ BufferPtr Buffer::once(const BufferPtr& buffer) {
   return buffer->is_made() ? buffer : Maker(*buffer).make();
 }
 
+namespace {
+// Guards what changes about blocks on devices. Downloads wait for the device anyway.
+std::mutex& device_mutex() {
+  static std::mutex mutex;
+  return mutex;
+}
+}  // namespace
+
+BufferPtr Buffer::on_device(size_t bytes, std::shared_ptr<DeviceBlock> block) {
+  BufferPtr buffer(new Buffer(nullptr, bytes));
+  buffer->late_ = true;
+  buffer->device_ = std::move(block);
+  return buffer;
+}
+
+std::shared_ptr<DeviceBlock> Buffer::device_block() const {
+  const std::lock_guard lock(device_mutex());
+  return device_;
+}
+
+void Buffer::keep_on_device(std::shared_ptr<DeviceBlock> block) {
+  const std::lock_guard lock(device_mutex());
+  device_ = std::move(block);
+}
+
+void Buffer::written_on_device() {
+  const std::lock_guard lock(device_mutex());
+  data_.store(nullptr, std::memory_order_release);
+  late_ = true;
+  if (release_) std::exchange(release_, nullptr)();
+  charge_ = MemoryCharge();
+  deferred_.reset();
+}
+
+void Buffer::written_on_host() {
+  const std::lock_guard lock(device_mutex());
+  device_.reset();
+}
+
 void* Buffer::filled() const {
+  if (!deferred_) {
+    const std::lock_guard lock(device_mutex());
+    void* data = data_.load(std::memory_order_acquire);
+    if (data) return data;
+    if (!host_) host_ = allocate(bytes_);
+    device_->download(host_->data(), bytes_);
+    data_.store(host_->data(), std::memory_order_release);
+    return host_->data();
+  }
   std::call_once(deferred_->once, [this] {
     deferred_->made = Maker(*this).make();
     data_.store(deferred_->made->data(), std::memory_order_release);

@@ -1,4 +1,5 @@
-// Buffer: a reference-counted block of memory on one device. Tensors, states and programs share it.
+// Buffer: a reference-counted block of memory. Tensors, states and programs share it. It may lie on
+// a device: then data() is a copy in host memory, made when somebody wants it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <atomic>
@@ -12,7 +13,15 @@
 
 namespace suan {
 
-enum class DeviceKind : uint8_t { cpu, cuda };
+// Memory of a device (backend/device.h), freed when what works on it has ended.
+class DeviceBlock {
+ public:
+  virtual ~DeviceBlock() = default;
+  virtual void* address() const = 0;
+  // Waits until all work on it has ended, then copies it to host memory. Throws what that work
+  // failed with.
+  virtual void download(void* to, size_t bytes) const = 0;
+};
 
 // The next place at which a block may begin within another.
 inline constexpr size_t kBlockAlign = 64;
@@ -27,8 +36,9 @@ class Buffer {
   static std::shared_ptr<Buffer> allocate(size_t bytes);
   static std::shared_ptr<Buffer> copy_of(const void* data, size_t bytes);
   // Memory owned by somebody else (a mapped file, a caller's array); `release` runs at the end.
-  static std::shared_ptr<Buffer> borrow(void* data, size_t bytes, std::function<void()> release,
-                                        DeviceKind device = DeviceKind::cpu);
+  static std::shared_ptr<Buffer> borrow(void* data, size_t bytes, std::function<void()> release);
+  // A block that lies on a device.
+  static std::shared_ptr<Buffer> on_device(size_t bytes, std::shared_ptr<DeviceBlock> block);
   // A block that is made by `fill` when its data is first wanted: of exactly that many bytes.
   static std::shared_ptr<Buffer> deferred(size_t bytes,
                                           std::function<std::shared_ptr<Buffer>()> fill);
@@ -43,7 +53,7 @@ class Buffer {
 
   void* data() const {
     void* data = data_.load(std::memory_order_acquire);
-    return data || !deferred_ ? data : filled();
+    return data || !late_ ? data : filled();
   }
   template <class T>
   T* as() const {
@@ -55,19 +65,27 @@ class Buffer {
   // Whether its data takes memory yet.
   bool is_made() const { return !deferred_ || data_.load(std::memory_order_acquire); }
   size_t bytes() const { return bytes_; }
-  DeviceKind device() const { return device_; }
+
+  // The same bytes on a device, if they are there; to be kept beside the host's.
+  std::shared_ptr<DeviceBlock> device_block() const;
+  void keep_on_device(std::shared_ptr<DeviceBlock> block);
+  // After a write to either copy the other is stale. Nobody else may be using the block meanwhile.
+  void written_on_device();
+  void written_on_host();
 
  private:
-  Buffer(void* data, size_t bytes, DeviceKind device);
+  Buffer(void* data, size_t bytes);
   struct Deferred;
   class Maker;
   void* filled() const;
   mutable std::atomic<void*> data_;
   size_t bytes_;
-  DeviceKind device_;
+  bool late_ = false;  // data_ may be null: it is made, or downloaded, when it is wanted
   MemoryCharge charge_;
   std::function<void()> release_;
   std::unique_ptr<Deferred> deferred_;
+  std::shared_ptr<DeviceBlock> device_;
+  mutable std::shared_ptr<Buffer> host_;  // where a download goes
 };
 using BufferPtr = std::shared_ptr<Buffer>;
 

@@ -1,0 +1,115 @@
+// Gpu: what CUDA kernels are launched with. The real one is in a shared library of its own
+// (driver/), which is opened where there is a driver; tests have one that runs the same kernels as
+// loops on the CPU. Nothing here needs the CUDA toolkit. SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "suan/backend/device.h"
+#include "suan/base/dtype.h"
+
+namespace suan::cuda {
+
+struct GpuTraits {
+  std::string model;            // "NVIDIA H100 80GB HBM3"
+  int architecture = 90;        // compute capability, major * 10 + minor
+  int multiprocessors = 132;
+  size_t memory_bytes = 0;
+  size_t shared_bytes = 227 << 10;  // of one block, at most
+  std::string why_no_cudnn;     // empty: cuDNN is there
+  std::string why_no_cublas;    // empty: cuBLASLt is there
+};
+
+// A kernel, loaded. Names one for as long as the Gpu lives.
+struct FunctionInfo;
+using Function = const FunctionInfo*;
+
+struct Launch {
+  unsigned blocks[3] = {1, 1, 1};
+  unsigned threads = 256;      // of one block, in one dimension
+  unsigned shared_bytes = 0;   // beside what the kernel declares
+};
+
+// What happens to a product or convolution before it is written:
+// y = activation(x + bias + residual).
+enum class Activation : uint8_t { none, relu, gelu, gelu_tanh, sigmoid, silu };
+struct Epilogue {
+  bool bias = false;      // one number for each column of a product, each channel of a convolution
+  bool residual = false;  // added before the activation
+  Activation activation = Activation::none;
+  bool operator==(const Epilogue&) const = default;
+};
+
+// y[i] = epilogue(op(a[i]) op(b[i])) for i < batch, all row-major: op(a) is m x k, op(b) k x n.
+struct ProductSpec {
+  int64_t m = 0, n = 0, k = 0, batch = 1;
+  bool transpose_a = false, transpose_b = false;   // then a lies as k x m, b as n x k
+  int64_t stride_a = 0, stride_b = 0, stride_y = 0;  // in elements, from one of the batch to the next
+  DType dtype = DType::f32, result = DType::f32;   // of a and b; of y, bias and residual
+  bool tf32 = false;                               // f32 operands rounded to TF32
+  Epilogue epilogue;
+  bool operator==(const ProductSpec&) const = default;
+};
+class Product {
+ public:
+  virtual ~Product() = default;
+  virtual size_t scratch_bytes() const = 0;
+  virtual void run(const void* a, const void* b, const void* bias, const void* residual, void* y,
+                   void* scratch) const = 0;
+};
+
+// Convolutions of channels-last data [n, (d), h, w, c] by filters [o, (d), h, w, c / groups].
+enum class ConvolutionKind : uint8_t { forward, data_gradient, weight_gradient };
+struct ConvolutionSpec {
+  ConvolutionKind kind = ConvolutionKind::forward;
+  std::vector<int64_t> x, w, y;  // sizes as [n, c, spatial...], [o, c / groups, spatial...]
+  std::vector<int64_t> stride, dilation, before, after;  // padding before and after
+  int64_t groups = 1;
+  DType dtype = DType::f32;
+  bool tf32 = false;
+  Epilogue epilogue;  // forward only
+  bool operator==(const ConvolutionSpec&) const = default;
+};
+class Convolution {
+ public:
+  virtual ~Convolution() = default;
+  virtual size_t scratch_bytes() const = 0;
+  // forward: (x, w) to y; data_gradient: (y, w) to x; weight_gradient: (x, y) to w.
+  virtual void run(const void* a, const void* b, const void* bias, const void* residual,
+                   void* result, void* scratch) const = 0;
+};
+
+class Gpu : public Device {
+ public:
+  virtual const GpuTraits& traits() const = 0;
+
+  // A kernel of kernels/*.cu. Throws Error(kSystem) where there is none of this name.
+  virtual Function own(std::string_view name) = 0;
+  // The kernel `name` of a source text (kernels/device.cuh comes before it), compiled or taken from
+  // the cache on disk. Throws Error(kSystem) with the compiler's first message.
+  virtual Function compile(const std::string& source, std::string_view name) = 0;
+  // Every kernel takes one argument: a struct, by value.
+  virtual void launch(Function function, const Launch& launch, const void* params,
+                      size_t bytes) = 0;
+
+  // Made ready: the fastest algorithm is measured. Throws Error(kUnsupported) with the reason where
+  // the libraries have none.
+  virtual std::unique_ptr<Product> product(const ProductSpec& spec) = 0;
+  virtual std::unique_ptr<Convolution> convolution(const ConvolutionSpec& spec) = 0;
+};
+
+// A fault that a kernel found in the data it was given. The first one counts. In shared memory
+// (Device::allocate_shared), zeros at first.
+struct Fault {
+  int32_t taken;      // 1: the rest is being written or is there
+  int32_t step;       // the node's number in its program
+  int32_t kind;       // which message (fault.cpp)
+  int32_t unused;
+  int64_t numbers[4];
+};
+
+// Opens GPU number `index`. Null, with the reason in one line, where it cannot be used.
+std::shared_ptr<Gpu> open_gpu(int index, std::string& why_not);
+
+}  // namespace suan::cuda

@@ -1,0 +1,48 @@
+// Device: what a backend has whose kernels work on memory of their own, in a queue that runs beside
+// the host. Programs know it by this interface alone. SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "suan/base/buffer.h"
+
+namespace suan {
+
+using DeviceBlockPtr = std::shared_ptr<DeviceBlock>;
+
+// Work that was recorded once and is sent to the queue as a whole (a CUDA graph).
+class Recording {
+ public:
+  virtual ~Recording() = default;
+  virtual void play() const = 0;
+};
+
+// All work goes to one queue, in order, and what it fails with is kept until somebody waits: then
+// Error(kSystem) is thrown. Addresses are the device's, unless they are called the host's.
+class Device {
+ public:
+  virtual ~Device() = default;
+  virtual std::string name() const = 0;  // "cuda:0 (NVIDIA H100)"
+
+  // Not initialised. Throws Error(kSystem) saying what was asked and what is free.
+  virtual DeviceBlockPtr allocate(size_t bytes) = 0;
+  // Host memory that both can reach; what the device writes is seen after a wait.
+  virtual BufferPtr allocate_shared(size_t bytes) = 0;
+
+  // The host's memory may be changed again at once. Runs beside earlier work where it can.
+  virtual void upload(void* to, const void* host, size_t bytes) = 0;
+  virtual void download(void* host, const void* from, size_t bytes) = 0;  // and waits
+  virtual void copy(void* to, const void* from, size_t bytes) = 0;
+  virtual void clear(void* to, size_t bytes) = 0;  // to zeros
+
+  virtual void wait() = 0;  // until the queue is empty
+  // Checked at the end of every wait, so that it can throw what it finds, while the handle lives.
+  virtual std::shared_ptr<void> at_wait(std::function<void()> check) = 0;
+
+  // What `work` sends to the queue is recorded instead of run. It may not wait or allocate.
+  virtual std::unique_ptr<Recording> record(const std::function<void()>& work) = 0;
+  virtual double seconds_of(const std::function<void()>& work) = 0;  // on the device
+};
+
+}  // namespace suan
