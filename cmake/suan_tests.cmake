@@ -4,6 +4,8 @@ find_package(GTest REQUIRED)
 file(GLOB_RECURSE unit_sources CONFIGURE_DEPENDS tests/*_test.cpp)
 list(FILTER unit_sources EXCLUDE REGEX "/tests/(ops|slow|package)/")
 file(GLOB_RECURSE ops_sources CONFIGURE_DEPENDS tests/ops/*.cpp)
+file(GLOB_RECURSE emulator_sources CONFIGURE_DEPENDS tests/emulate/*.cpp)
+list(APPEND ops_sources ${emulator_sources})
 file(GLOB_RECURSE slow_sources CONFIGURE_DEPENDS tests/slow/*.cpp)
 
 set_source_files_properties(tests/source_dir.cpp PROPERTIES
@@ -19,4 +21,6 @@ foreach(tier unit ops slow)
     string(APPEND built "${name}\n")
   endif()
 endforeach()
+# Kernels that the emulator compiles call back into it.
+set_target_properties(suan_ops_tests PROPERTIES ENABLE_EXPORTS ON)
 file(WRITE ${PROJECT_BINARY_DIR}/test_targets.txt "${built}")  # for tools/run_tests

@@ -129,6 +129,11 @@ inline unsigned __float_as_uint(float x) {
   std::memcpy(&bits, &x, sizeof x);
   return bits;
 }
+inline double __longlong_as_double(long long bits) {
+  double x;
+  std::memcpy(&x, &bits, sizeof x);
+  return x;
+}
 inline float __fadd_rn(float a, float b) { return a + b; }
 inline float __fsub_rn(float a, float b) { return a - b; }
 inline float __fmul_rn(float a, float b) { return a * b; }
@@ -150,7 +155,7 @@ T max(T a, T b) {
   return a < b ? b : a;
 }
 
-struct Bf16;
+struct Bf16;  // defined by device.cuh; these four by halves.h, after it
 struct F16;
 inline float widen(Bf16 x);
 inline float widen(F16 x);

@@ -204,4 +204,47 @@ std::vector<Array> Runner::run(const std::vector<Array>& inputs) {
   return arrays;
 }
 
+namespace {
+
+Graph tested_graph(const OpCase& c, DType dtype) {
+  if (!is_float(dtype)) return build_case(c, dtype, Order::forward).forward;
+  const bool first = has_gradient(c);
+  const CaseGraphs g = build_case(c, dtype, first ? Order::first : Order::forward);
+  return first ? g.gradient : g.forward;
+}
+
+}  // namespace
+
+void run_once(const OpCase& c, DType dtype, const Backend& backend) {
+  if (!is_float(dtype) && !c.checks.integers) return;
+  const Graph graph = tested_graph(c, dtype);
+  Runner(graph, backend).run(with_weights(graph, make_inputs(c, dtype)));
+}
+
+void compare_floats(const OpCase& c, DType dtype, const Backend& backend) {
+  const Graph exact = tested_graph(c, DType::f64), tested = tested_graph(c, dtype);
+  const auto plain = make_inputs(c, dtype);
+  const auto want =
+      Runner(exact, reference_backend()).run(with_weights(exact, convert(c, plain, DType::f64)));
+  const auto got = Runner(tested, backend).run(with_weights(tested, plain));
+  for (size_t i = 0; i < want.size(); ++i) {
+    const double allowed = std::max({tolerance_of(dtype), tolerance_of(got[i].dtype)});
+    const bool whole = !is_float(got[i].dtype);
+    expect_close(numbers(got[i]), numbers(want[i]), whole ? 0 : allowed * c.checks.tolerance,
+                 "output " + std::to_string(i));
+  }
+}
+
+void compare_integers(const OpCase& c, DType dtype, const Backend& backend) {
+  if (!c.checks.integers) return;
+  const auto inputs = make_inputs(c, dtype);
+  const auto want = Runner(tested_graph(c, DType::i64), reference_backend())
+                        .run(convert(c, inputs, DType::i64));
+  const auto got = Runner(tested_graph(c, dtype), backend).run(inputs);
+  for (size_t i = 0; i < want.size(); ++i) {
+    const Array wrapped = array_of(numbers(want[i]), got[i].dtype, got[i].shape);
+    expect_close(numbers(got[i]), numbers(wrapped), 0, "output " + std::to_string(i));
+  }
+}
+
 }  // namespace suan

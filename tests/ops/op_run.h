@@ -53,4 +53,11 @@ class Runner {
   RunContext context_;
 };
 
+// The case's forward and gradient graphs in this dtype, on this backend, against the reference
+// backend's f64 on the same inputs; and the forward graph in an integer dtype against its i64.
+void compare_floats(const OpCase& c, DType dtype, const Backend& backend);
+void compare_integers(const OpCase& c, DType dtype, const Backend& backend);
+// Only runs what these compare.
+void run_once(const OpCase& c, DType dtype, const Backend& backend);
+
 }  // namespace suan

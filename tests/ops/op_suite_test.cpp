@@ -185,26 +185,6 @@ TEST_P(Ops, RefuseMistakesWithOneClearLine) {
   set_backend("cpu");
 }
 
-// Forward and gradient graphs in this dtype against the reference backend's f64 on the same inputs.
-void compare_floats(const OpCase& c, DType dtype, const Backend& backend) {
-  const Order order = has_gradient(c) ? Order::first : Order::forward;
-  const auto graph = [&](DType d) {
-    const CaseGraphs g = build_case(c, d, order);
-    return order == Order::first ? g.gradient : g.forward;
-  };
-  const Graph exact = graph(DType::f64), tested = graph(dtype);
-  const auto plain = make_inputs(c, dtype);
-  const auto want =
-      Runner(exact, reference_backend()).run(with_weights(exact, convert(c, plain, DType::f64)));
-  const auto got = Runner(tested, backend).run(with_weights(tested, plain));
-  for (size_t i = 0; i < want.size(); ++i) {
-    const double allowed = std::max({tolerance_of(dtype), tolerance_of(got[i].dtype)});
-    const bool whole = !is_float(got[i].dtype);
-    expect_close(numbers(got[i]), numbers(want[i]), whole ? 0 : allowed * c.checks.tolerance,
-                 "output " + std::to_string(i));
-  }
-}
-
 TEST_P(Ops, GiveTheReferenceResultsInFloatDtypesOnEveryBackend) {
   for (const Backend* backend : kBackends) {
     for (DType dtype : {DType::f64, DType::f32, DType::bf16, DType::f16}) {
@@ -218,18 +198,7 @@ TEST_P(Ops, GiveTheSameWholeNumbersInIntegerDtypesOnEveryBackend) {
   for (const Backend* backend : kBackends) {
     for (DType dtype : {DType::i64, DType::i32, DType::i8, DType::u8}) {
       SCOPED_TRACE(fmt::format("{} {}", backend->name, name(dtype)));
-      for_each_case([&](const OpCase& c) {
-        if (!c.checks.integers) return;
-        const auto inputs = make_inputs(c, dtype);
-        const auto want =
-            Runner(build_case(c, DType::i64, Order::forward).forward, reference_backend())
-                .run(convert(c, inputs, DType::i64));
-        const auto got = Runner(build_case(c, dtype, Order::forward).forward, *backend).run(inputs);
-        for (size_t i = 0; i < want.size(); ++i) {
-          const Array wrapped = array_of(numbers(want[i]), got[i].dtype, got[i].shape);
-          expect_close(numbers(got[i]), numbers(wrapped), 0, "output " + std::to_string(i));
-        }
-      });
+      for_each_case([&](const OpCase& c) { compare_integers(c, dtype, *backend); });
     }
   }
 }

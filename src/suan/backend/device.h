@@ -3,6 +3,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "suan/base/buffer.h"
@@ -17,6 +18,21 @@ class Recording {
   virtual ~Recording() = default;
   virtual void play() const = 0;
 };
+
+// A fault that a kernel on a device found in the data it was given; the first one counts. Lies in
+// shared memory (Device::allocate_shared), zeros at first.
+struct Fault {
+  enum Kind : int32_t {
+    index,  // numbers: index, position, first and last + 1 that are allowed
+    label,  // numbers: label, row, how many classes there are
+  };
+  int32_t taken;  // 1: the rest is there
+  int32_t step;   // of the program
+  int32_t kind;
+  int32_t unused;
+  int64_t numbers[4];
+};
+std::string describe(const Fault& fault);
 
 // All work goes to one queue, in order, and what it fails with is kept until somebody waits: then
 // Error(kSystem) is thrown. Addresses are the device's, unless they are called the host's.
@@ -43,6 +59,9 @@ class Device {
   // What `work` sends to the queue is recorded instead of run. It may not wait or allocate.
   virtual std::unique_ptr<Recording> record(const std::function<void()>& work) = 0;
   virtual double seconds_of(const std::function<void()>& work) = 0;  // on the device
+
+  // Held by whoever sends work that belongs together.
+  std::recursive_mutex mutex;
 };
 
 }  // namespace suan

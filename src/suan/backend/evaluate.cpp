@@ -21,6 +21,7 @@ const Kernel* kernel_for(const Node& node, const Backend& backend) {
     if (!reference.empty()) return reference[0];
   }
   for (const Backend* b = &backend; b; b = b->fallback) {
+    if (b->device) continue;
     const auto own = own_kernels(*b, node);
     if (!own.empty()) return own[0];
   }

@@ -3,6 +3,7 @@
 #include "suan/backend/kernel.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "suan/base/error.h"
 
@@ -58,6 +59,12 @@ std::vector<const Kernel*> own_kernels(const Backend& backend, const Node& node)
     return !kernel->likely_slower || !kernel->likely_slower(node);
   });
   return out;
+}
+
+bool owns(const Backend& backend, const Kernel& kernel) {
+  const auto kernels = backend.kernels;
+  return std::greater_equal<>()(&kernel, kernels.data()) &&
+         std::less<>()(&kernel, kernels.data() + kernels.size());
 }
 
 bool takes(const Backend& backend, const Node& node) { return !own_kernels(backend, node).empty(); }

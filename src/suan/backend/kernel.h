@@ -14,6 +14,9 @@
 
 namespace suan {
 
+class Device;
+struct Fault;
+
 struct Operand {
   void* data = nullptr;  // null: an absent input, or an output that nobody reads
   Type type;
@@ -44,6 +47,10 @@ struct KernelArgs {
   std::span<const Operand> out;
   void* scratch;  // of the size the call asked for, 64-byte aligned
   RunErrors& errors;
+  // Of kernels on a device, whose addresses all of these are.
+  Device* device = nullptr;
+  Fault* fault = nullptr;
+  int step = 0;  // to name the node in a fault
 };
 
 // A kernel made ready for one node: primitives built, loops planned. Immutable; shared by threads.
@@ -121,7 +128,10 @@ struct Backend {
   std::span<const Kernel> kernels;  // best first within an op
   const Backend* fallback;          // asked where no kernel here takes a node; null: none
   const Target* target;
+  Device* device = nullptr;  // null: its kernels work on the host's memory
 };
+// Whether a kernel is of the backend's own table, not of a fallback's.
+bool owns(const Backend& backend, const Kernel& kernel);
 
 // The kernels of the backend's own table that take the node, best first.
 std::vector<const Kernel*> own_kernels(const Backend& backend, const Node& node);
@@ -130,5 +140,7 @@ bool takes(const Backend& backend, const Node& node);  // whether there is one
 const Backend& reference_backend();
 const Backend& cpu_backend();
 const Backend& null_backend();  // takes every op and gives zeros
+// GPU number `index`. Throws Error(kUnsupported) with the reason why it cannot be used.
+const Backend& cuda_backend(int index = 0);
 
 }  // namespace suan

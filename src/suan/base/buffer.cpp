@@ -149,9 +149,13 @@ void Buffer::written_on_device() {
   deferred_.reset();
 }
 
-void Buffer::written_on_host() {
-  const std::lock_guard lock(device_mutex());
-  device_.reset();
+void Buffer::overwrite(const void* data) {
+  if (!device_) {
+    std::memcpy(this->data(), data, bytes_);
+    return;
+  }
+  device_->upload(data, bytes_);
+  written_on_device();
 }
 
 void* Buffer::filled() const {

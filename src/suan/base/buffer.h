@@ -18,9 +18,12 @@ class DeviceBlock {
  public:
   virtual ~DeviceBlock() = default;
   virtual void* address() const = 0;
+  virtual const void* device() const = 0;  // its Device
   // Waits until all work on it has ended, then copies it to host memory. Throws what that work
   // failed with.
   virtual void download(void* to, size_t bytes) const = 0;
+  // After all work on it so far; `from` may be changed again at once.
+  virtual void upload(const void* from, size_t bytes) = 0;
 };
 
 // The next place at which a block may begin within another.
@@ -69,9 +72,10 @@ class Buffer {
   // The same bytes on a device, if they are there; to be kept beside the host's.
   std::shared_ptr<DeviceBlock> device_block() const;
   void keep_on_device(std::shared_ptr<DeviceBlock> block);
-  // After a write to either copy the other is stale. Nobody else may be using the block meanwhile.
+  // The host's copy is stale: to be called by whoever writes there. Nobody else may use the block.
   void written_on_device();
-  void written_on_host();
+  // Another content, wherever the block lies. Nobody else may use the block.
+  void overwrite(const void* data);
 
  private:
   Buffer(void* data, size_t bytes);

@@ -76,7 +76,7 @@ void State::load(const Array& array) {
          to_string(Type(array.dtype, array.shape)));
   }
   if (!pending_ && buffer_.use_count() == 1) {  // in place: a new learning rate allocates nothing
-    std::memcpy(buffer_->data(), array.buffer->data(), type_.bytes());
+    buffer_->overwrite(array.buffer->data());
     leaf_.reset();
     ++version_;
   } else {

@@ -15,6 +15,7 @@
 #include <sstream>
 #include <utility>
 
+#include "suan/backend/device.h"
 #include "suan/base/buffer.h"
 #include "suan/base/error.h"
 #include "suan/base/file.h"
@@ -52,8 +53,9 @@ Candidates candidates_for(const Backend& backend, const Node& node) {
 
 // Everything that the time of a node's kernel depends on.
 std::string key_of(const Backend& backend, const Node& node) {
-  std::string key =
-      fmt::format("{} {}{} {}", backend.name, node.op->name, node.attrs.text(), num_threads());
+  std::string key = fmt::format(
+      "{} {}{} {}", backend.device ? backend.device->name() : std::string(backend.name),
+      node.op->name, node.attrs.text(), num_threads());
   if (exact_mode()) key += " exact";
   for (const auto& region : node.regions) {
     for (const NodePtr& inner : region->nodes()) {
@@ -122,13 +124,13 @@ void evict_weights(const Node& node, const Call& call, std::span<const Operand> 
 #endif
 }
 
-// Operands of a node on made-up data.
+// Operands of a node on made-up data, where the kernels work.
 class Rehearsal {
  public:
-  explicit Rehearsal(const Node& node) : inputs_(node.inputs.size()) {
+  Rehearsal(const Node& node, Device* device) : inputs_(node.inputs.size()), device_(device) {
     const auto add = [&](const Type& type, Layout layout, bool given) {
-      blocks_.push_back(given ? made_up(type) : Buffer::allocate(type.bytes()));
-      operands_.push_back({blocks_.back()->data(), type, layout});
+      blocks_.push_back(given ? made_up(type) : Buffer::allocate(device ? 0 : type.bytes()));
+      operands_.push_back({device ? sent(type, given) : blocks_.back()->data(), type, layout});
     };
     for (const Tensor& t : node.inputs) {
       if (t) {
@@ -144,6 +146,7 @@ class Rehearsal {
 
   double seconds(const Kernel& kernel, const Node& node) {
     const auto call = make_call(kernel, node);
+    if (device_) return device_seconds(*call);
     const BufferPtr scratch = Buffer::allocate(call->scratch_bytes());
     std::vector<BufferPtr> packs;
     std::vector<Operand> operands = operands_;
@@ -167,6 +170,35 @@ class Rehearsal {
   size_t inputs_;
   std::vector<BufferPtr> blocks_;
   std::vector<Operand> operands_;
+  // Uploads the block that was made last.
+  void* sent(const Type& type, bool given) {
+    sent_.push_back(device_->allocate(std::max<size_t>(type.bytes(), 1)));
+    void* at = sent_.back()->address();
+    if (given) device_->upload(at, blocks_.back()->data(), type.bytes());
+    blocks_.back().reset();
+    return at;
+  }
+  double device_seconds(const Call& call) {
+    const DeviceBlockPtr scratch = device_->allocate(std::max<size_t>(call.scratch_bytes(), 1));
+    const BufferPtr fault = device_->allocate_shared(sizeof(Fault));
+    *fault->as<Fault>() = {};
+    const std::span<const Operand> all(operands_);
+    const KernelArgs args{.in = all.first(inputs_),
+                          .out = all.subspan(inputs_),
+                          .scratch = scratch->address(),
+                          .errors = errors_,
+                          .device = device_,
+                          .fault = fault->as<Fault>()};
+    const auto run = [&] { call.run(args); };
+    run();
+    double best = 1e30;
+    for (int i = 0; i < kRuns; ++i) best = std::min(best, device_->seconds_of(run));
+    device_->wait();
+    return best;
+  }
+
+  Device* device_;
+  std::vector<DeviceBlockPtr> sent_;
   RunErrors errors_;
 };
 
@@ -244,7 +276,7 @@ class Choices {
       return remember(key, cached_->at(key), kernel);
     }
     if (is_background_thread()) return candidates[0];
-    const Choice choice = measure(node, candidates);
+    const Choice choice = measure(node, candidates, backend.device);
     cache_.add(key, choice);
     return remember(key, choice, find_named(candidates, choice.kernel));
   }
@@ -303,8 +335,8 @@ class Choices {
     return kernel;
   }
 
-  static Choice measure(const Node& node, const Candidates& candidates) {
-    Rehearsal rehearsal(node);
+  static Choice measure(const Node& node, const Candidates& candidates, Device* device) {
+    Rehearsal rehearsal(node, device);
     Choice choice;
     size_t best = 0;
     for (const Kernel* kernel : candidates) {

@@ -98,9 +98,33 @@ class Planner {
     v.resize(t.node().types.size(), -1);
     return v[static_cast<size_t>(t.output())];
   }
-  int add(Place place, size_t bytes, int index = -1) {
-    plan_.storages.push_back({.place = place, .bytes = bytes, .index = index});
+  int add(Place place, size_t bytes, int index, bool on_device) {
+    plan_.storages.push_back(
+        {.place = place, .bytes = bytes, .index = index, .on_device = on_device});
     return static_cast<int>(plan_.storages.size()) - 1;
+  }
+  int add(Place place, size_t bytes, int index = -1) {
+    return add(place, bytes, index, backend_.device != nullptr);
+  }
+  // A storage with the same content where it is wanted, copied there once.
+  int on_side(int s, bool on_device, const Tensor& t) {
+    if (storage(s).on_device == on_device) return s;
+    const auto [twin, is_new] = twins_.try_emplace(s, -1);
+    if (!is_new) return twin->second;
+    const Storage from = storage(s);
+    if (from.place == Place::constant) {
+      return twin->second = add(Place::constant, from.bytes, from.index, on_device);
+    }
+    const int to = twin->second = add(Place::arena, from.bytes, -1, on_device);
+    copy(t, s, to);
+    return to;
+  }
+  void copy(const Tensor& t, int from, int to) {
+    PlannedStep step;
+    step.node = t.node_ptr();
+    step.in = {from};
+    step.out = {to};
+    plan_.steps.push_back(std::move(step));
   }
   Storage& storage(int i) { return plan_.storages[static_cast<size_t>(i)]; }
 
@@ -152,15 +176,17 @@ class Planner {
       step.node = node;
       step.kernel = choose_kernel(backend_, *node);
       if (!step.kernel) no_kernel(backend_, *node);
+      step.on_device = backend_.device && owns(backend_, *step.kernel);
       step.call = make_call(*step.kernel, *node);
       step.scratch_bytes = step.call->scratch_bytes();
       for (size_t i = 0; i < node->inputs.size(); ++i) {
-        step.in.push_back(node->inputs[i] ? operand(*step.call, node->inputs[i], i) : -1);
+        step.in.push_back(node->inputs[i] ? operand(step, node->inputs[i], i) : -1);
       }
       const auto& wanted = read[node.get()];
       for (size_t i = 0; i < node->types.size(); ++i) {
         const bool used = step.kernel->writes_all || (i < wanted.size() && wanted[i]);
-        const int s = add(used ? Place::arena : Place::nowhere, node->types[i].bytes());
+        const int s = add(used ? Place::arena : Place::nowhere, node->types[i].bytes(), -1,
+                          step.on_device);
         slot({node, static_cast<int>(i)}) = s;
         step.out.push_back(s);
       }
@@ -168,12 +194,14 @@ class Planner {
     }
   }
   // Where an input lies: a constant that the call wants packed gets a block of its own.
-  int operand(const Call& call, const Tensor& t, size_t i) {
+  int operand(const PlannedStep& step, const Tensor& t, size_t i) {
     const int input = static_cast<int>(i);
+    const Call& call = *step.call;
     const size_t bytes = is(t.node(), Op::constant) ? call.packed_bytes(input) : 0;
-    if (bytes == 0) return slot(t);
+    if (bytes == 0) return on_side(slot(t), step.on_device, t);
     const BufferPtr packed = packed_constant(t.node().values[0], call, input, bytes);
-    const int place = add(Place::constant, bytes, static_cast<int>(plan_.constants.size()));
+    const int place = add(Place::constant, bytes, static_cast<int>(plan_.constants.size()),
+                          step.on_device);
     plan_.constants.push_back(packed);
     return place;
   }
@@ -193,7 +221,8 @@ class Planner {
     }
   }
   int fresh(const Tensor& t, bool may_share) {
-    const int s = slot(t);
+    // A state lies where the backend's own kernels work; a result where it was made.
+    const int s = may_share ? slot(t) : on_side(slot(t), backend_.device != nullptr, t);
     if (storage(s).place == Place::arena) {
       storage(s).place = Place::fresh;
       storage(s).index = plan_.fresh_count++;
@@ -201,13 +230,9 @@ class Planner {
     }
     const bool own = storage(s).place == Place::fresh;
     if (own && may_share) return s;
-    const int copy = add(Place::fresh, t.type().bytes(), plan_.fresh_count++);
-    PlannedStep step;
-    step.node = t.node_ptr();
-    step.in = {s};
-    step.out = {copy};
-    plan_.steps.push_back(std::move(step));
-    return copy;
+    const int own_block = add(Place::fresh, t.type().bytes(), plan_.fresh_count++);
+    copy(t, s, own_block);
+    return own_block;
   }
 
   void lifetimes() {
@@ -344,27 +369,33 @@ class Planner {
   }
 
   void offsets() {
+    plan_.arena_bytes = offsets(backend_.device != nullptr);
+    if (backend_.device) plan_.host_arena_bytes = offsets(false);
+  }
+  size_t offsets(bool on_device) {
     std::vector<Interval> intervals;
     std::vector<size_t*> targets;
     for (Storage& s : plan_.storages) {
-      if (s.place != Place::arena || s.bytes == 0) continue;
+      if (s.place != Place::arena || s.bytes == 0 || s.on_device != on_device) continue;
       intervals.push_back({s.bytes, s.first, s.last, 0});
       targets.push_back(&s.offset);
     }
     for (size_t i = 0; i < plan_.steps.size(); ++i) {
       PlannedStep& step = plan_.steps[i];
-      if (!step.scratch_bytes) continue;
+      if (!step.scratch_bytes || step.on_device != on_device) continue;
       intervals.push_back({step.scratch_bytes, static_cast<int>(i), static_cast<int>(i), 0});
       targets.push_back(&step.scratch_offset);
     }
-    plan_.arena_bytes = pack_intervals(intervals);
+    const size_t bytes = pack_intervals(intervals);
     for (size_t i = 0; i < intervals.size(); ++i) *targets[i] = intervals[i].offset;
+    return bytes;
   }
 
   const Graph& graph_;
   const Backend& backend_;
   std::vector<NodePtr> nodes_;
   std::unordered_map<const Node*, std::vector<int>> storage_of_;
+  std::unordered_map<int, int> twins_;  // of storages that are wanted on both sides
   Plan plan_;
 };
 

@@ -23,16 +23,18 @@ struct Storage {
   int index = -1;     // which input, state or fresh block; for a constant, of the constants
   int first = 0;      // step that writes it first
   int last = -1;      // step that uses it last
+  bool on_device = false;
 };
 
 struct PlannedStep {
   NodePtr node;
-  const Kernel* kernel = nullptr;  // null: a copy of its input's bytes
+  const Kernel* kernel = nullptr;  // null: a copy of its input's bytes, from wherever they are
   std::unique_ptr<Call> call;
   std::vector<int> in, out;  // storage of each operand; -1 for an absent one
   size_t scratch_bytes = 0;
   size_t scratch_offset = 0;
-  size_t together = 1;  // this and the following together - 1 steps run as one parallel loop
+  bool on_device = false;  // of a kernel
+  size_t together = 1;     // this and the following together - 1 steps run as one parallel loop
 };
 
 // What becomes of a state: updates[k] is the storage of its new value, or -1 when it is only read.
@@ -50,10 +52,12 @@ struct Plan {
   std::vector<int> inputs;   // storage of each argument (-1: unused)
   std::vector<int> outputs;  // storage of each result
   int fresh_count = 0;
-  size_t arena_bytes = 0;
+  size_t arena_bytes = 0;       // where the backend's own kernels work
+  size_t host_arena_bytes = 0;  // of a backend with a device: where its fallbacks' kernels work
 };
 
-// Chooses a kernel for every node and lays out memory. Throws Error(kUnsupported) when no kernel
+// Chooses a kernel for every node and lays out memory: for a backend with a device there, but for
+// what kernels of its fallbacks work on; where the two meet, copies are steps of the plan. Throws Error(kUnsupported) when no kernel
 // takes a node, with every kernel's reason.
 Plan make_plan(const Graph& graph, const Backend& backend);
 

@@ -16,6 +16,7 @@
 #include "suan/ops/op.h"
 #include "suan/program/budget.h"
 #include "suan/program/choice.h"
+#include "suan/program/device_run.h"
 
 namespace suan {
 
@@ -47,12 +48,12 @@ void check_memory(const Plan& plan, size_t limit) {
     if (s.place == Place::input || s.place == Place::fresh) data += s.bytes;
     if (s.place == Place::constant || s.place == Place::state) constants += s.bytes;
   }
-  const size_t all = plan.arena_bytes + data + constants;
+  const size_t arenas = plan.arena_bytes + plan.host_arena_bytes, all = arenas + data + constants;
   if (limit == 0 || all <= limit) return;
   fail(ErrorCode::kUnsupported, "program",
        "takes {} bytes ({} activations and scratch, {} inputs and results, {} constants and "
        "states), over the limit of {}",
-       all, plan.arena_bytes, data, constants, limit);
+       all, arenas, data, constants, limit);
 }
 
 }  // namespace
@@ -106,8 +107,15 @@ size_t fresh_index(const Plan& plan, size_t output) {
 }
 }  // namespace
 
+RunContext::~RunContext() = default;
+
 RunContext::RunContext(ProgramPtr program) : program_(std::move(program)) {
   const Plan& plan = program_->plan();
+  if (program_->backend().device) {
+    device_ = std::make_unique<DeviceRun>(plan, program_->backend());
+    outputs_.resize(plan.outputs.size());
+    return;
+  }
   arena_ = Buffer::allocate(plan.arena_bytes);
   addresses_.assign(plan.storages.size(), nullptr);
   fresh_.resize(static_cast<size_t>(plan.fresh_count));
@@ -263,6 +271,11 @@ void RunContext::take_outputs(std::span<void* const> outputs) {
 }
 
 std::span<const BufferPtr> RunContext::run(std::span<const BufferPtr> inputs) {
+  if (device_) {
+    device_->profile = profile;
+    device_->run(inputs, {}, {}, outputs_);
+    return outputs_;
+  }
   for (size_t i = 0; i < inputs_.size(); ++i) inputs_[i] = inputs[i]->data();
   return run_on(inputs_, {});
 }
@@ -270,6 +283,11 @@ std::span<const BufferPtr> RunContext::run(std::span<const BufferPtr> inputs) {
 std::span<const BufferPtr> RunContext::run_on(std::span<void* const> inputs,
                                               std::span<void* const> outputs) {
   follow_thread_budget();
+  if (device_) {
+    device_->profile = profile;
+    device_->run({}, inputs, outputs, outputs_);
+    return outputs_;
+  }
   for (BufferPtr& b : outputs_) b.reset();
   bind(inputs, outputs);
   run_steps();

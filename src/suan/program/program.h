@@ -60,12 +60,17 @@ class Program {
 };
 using ProgramPtr = std::shared_ptr<const Program>;
 
+class DeviceRun;
+
 class RunContext {
  public:
   explicit RunContext(ProgramPtr program);
+  ~RunContext();
 
   // Runs the program on these argument blocks; states are read and replaced. Gives one block per
   // output. After the first run nothing is allocated, but for outputs that the caller still holds.
+  // On a device it returns when the work is under way; reading an output waits for it, and throws
+  // what it failed with.
   std::span<const BufferPtr> run(std::span<const BufferPtr> inputs);
   // The same on addresses, one per input. Where an address is given for an output, it is written
   // there and its block is null. Such memory must not overlap any other.
@@ -89,6 +94,7 @@ class RunContext {
   void finish_states();
 
   ProgramPtr program_;
+  std::unique_ptr<DeviceRun> device_;  // of a backend with a device: all else is then unused
   BufferPtr arena_;
   std::vector<Operand> operands_;  // of all steps, inputs then outputs
   std::vector<size_t> first_operand_;

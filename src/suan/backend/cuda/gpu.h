@@ -99,16 +99,6 @@ class Gpu : public Device {
   virtual std::unique_ptr<Convolution> convolution(const ConvolutionSpec& spec) = 0;
 };
 
-// A fault that a kernel found in the data it was given. The first one counts. In shared memory
-// (Device::allocate_shared), zeros at first.
-struct Fault {
-  int32_t taken;      // 1: the rest is being written or is there
-  int32_t step;       // the node's number in its program
-  int32_t kind;       // which message (fault.cpp)
-  int32_t unused;
-  int64_t numbers[4];
-};
-
 // Opens GPU number `index`. Null, with the reason in one line, where it cannot be used.
 std::shared_ptr<Gpu> open_gpu(int index, std::string& why_not);
 

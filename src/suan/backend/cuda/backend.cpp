@@ -1,0 +1,62 @@
+// What passes may know of a GPU, and the backends of those that have been opened.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/backend/cuda/backend.h"
+
+#include <map>
+#include <mutex>
+
+#include "suan/backend/cuda/region.h"
+#include "suan/backend/evaluate.h"
+#include "suan/base/error.h"
+#include "suan/target/target.h"
+
+namespace suan {
+namespace cuda {
+namespace {
+
+// Any GPU: the table is one for all.
+const Backend& table_alone() {
+  static const Backend backend{"cuda", kernels(), nullptr, nullptr};
+  return backend;
+}
+
+// What no kernel here takes is decomposed, or runs on the CPU.
+const char* target_why_not(const Node& node) {
+  if (takes(table_alone(), node)) return nullptr;
+  const bool on_cpu = takes(cpu_backend(), node) || takes(reference_backend(), node);
+  return !node.op->decompose && on_cpu ? nullptr : "no cuda kernel takes it";
+}
+
+constexpr Target kTarget{
+    .name = "cuda",
+    .why_not = target_why_not,
+    .fuses = joins_regions,
+    .evaluate = [](const Tensor& t) { return suan::evaluate(t, cpu_backend()).buffer; }};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_backend(Gpu& gpu) {
+  return std::make_unique<Backend>(
+      Backend{"cuda", kernels(), &cpu_backend(), &kTarget, &gpu});
+}
+
+}  // namespace cuda
+
+const Backend& cuda_backend(int index) {
+  struct Opened {
+    std::shared_ptr<cuda::Gpu> gpu;
+    std::unique_ptr<Backend> backend;
+  };
+  static std::mutex mutex;
+  static auto* opened = new std::map<int, Opened>;  // outlives every tensor
+  const std::lock_guard lock(mutex);
+  Opened& entry = (*opened)[index];
+  if (entry.backend) return *entry.backend;
+  std::string why_not;
+  entry.gpu = cuda::open_gpu(index, why_not);
+  if (!entry.gpu) fail(ErrorCode::kUnsupported, "cuda", "{}", why_not);
+  entry.backend = cuda::make_backend(*entry.gpu);
+  return *entry.backend;
+}
+
+}  // namespace suan

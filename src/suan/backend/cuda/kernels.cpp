@@ -1,0 +1,26 @@
+// The table of CUDA kernels, best first for each op. What none of them takes runs on the CPU.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/backend/cuda/backend.h"
+#include "suan/backend/cuda/region.h"
+#include "suan/ops/op.h"
+
+namespace suan::cuda {
+namespace {
+
+constexpr Kernel kTable[] = {
+#define REGION(op) {Op::op, "cuda_region", region_why_not, make_region_call, true},
+#define UNARY(name, ...) REGION(name)
+#include "suan/ops/unary.table"
+#undef UNARY
+#define BINARY(name, ...) REGION(name)
+#include "suan/ops/binary.table"
+#undef BINARY
+    REGION(select) REGION(cast) REGION(fused)
+#undef REGION
+};
+
+}  // namespace
+
+std::span<const Kernel> kernels() { return kTable; }
+
+}  // namespace suan::cuda

@@ -1,0 +1,42 @@
+// Strides of operands over the result's dims. SPDX-License-Identifier: Apache-2.0
+#include "suan/backend/cuda/operand_index.h"
+
+#include <fmt/format.h>
+
+namespace suan::cuda {
+
+std::vector<SeenDim> seen_dims(const Shape& operand, const Shape& result, Layout layout) {
+  Shape full = operand;
+  while (full.rank() < result.rank()) full.insert(0, 1);
+  const Shape mine = physical_shape(full, layout), space = physical_shape(result, layout);
+  const Shape strides = mine.strides();
+  std::vector<SeenDim> dims;
+  for (int i = space.rank() - 1; i >= 0; --i) {
+    if (space[i] == 1) continue;
+    const int64_t stride = mine[i] == 1 ? 0 : strides[i];
+    if (!dims.empty() && stride == dims.back().stride * dims.back().size) {
+      dims.back().size *= space[i];
+    } else {
+      dims.push_back({space[i], stride});
+    }
+  }
+  return dims;
+}
+
+std::string offset_text(const std::vector<SeenDim>& dims, const std::string& at) {
+  std::string text;
+  int64_t inner = 1;
+  for (size_t i = 0; i < dims.size(); ++i) {
+    const auto [size, stride] = dims[i];
+    if (stride != 0) {
+      if (!text.empty()) text += " + ";
+      text += inner == 1 ? at : fmt::format("{} / {}u", at, inner);
+      if (i + 1 < dims.size()) text += fmt::format(" % {}u", size);
+      if (stride != 1) text += fmt::format(" * {}u", stride);
+    }
+    inner *= size;
+  }
+  return text.empty() ? "0" : text;
+}
+
+}  // namespace suan::cuda

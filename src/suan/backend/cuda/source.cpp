@@ -1,0 +1,86 @@
+// Names of kernels are those of their text: equal kernels are compiled once.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/backend/cuda/source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "suan/ops/elementwise.h"
+#include "suan/ops/op.h"
+
+namespace suan::embedded {
+std::string_view cuda_device();
+std::string_view cuda_rows();
+}  // namespace suan::embedded
+
+namespace suan::cuda {
+namespace {
+
+// Each row of the tables as a function: row_add(a, b).
+std::string row_functions() {
+  std::string text = "namespace rows {\n";
+  for (const OpDef* op : all_ops()) {
+    if (!op->row || op->code == Op::select) continue;
+    const char* parameters = op->row->arity == 1 ? "T x" : "T a, T b";
+    text += fmt::format("template <class T> __device__ inline auto row_{}({}) {{ return {}; }}\n",
+                        op->name, parameters, op->row->source);
+  }
+  return text + "}\n";
+}
+
+uint64_t fnv1a(std::string_view text) {
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  return hash;
+}
+
+}  // namespace
+
+const std::string& kernel_prelude() {
+  static const std::string text = std::string(embedded::cuda_device()) +
+                                  std::string(embedded::cuda_rows()) + row_functions();
+  return text;
+}
+
+Source::Source(std::string text) {
+  name_ = fmt::format("k{:016x}", fnv1a(text));
+  for (const char c : text) {
+    if (c == '@') {
+      text_ += name_;
+    } else {
+      text_ += c;
+    }
+  }
+}
+
+void Source::launch(Gpu& gpu, const Launch& launch, const void* params, size_t bytes) const {
+  Function function = function_.load(std::memory_order_acquire);
+  if (!function) {
+    function = gpu.compile(kernel_prelude() + text_, name_);
+    function_.store(function, std::memory_order_release);
+  }
+  gpu.launch(function, launch, params, bytes);
+}
+
+const char* stored_name(DType dtype) {
+  constexpr const char* kNames[] = {"double",   "float",    "Bf16",     "F16",     "int64_t",
+                                    "int32_t",  "int16_t",  "int8_t",   "uint64_t", "uint32_t",
+                                    "uint16_t", "uint8_t",  "bool"};
+  return is_arithmetic(dtype) ? kNames[static_cast<int>(dtype)] : nullptr;
+}
+
+const char* compute_name(DType dtype) {
+  if (dtype == DType::f64) return "double";
+  if (is_float(dtype)) return "float";
+  return dtype == DType::u64 ? "uint64_t" : "int64_t";
+}
+
+unsigned blocks_for(const Gpu& gpu, int64_t count, unsigned threads) {
+  constexpr int64_t kWaves = 16;  // blocks of each multiprocessor
+  const int64_t needed = (count + threads - 1) / threads;
+  return static_cast<unsigned>(
+      std::clamp<int64_t>(needed, 1, kWaves * gpu.traits().multiprocessors));
+}
+
+}  // namespace suan::cuda

@@ -1,0 +1,236 @@
+// Sending a program's steps to a device, or playing what was recorded of them.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/program/device_run.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "suan/base/error.h"
+#include "suan/graph/state.h"
+
+namespace suan {
+namespace {
+
+// Throws what a kernel reported, once.
+void check_fault(const Plan& plan, const BufferPtr& block) {
+  auto& fault = *block->as<Fault>();
+  if (!fault.taken) return;
+  const Fault found = fault;
+  fault = {};
+  throw Error(ErrorCode::kOutOfRange, where_of(*plan.steps[static_cast<size_t>(found.step)].node),
+              describe(found));
+}
+
+}  // namespace
+
+DeviceBlockPtr on_device(const BufferPtr& block, Device& device) {
+  DeviceBlockPtr there = block->device_block();
+  if (there && there->device() == &device) return there;
+  there = device.allocate(block->bytes());
+  device.upload(there->address(), block->data(), block->bytes());
+  block->keep_on_device(there);
+  return there;
+}
+
+DeviceRun::DeviceRun(const Plan& plan, const Backend& backend)
+    : plan_(plan), device_(*backend.device), backend_(backend) {
+  fault_ = device_.allocate_shared(sizeof(Fault));
+  *fault_->as<Fault>() = {};
+  check_ = device_.at_wait([&plan, fault = fault_] { check_fault(plan, fault); });
+  place_storages();
+  place_operands();
+}
+
+DeviceRun::~DeviceRun() = default;
+
+// The arena of the plan, then the inputs and what leaves the program.
+void DeviceRun::place_storages() {
+  offsets_.assign(plan_.storages.size(), 0);
+  addresses_.assign(plan_.storages.size(), nullptr);
+  size_t end = aligned(plan_.arena_bytes), host_end = aligned(plan_.host_arena_bytes);
+  for (size_t i = 0; i < plan_.storages.size(); ++i) {
+    const Storage& s = plan_.storages[i];
+    if (s.place == Place::arena) offsets_[i] = s.offset;
+    if (s.place != Place::input && s.place != Place::fresh) continue;
+    size_t& at = s.on_device ? end : host_end;
+    offsets_[i] = std::exchange(at, at + aligned(s.bytes));
+  }
+  arena_ = device_.allocate(std::max<size_t>(end, 1));
+  host_arena_ = Buffer::allocate(host_end);
+  for (size_t i = 0; i < plan_.storages.size(); ++i) {
+    const Storage& s = plan_.storages[i];
+    if (s.place == Place::constant) {
+      const BufferPtr& constant = plan_.constants[static_cast<size_t>(s.index)];
+      if (s.on_device) constants_.push_back(on_device(constant, device_));
+      addresses_[i] = s.on_device ? constants_.back()->address() : constant->data();
+    } else if (s.place != Place::state && s.place != Place::nowhere) {
+      char* base = s.on_device ? static_cast<char*>(arena_->address()) : host_arena_->as<char>();
+      addresses_[i] = base + offsets_[i];
+    }
+  }
+}
+
+void DeviceRun::place_operands() {
+  const auto add = [&](int storage, const Tensor& t) {
+    Operand operand;
+    if (t) operand.type = t.type();
+    if (t) operand.layout = layout_of(t);
+    if (storage >= 0) operand.data = addresses_[static_cast<size_t>(storage)];
+    if (storage >= 0 && plan_.storages[static_cast<size_t>(storage)].place == Place::state) {
+      state_operands_.emplace_back(operands_.size(), storage);
+    }
+    operands_.push_back(operand);
+  };
+  for (const PlannedStep& step : plan_.steps) {
+    first_operand_.push_back(operands_.size());
+    mixed_ = mixed_ || (step.kernel && !step.on_device);
+    if (!step.kernel) {
+      const Tensor value(step.node, 0);
+      add(step.in[0], value);
+      add(step.out[0], value);
+      continue;
+    }
+    for (size_t i = 0; i < step.in.size(); ++i) add(step.in[i], step.node->inputs[i]);
+    for (size_t i = 0; i < step.out.size(); ++i) add(step.out[i], {step.node, static_cast<int>(i)});
+  }
+}
+
+// A state that is written has its block for itself; where somebody holds the old value, it is left
+// to them.
+void DeviceRun::bind_states() {
+  std::vector<void*> found;
+  for (const PlannedState& s : plan_.states) {
+    State& state = *s.state;
+    DeviceBlockPtr block = on_device(state.buffer(), device_);
+    if (s.next >= 0 && state.buffer().use_count() > 1) {
+      const size_t bytes = state.type().bytes();
+      DeviceBlockPtr own = device_.allocate(bytes);
+      device_.copy(own->address(), block->address(), bytes);
+      state.replace(Buffer::on_device(bytes, own));
+      block = std::move(own);
+    }
+    found.push_back(block->address());
+    if (s.current >= 0) addresses_[static_cast<size_t>(s.current)] = block->address();
+  }
+  if (found == states_) return;
+  states_ = std::move(found);
+  recording_.reset();
+  runs_ = 0;
+  for (const auto& [operand, storage] : state_operands_) {
+    operands_[operand].data = addresses_[static_cast<size_t>(storage)];
+  }
+}
+
+void DeviceRun::send_inputs(std::span<const BufferPtr> blocks, std::span<void* const> addresses) {
+  for (size_t i = 0; i < plan_.inputs.size(); ++i) {
+    const auto storage = static_cast<size_t>(plan_.inputs[i]);
+    const size_t bytes = plan_.storages[storage].bytes;
+    const DeviceBlockPtr there = blocks.empty() ? nullptr : blocks[i]->device_block();
+    if (there && there->device() == &device_) {
+      device_.copy(addresses_[storage], there->address(), bytes);
+    } else {
+      const void* host = blocks.empty() ? addresses[i] : blocks[i]->data();
+      device_.upload(addresses_[storage], host, bytes);
+    }
+  }
+}
+
+void DeviceRun::copy_step(size_t i) {
+  const PlannedStep& step = plan_.steps[i];
+  const Operand &from = operands_[first_operand_[i]], &to = operands_[first_operand_[i] + 1];
+  const bool was_there = plan_.storages[static_cast<size_t>(step.in[0])].on_device;
+  const bool goes_there = plan_.storages[static_cast<size_t>(step.out[0])].on_device;
+  const size_t bytes = from.type.bytes();
+  if (was_there && goes_there) {
+    device_.copy(to.data, from.data, bytes);
+  } else if (was_there) {
+    device_.download(to.data, from.data, bytes);
+  } else if (goes_there) {
+    device_.upload(to.data, from.data, bytes);
+  } else {
+    std::memcpy(to.data, from.data, bytes);
+  }
+}
+
+void DeviceRun::run_step(size_t i) {
+  const PlannedStep& step = plan_.steps[i];
+  if (!step.kernel) return copy_step(i);
+  const std::span<const Operand> all(operands_.data() + first_operand_[i],
+                                     step.in.size() + step.out.size());
+  char* scratch = step.on_device ? static_cast<char*>(arena_->address()) : host_arena_->as<char>();
+  KernelArgs args{all.first(step.in.size()), all.last(step.out.size()),
+                  scratch + step.scratch_offset, errors_};
+  if (step.on_device) {
+    args.device = &device_;
+    args.fault = fault_->as<Fault>();
+    args.step = static_cast<int>(i);
+  }
+  step.call->run(args);
+  if (!step.on_device) errors_.throw_if_any();
+}
+
+void DeviceRun::run_steps() {
+  for (size_t i = 0; i < plan_.steps.size(); ++i) {
+    if (profile) {
+      (*profile)[i] += device_.seconds_of([&] { run_step(i); });
+    } else {
+      run_step(i);
+    }
+  }
+  // New values that were not written in place: all readers of the old ones have been sent.
+  for (size_t k = 0; k < plan_.states.size(); ++k) {
+    const PlannedState& s = plan_.states[k];
+    if (s.next < 0 || s.next == s.current) continue;
+    device_.copy(states_[k], addresses_[static_cast<size_t>(s.next)], s.state->type().bytes());
+  }
+}
+
+// The first run on these addresses makes kernels ready, which cannot be recorded.
+void DeviceRun::play_or_run() {
+  if (profile) profile->resize(plan_.steps.size());
+  if (profile || mixed_ || runs_++ == 0) return run_steps();
+  if (!recording_) recording_ = device_.record([&] { run_steps(); });
+  recording_->play();
+}
+
+BufferPtr DeviceRun::result(size_t output, BufferPtr old) {
+  const auto storage = static_cast<size_t>(plan_.outputs[output]);
+  const Storage& s = plan_.storages[storage];
+  if (!s.on_device) return Buffer::copy_of(addresses_[storage], s.bytes);
+  const bool reuse = old && old.use_count() == 1 && old->bytes() == s.bytes && old->device_block();
+  BufferPtr block =
+      reuse ? std::move(old) : Buffer::on_device(s.bytes, device_.allocate(std::max<size_t>(s.bytes, 1)));
+  device_.copy(block->device_block()->address(), addresses_[storage], s.bytes);
+  if (reuse) block->written_on_device();
+  return block;
+}
+
+void DeviceRun::take_results(std::span<void* const> wanted, std::vector<BufferPtr>& results) {
+  for (size_t i = 0; i < plan_.outputs.size(); ++i) {
+    if (i >= wanted.size() || !wanted[i]) {
+      results[i] = result(i, std::move(results[i]));
+      continue;
+    }
+    const auto storage = static_cast<size_t>(plan_.outputs[i]);
+    const Storage& s = plan_.storages[storage];
+    if (s.on_device) device_.download(wanted[i], addresses_[storage], s.bytes);
+    if (!s.on_device) std::memcpy(wanted[i], addresses_[storage], s.bytes);
+  }
+}
+
+void DeviceRun::run(std::span<const BufferPtr> blocks, std::span<void* const> addresses,
+                    std::span<void* const> wanted, std::vector<BufferPtr>& results) {
+  const std::lock_guard lock(device_.mutex);
+  bind_states();
+  send_inputs(blocks, addresses);
+  play_or_run();
+  take_results(wanted, results);
+  for (const PlannedState& s : plan_.states) {
+    if (s.next < 0) continue;
+    s.state->buffer()->written_on_device();
+    s.state->replace(BufferPtr(s.state->buffer()));
+  }
+}
+
+}  // namespace suan

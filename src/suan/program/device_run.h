@@ -1,0 +1,61 @@
+// Running a program on a device. Its kernels only ever see the same addresses: inputs are copied to
+// a place of their own and results from one, so that a run can be recorded once and played.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "suan/backend/device.h"
+#include "suan/program/plan.h"
+
+namespace suan {
+
+class DeviceRun {
+ public:
+  // The program outlives it.
+  DeviceRun(const Plan& plan, const Backend& backend);
+  ~DeviceRun();
+
+  // As RunContext::run and run_on: an input is a block, or an address in host memory where there is
+  // none. Returns when the work has been sent; what it fails with is thrown when somebody waits.
+  void run(std::span<const BufferPtr> blocks, std::span<void* const> addresses,
+           std::span<void* const> wanted, std::vector<BufferPtr>& results);
+  std::vector<double>* profile = nullptr;
+
+ private:
+  void place_storages();
+  void place_operands();
+  void bind_states();
+  void send_inputs(std::span<const BufferPtr> blocks, std::span<void* const> addresses);
+  void run_steps();
+  void play_or_run();
+  void run_step(size_t step);
+  void copy_step(size_t step);
+  void take_results(std::span<void* const> wanted, std::vector<BufferPtr>& results);
+  BufferPtr result(size_t output, BufferPtr old);
+
+  const Plan& plan_;
+  Device& device_;
+  const Backend& backend_;
+  DeviceBlockPtr arena_;  // also inputs and fresh blocks
+  BufferPtr host_arena_;
+  std::vector<DeviceBlockPtr> constants_;  // keeps them there
+  std::vector<size_t> offsets_;            // within arena_, by storage
+  std::vector<void*> addresses_;           // by storage
+  std::vector<Operand> operands_;          // of all steps, inputs then outputs
+  std::vector<size_t> first_operand_;
+  std::vector<std::pair<size_t, int>> state_operands_;  // operand, storage
+  std::vector<void*> states_;                           // addresses at the last run
+  bool mixed_ = false;                                  // some steps run on the host
+  int runs_ = 0;                                        // on the same addresses
+  std::unique_ptr<Recording> recording_;
+  BufferPtr fault_;
+  std::shared_ptr<void> check_;
+  RunErrors errors_;
+};
+
+// The block's copy on the device, made if it is not there.
+DeviceBlockPtr on_device(const BufferPtr& block, Device& device);
+
+}  // namespace suan

@@ -1,0 +1,9 @@
+// The kernels of src/suan/backend/cuda/kernels as functions of this program.
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/emulate/words.h"
+//
+#include "suan/backend/cuda/kernels/device.cuh"
+//
+#include "tests/emulate/halves.h"
+//
+#include "suan/backend/cuda/kernels/rows.cuh"
