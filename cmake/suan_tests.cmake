@@ -4,8 +4,9 @@ find_package(GTest REQUIRED)
 file(GLOB_RECURSE unit_sources CONFIGURE_DEPENDS tests/*_test.cpp)
 list(FILTER unit_sources EXCLUDE REGEX "/tests/(ops|slow|package)/")
 file(GLOB_RECURSE ops_sources CONFIGURE_DEPENDS tests/ops/*.cpp)
-file(GLOB_RECURSE emulator_sources CONFIGURE_DEPENDS tests/emulate/*.cpp)
-list(APPEND ops_sources ${emulator_sources})
+file(GLOB emulator_sources CONFIGURE_DEPENDS tests/emulate/*.cpp)
+add_library(suan_emulator OBJECT ${emulator_sources})
+target_link_libraries(suan_emulator PRIVATE suan suan_flags)
 file(GLOB_RECURSE slow_sources CONFIGURE_DEPENDS tests/slow/*.cpp)
 
 set_source_files_properties(tests/source_dir.cpp PROPERTIES
@@ -16,11 +17,12 @@ foreach(tier unit ops slow)
   if(${tier}_sources)
     set(name suan_${tier}_tests)
     add_executable(${name} ${${tier}_sources} tests/source_dir.cpp)
-    target_link_libraries(${name} PRIVATE suan suan_flags GTest::gmock_main ${SUAN_PRIVATE_DEPENDENCIES})
+    target_link_libraries(${name} PRIVATE suan suan_flags suan_emulator GTest::gmock_main
+      ${SUAN_PRIVATE_DEPENDENCIES})
+    # Kernels that the emulator compiles call back into it.
+    set_target_properties(${name} PROPERTIES ENABLE_EXPORTS ON)
     add_test(NAME ${name} COMMAND ${name})
     string(APPEND built "${name}\n")
   endif()
 endforeach()
-# Kernels that the emulator compiles call back into it.
-set_target_properties(suan_ops_tests PROPERTIES ENABLE_EXPORTS ON)
 file(WRITE ${PROJECT_BINARY_DIR}/test_targets.txt "${built}")  # for tools/run_tests

@@ -1,5 +1,4 @@
-// The emulated GPU's memory, queue and kernels. Memory is checked: what is read or written must lie
-// in one block; sizes of blocks are odd numbers of bytes to nobody's surprise.
+// The emulated GPU's memory, queue and kernels. Copies must lie within one block.
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/emulate/emulated_gpu.h"
 
@@ -39,7 +38,7 @@ class EmulatedBlock final : public suan::DeviceBlock {
   EmulatedBlock(EmulatedGpu& gpu, size_t bytes) : gpu_(gpu) {
     constexpr size_t kAlign = 256;
     data_ = static_cast<char*>(std::aligned_alloc(kAlign, (bytes + kAlign) / kAlign * kAlign));
-    std::memset(data_, 0x7b, bytes);  // what nobody has written
+    std::memset(data_, gpu_.collecting_ ? 0 : 0x7b, bytes);  // what nobody has written
     gpu_.blocks_[data_] = bytes;
   }
   ~EmulatedBlock() override {

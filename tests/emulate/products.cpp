@@ -48,7 +48,6 @@ double activated(Activation activation, double x) {
 struct PlainProduct final : suan::cuda::Product {
   PlainProduct(const suan::cuda::ProductSpec& spec, std::function<void(std::function<void()>)> to)
       : s(spec), send(std::move(to)) {}
-  size_t scratch_bytes() const override { return 0; }
   void run(const void* a, const void* b, const void* bias, const void* residual, void* y,
            void* /*scratch*/) const override {
     send([=, this] { compute(a, b, bias, residual, y); });

@@ -31,7 +31,9 @@ class CudaOps : public testing::TestWithParam<NamedCases> {
     emulate::EmulatedGpu& gpu = emulate::emulated_gpu();
     gpu.collect(true);
     for_each_case(dtypes, [](const OpCase& c, DType dtype) {
-      run_once(c, dtype, emulate::emulated_backend());
+      try {
+        run_once(c, dtype, emulate::emulated_backend());
+      } catch (const Error&) {}  // of what runs on the CPU, on numbers that nobody has computed
     });
     gpu.collect(false);
     gpu.compile_collected();

@@ -141,7 +141,7 @@ void DeviceRun::copy_step(size_t i) {
   const Operand &from = operands_[first_operand_[i]], &to = operands_[first_operand_[i] + 1];
   const bool was_there = plan_.storages[static_cast<size_t>(step.in[0])].on_device;
   const bool goes_there = plan_.storages[static_cast<size_t>(step.out[0])].on_device;
-  const size_t bytes = from.type.bytes();
+  const size_t bytes = plan_.storages[static_cast<size_t>(step.out[0])].bytes;
   if (was_there && goes_there) {
     device_.copy(to.data, from.data, bytes);
   } else if (was_there) {

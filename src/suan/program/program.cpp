@@ -214,7 +214,8 @@ void RunContext::run_step(size_t i) {
   if (step.kernel) {
     step.call->run(args);
   } else {
-    std::memcpy(args.out[0].data, args.in[0].data, args.in[0].type.bytes());
+    std::memcpy(args.out[0].data, args.in[0].data,
+                program_->plan().storages[static_cast<size_t>(step.out[0])].bytes);
   }
 }
 

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "suan/backend/cpu/region_chain.h"
+#include "suan/backend/region_chain.h"
 #include "suan/ops/op.h"
 
 namespace suan::cpu {

@@ -6,7 +6,7 @@
 #include <limits>
 #include <set>
 
-#include "suan/backend/cpu/region_chain.h"
+#include "suan/backend/region_chain.h"
 
 namespace suan::cpu {
 namespace {

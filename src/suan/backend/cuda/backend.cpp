@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 
+#include "suan/backend/cuda/product.h"
 #include "suan/backend/cuda/region.h"
 #include "suan/backend/evaluate.h"
 #include "suan/base/error.h"
@@ -31,6 +32,8 @@ constexpr Target kTarget{
     .name = "cuda",
     .why_not = target_why_not,
     .fuses = joins_regions,
+    .fuses_tail = is_product,
+    .begins_tail = begins_product,
     .evaluate = [](const Tensor& t) { return suan::evaluate(t, cpu_backend()).buffer; }};
 
 }  // namespace

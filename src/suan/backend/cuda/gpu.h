@@ -48,13 +48,13 @@ struct ProductSpec {
   int64_t stride_a = 0, stride_b = 0, stride_y = 0;  // in elements, from one of the batch to the next
   DType dtype = DType::f32, result = DType::f32;   // of a and b; of y, bias and residual
   bool tf32 = false;                               // f32 operands rounded to TF32
+  size_t scratch_bytes = 0;                        // that it may use
   Epilogue epilogue;
   bool operator==(const ProductSpec&) const = default;
 };
 class Product {
  public:
   virtual ~Product() = default;
-  virtual size_t scratch_bytes() const = 0;
   virtual void run(const void* a, const void* b, const void* bias, const void* residual, void* y,
                    void* scratch) const = 0;
 };
@@ -68,13 +68,13 @@ struct ConvolutionSpec {
   int64_t groups = 1;
   DType dtype = DType::f32;
   bool tf32 = false;
-  Epilogue epilogue;  // forward only
+  size_t scratch_bytes = 0;  // that it may use
+  Epilogue epilogue;         // forward only
   bool operator==(const ConvolutionSpec&) const = default;
 };
 class Convolution {
  public:
   virtual ~Convolution() = default;
-  virtual size_t scratch_bytes() const = 0;
   // forward: (x, w) to y; data_gradient: (y, w) to x; weight_gradient: (x, y) to w.
   virtual void run(const void* a, const void* b, const void* bias, const void* residual,
                    void* result, void* scratch) const = 0;

@@ -1,6 +1,7 @@
 // The table of CUDA kernels, best first for each op. What none of them takes runs on the CPU.
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/backend/cuda/backend.h"
+#include "suan/backend/cuda/product.h"
 #include "suan/backend/cuda/region.h"
 #include "suan/ops/op.h"
 
@@ -8,6 +9,12 @@ namespace suan::cuda {
 namespace {
 
 constexpr Kernel kTable[] = {
+    {.op = Op::fused,
+     .name = "cublas",
+     .why_not = product_why_not,
+     .make = make_product_call,
+     .in_place = true},
+    {Op::matmul, "cublas", product_why_not, make_product_call},
 #define REGION(op) {Op::op, "cuda_region", region_why_not, make_region_call, true},
 #define UNARY(name, ...) REGION(name)
 #include "suan/ops/unary.table"

@@ -7,7 +7,7 @@
 #include "suan/graph/graph.h"
 #include "suan/graph/op_def.h"
 
-namespace suan::cpu {
+namespace suan {
 
 struct RegionChain {
   // One operation after the anchor. Of two operands the other one is a number or an input.
@@ -28,4 +28,4 @@ const char* read_chain(const Graph& region, Op anchor, RegionChain& chain);
 // The same of a node's region, or of a node that is an `anchor` itself.
 const char* read_chain(const Node& node, Op anchor, RegionChain& chain);
 
-}  // namespace suan::cpu
+}  // namespace suan

@@ -1,11 +1,11 @@
 // Walking a region from its anchor on.
 // SPDX-License-Identifier: Apache-2.0
-#include "suan/backend/cpu/region_chain.h"
+#include "suan/backend/region_chain.h"
 
 #include "suan/ops/leaf.h"
 #include "suan/ops/op.h"
 
-namespace suan::cpu {
+namespace suan {
 namespace {
 
 int operand_of(const Graph& region, const Node& node) {
@@ -75,4 +75,4 @@ const char* read_chain(const Node& node, Op anchor, RegionChain& chain) {
   return nullptr;
 }
 
-}  // namespace suan::cpu
+}  // namespace suan

@@ -1,0 +1,215 @@
+// Products as cuBLASLt takes them: a matrix, or a batch with even steps between its matrices.
+// Leading axes that broadcast otherwise take several products. SPDX-License-Identifier: Apache-2.0
+#include "suan/backend/cuda/product.h"
+
+#include <algorithm>
+#include <mutex>
+#include <numeric>
+#include <vector>
+
+#include "suan/backend/cuda/source.h"
+#include "suan/backend/region_chain.h"
+#include "suan/ops/matmul.h"
+#include "suan/ops/op.h"
+
+namespace suan::cuda {
+namespace {
+
+constexpr double kLarge = 1e7;                        // FLOPs of products that may use scratch memory
+constexpr size_t kScratch = size_t{32} << 20;         // what cuBLASLt wants on Hopper
+
+// What follows the product, read off the region.
+struct Following {
+  RegionChain chain;
+  Epilogue epilogue;
+  int bias = -1, residual = -1;  // operands of the node
+
+  const char* read(const RegionChain::Link& link) {
+    if (epilogue.activation != Activation::none) return "something follows the activation";
+    if (link.other && is(*link.node, Op::add)) return add(link);
+    if (link.other || link.number) return "cuBLASLt has no such epilogue";
+    // Only of weights that stay: what a gradient reads must have the same bits wherever it is made.
+    if (!is(chain.anchor->inputs[1].node(), Op::constant)) return "the weights are trained";
+    if (is(*link.node, Op::relu)) epilogue.activation = Activation::relu;
+    if (is(*link.node, Op::gelu_tanh)) epilogue.activation = Activation::gelu_tanh;
+    if (epilogue.activation == Activation::none) return "cuBLASLt has no such epilogue";
+    return epilogue.residual ? "cuBLASLt has no activation of a sum" : nullptr;
+  }
+
+ private:
+  const char* add(const RegionChain::Link& link) {
+    const Type &type = chain.anchor->types[0], &other = link.other->type();
+    if (other.dtype != type.dtype) return "an operand has another dtype";
+    if (other == type && !epilogue.residual) {
+      epilogue.residual = true;
+      residual = link.operand;
+      return nullptr;
+    }
+    const bool row = other.shape.rank() >= 1 && other.shape.numel() == other.shape.back() &&
+                     other.shape.back() == type.shape.back();
+    if (!row || epilogue.bias) return "an operand is neither a bias nor of the result's shape";
+    epilogue.bias = true;
+    bias = link.operand;
+    return nullptr;
+  }
+};
+
+const char* read_following(Following& following) {
+  for (const RegionChain::Link& link : following.chain.links) {
+    if (const char* reason = following.read(link)) return reason;
+  }
+  return nullptr;
+}
+
+const char* anchor_why_not(const Node& product) {
+  const DType dtype = product.types[0].dtype;
+  if (!is_float(dtype)) return "the dtype is not a float";
+  if (product.types[0].shape.numel() == 0 || product.inputs[0].shape().numel() == 0) {
+    return "there is nothing to multiply";
+  }
+  return nullptr;
+}
+
+// Where the matrices of an operand begin, for each index along the leading axes of the result: in
+// elements, `step` apart within a batch.
+class Stack {
+ public:
+  Stack(const Shape& operand, const Shape& result) {
+    const int lead = result.rank() - 2, missing = result.rank() - operand.rank();
+    const Shape strides = operand.strides();
+    for (int i = 0; i < lead; ++i) {
+      const int axis = i - missing;
+      const bool repeats = axis < 0 || operand[axis] == 1;
+      steps_.push_back(repeats ? 0 : strides[axis]);
+    }
+  }
+  int64_t step(int axis) const { return steps_[static_cast<size_t>(axis)]; }
+  // Whether axes [first, last] are one axis with the last one's step.
+  bool merges(const Shape& result, int first, int last) const {
+    for (int i = first; i < last; ++i) {
+      if (step(i) != step(i + 1) * result[i + 1]) return false;
+    }
+    return true;
+  }
+
+ private:
+  std::vector<int64_t> steps_;
+};
+
+struct Part {
+  int64_t a, b, y;  // in elements
+};
+
+class ProductCall final : public Call {
+ public:
+  ProductCall(const Node& node, Following following) : following_(std::move(following)) {
+    const Node& product = *following_.chain.anchor;
+    const auto& attrs = product.attr<MatmulAttrs>();
+    const Shape &a = product.inputs[0].shape(), &b = product.inputs[1].shape();
+    const Shape& y = product.types[0].shape;
+    spec_.transpose_a = attrs.transpose_a;
+    spec_.transpose_b = attrs.transpose_b;
+    spec_.m = y.at(-2);
+    spec_.n = y.back();
+    spec_.k = a.at(attrs.transpose_a ? -2 : -1);
+    spec_.dtype = spec_.result = product.types[0].dtype;
+    spec_.epilogue = following_.epilogue;
+    if (b.rank() == 2 && !attrs.transpose_a) {  // a taller matrix
+      spec_.m = y.numel() / spec_.n;
+      parts_ = {{0, 0, 0}};
+    } else {
+      place_parts(a, b, y);
+    }
+    const double flops = 2.0 * static_cast<double>(y.numel()) * static_cast<double>(spec_.k);
+    spec_.scratch_bytes = flops > kLarge ? kScratch : 0;
+    element_ = size_of(node.types[0].dtype);
+  }
+
+  size_t scratch_bytes() const override { return spec_.scratch_bytes; }
+  bool may_overwrite(size_t /*output*/, size_t input) const override {
+    return static_cast<int>(input) == following_.residual;
+  }
+
+  void run(const KernelArgs& args) const override {
+    Gpu& gpu = gpu_of(args);
+    std::call_once(once_, [&] { product_ = gpu.product(spec_); });
+    const auto& inputs = following_.chain.inputs;
+    const auto operand = [&](int i) {
+      return i < 0 ? nullptr : args.in[static_cast<size_t>(i)].as<char>();
+    };
+    const char *a = operand(inputs[0]), *b = operand(inputs[1]);
+    const char *bias = operand(following_.bias), *residual = operand(following_.residual);
+    char* y = args.out[0].as<char>();
+    for (const Part& part : parts_) {
+      const auto at = [&](int64_t elements) { return static_cast<size_t>(elements) * element_; };
+      product_->run(a + at(part.a), b + at(part.b), bias,
+                    residual ? residual + at(part.y) : nullptr, y + at(part.y), args.scratch);
+    }
+  }
+
+ private:
+  // As many leading axes as lie evenly in both operands are a batch, the others several products.
+  void place_parts(const Shape& a, const Shape& b, const Shape& y) {
+    const Stack stack_a(a, y), stack_b(b, y);
+    const int lead = y.rank() - 2;
+    int first = lead;
+    if (lead > 0) first = lead - 1;
+    while (first > 0 && stack_a.merges(y, first - 1, lead - 1) &&
+           stack_b.merges(y, first - 1, lead - 1)) {
+      --first;
+    }
+    const int64_t each = spec_.m * spec_.n;
+    if (lead > 0) {
+      spec_.batch = y.numel(first, lead);
+      spec_.stride_a = stack_a.step(lead - 1);
+      spec_.stride_b = stack_b.step(lead - 1);
+      spec_.stride_y = each;
+    }
+    Shape rest;
+    for (int i = 0; i < first; ++i) rest.push_back(y[i]);
+    Shape index = Shape::filled(first, 0);
+    int64_t number = 0;
+    do {
+      Part part{0, 0, number++ * spec_.batch * each};
+      for (int i = 0; i < first; ++i) {
+        part.a += index[i] * stack_a.step(i);
+        part.b += index[i] * stack_b.step(i);
+      }
+      parts_.push_back(part);
+    } while (next_index(index, rest));
+  }
+
+  Following following_;
+  ProductSpec spec_;
+  std::vector<Part> parts_;
+  size_t element_;
+  mutable std::once_flag once_;
+  mutable std::unique_ptr<Product> product_;
+};
+
+}  // namespace
+
+const char* product_why_not(const Node& node) {
+  Following following;
+  if (const char* reason = read_chain(node, Op::matmul, following.chain)) return reason;
+  if (const char* reason = anchor_why_not(*following.chain.anchor)) return reason;
+  return read_following(following);
+}
+
+std::unique_ptr<Call> make_product_call(const Node& node) {
+  Following following;
+  read_chain(node, Op::matmul, following.chain);
+  read_following(following);
+  return std::make_unique<ProductCall>(node, std::move(following));
+}
+
+bool begins_product(const Node& node) {
+  return is(node, Op::matmul) && node.inputs[1].rank() == 2 && !anchor_why_not(node);
+}
+
+bool is_product(const Graph& region) {
+  Following following;
+  return !read_chain(region, Op::matmul, following.chain) && !read_following(following);
+}
+
+}  // namespace suan::cuda
