@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -38,7 +39,8 @@ class EmulatedBlock final : public suan::DeviceBlock {
   EmulatedBlock(EmulatedGpu& gpu, size_t bytes) : gpu_(gpu) {
     constexpr size_t kAlign = 256;
     data_ = static_cast<char*>(std::aligned_alloc(kAlign, (bytes + kAlign) / kAlign * kAlign));
-    std::memset(data_, gpu_.collecting_ ? 0 : 0x7b, bytes);  // what nobody has written
+    constexpr size_t kMost = size_t{1} << 20;
+    std::memset(data_, gpu_.collecting_ ? 0 : 0x7b, std::min(bytes, kMost));  // nobody wrote it
     gpu_.blocks_[data_] = bytes;
   }
   ~EmulatedBlock() override {

@@ -1,4 +1,4 @@
-// Products of the emulated GPU as plain loops over numbers in f64.
+// Products and convolutions of the emulated GPU as plain loops over numbers in f64.
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 
@@ -72,18 +72,95 @@ struct PlainProduct final : suan::cuda::Product {
   const std::function<void(std::function<void()>)> send;
 };
 
+struct PlainConvolution final : suan::cuda::Convolution {
+  PlainConvolution(const suan::cuda::ConvolutionSpec& spec,
+                   std::function<void(std::function<void()>)> to)
+      : s(spec), send(std::move(to)) {}
+  void run(const void* a, const void* b, const void* bias, const void* residual, void* result,
+           void* /*scratch*/) const override {
+    send([=, this] { compute(a, b, bias, residual, result); });
+  }
+
+  static int64_t numel(const std::vector<int64_t>& sizes) {
+    int64_t n = 1;
+    for (const int64_t size : sizes) n *= size;
+    return n;
+  }
+  // Position of [i, j, space...] where the second axis lies last.
+  static int64_t at(const std::vector<int64_t>& sizes, int64_t i, int64_t j,
+                    const std::vector<int64_t>& space) {
+    int64_t position = i;
+    for (size_t k = 2; k < sizes.size(); ++k) position = position * sizes[k] + space[k - 2];
+    return position * sizes[1] + j;
+  }
+  // Calls f(place in x, place in w, place in y) for every product of the convolution.
+  template <class F>
+  void each(F&& f) const {
+    const size_t axes = s.x.size() - 2;
+    const int64_t each_group = s.y[1] / s.groups;
+    std::vector<int64_t> p(axes), k(axes), from(axes);
+    const int64_t places = numel(s.y) / s.y[0] / s.y[1], taps = numel(s.w) / s.w[0] / s.w[1];
+    const auto spread = [&](int64_t i, const std::vector<int64_t>& sizes, std::vector<int64_t>& to) {
+      for (size_t a = axes; a-- > 0; i /= sizes[a + 2]) to[a] = i % sizes[a + 2];
+    };
+    for (int64_t n = 0; n < s.y[0]; ++n) {
+      for (int64_t o = 0; o < s.y[1]; ++o) {
+        for (int64_t place = 0; place < places; ++place) {
+          spread(place, s.y, p);
+          for (int64_t tap = 0; tap < taps; ++tap) {
+            spread(tap, s.w, k);
+            bool inside = true;
+            for (size_t a = 0; a < axes; ++a) {
+              from[a] = p[a] * s.stride[a] + k[a] * s.dilation[a] - s.before[a];
+              inside = inside && from[a] >= 0 && from[a] < s.x[a + 2];
+            }
+            if (!inside) continue;
+            for (int64_t c = 0; c < s.w[1]; ++c) {
+              f(at(s.x, n, o / each_group * s.w[1] + c, from), at(s.w, o, c, k), at(s.y, n, o, p));
+            }
+          }
+        }
+      }
+    }
+  }
+  void compute(const void* a, const void* b, const void* bias, const void* residual,
+               void* result) const {
+    using suan::cuda::ConvolutionKind;
+    const bool forward = s.kind == ConvolutionKind::forward;
+    const bool data = s.kind == ConvolutionKind::data_gradient;
+    const int64_t count = numel(forward ? s.y : data ? s.x : s.w);
+    std::vector<double> sums(static_cast<size_t>(count));
+    each([&](int64_t x, int64_t w, int64_t y) {
+      const int64_t first = data ? y : x, second = forward || data ? w : y;
+      const int64_t to = forward ? y : data ? x : w;
+      sums[static_cast<size_t>(to)] += get(s.dtype, a, first) * get(s.dtype, b, second);
+    });
+    for (int64_t i = 0; i < count; ++i) {
+      double sum = sums[static_cast<size_t>(i)];
+      if (s.epilogue.bias) sum += get(s.dtype, bias, i % s.y[1]);
+      if (s.epilogue.residual) sum += get(s.dtype, residual, i);
+      put(s.dtype, result, i, activated(s.epilogue.activation, sum));
+    }
+  }
+  const suan::cuda::ConvolutionSpec s;
+  const std::function<void(std::function<void()>)> send;
+};
+
 }  // namespace
+
+std::unique_ptr<suan::cuda::Convolution> EmulatedGpu::convolution(
+    const suan::cuda::ConvolutionSpec& spec) {
+  return std::make_unique<PlainConvolution>(spec, [this](std::function<void()> work) {
+    launched.push_back("convolution");
+    if (!collecting_) send(std::move(work));
+  });
+}
 
 std::unique_ptr<suan::cuda::Product> EmulatedGpu::product(const suan::cuda::ProductSpec& spec) {
   return std::make_unique<PlainProduct>(spec, [this](std::function<void()> work) {
     launched.push_back("product");
     if (!collecting_) send(std::move(work));
   });
-}
-
-std::unique_ptr<suan::cuda::Convolution> EmulatedGpu::convolution(
-    const suan::cuda::ConvolutionSpec& /*spec*/) {
-  suan::fail(suan::ErrorCode::kUnsupported, "cuda", "the emulator has no convolutions yet");
 }
 
 }  // namespace emulate

@@ -8,6 +8,7 @@
 #include "suan/backend/cpu/dnnl.h"
 #include "suan/backend/cpu/fused.h"
 #include "suan/backend/cpu/tail.h"
+#include "suan/backend/follow_data.h"
 #include "suan/ops/op.h"
 #include "suan/ops/reduce.h"
 
@@ -26,32 +27,6 @@ Layout conv_layout(const Shape& x, const Shape& y, Layout current) {
   if (!has_avx512() || x.rank() < 3 || x.rank() > 5) return Layout::plain;
   const bool ragged = !whole(y[1]) || (x[1] > kFew && !whole(x[1]));
   return ragged || current == Layout::channels_last ? Layout::channels_last : Layout::blocked16;
-}
-
-// Loops over all elements in any order: one layout for every operand of the full shape.
-void follow_data(const Node& node, NodeLayouts& layouts) {
-  const Shape& shape = node.types[0].shape;
-  Layout common = Layout::plain;
-  for (size_t i = 0; i < node.inputs.size(); ++i) {
-    if (node.inputs[i].shape() == shape && layouts.inputs[i] != Layout::plain) {
-      common = layouts.inputs[i];
-    }
-  }
-  for (size_t i = 0; i < node.inputs.size(); ++i) {
-    const Shape& operand = node.inputs[i].shape();
-    const bool full = operand == shape && operand.numel() > 1;
-    layouts.inputs[i] = full ? common : Layout::plain;
-    if (full || operand.rank() != shape.rank() || operand.rank() < 2) continue;
-    const bool no_space = operand.numel() == operand[0] * operand[1];  // the same in any layout
-    if (no_space) layouts.inputs[i] = layouts.current[i];
-    // A plain operand that spans both channels and space would need a reorder of its own.
-    if (common != Layout::plain && operand[1] != 1 && !no_space) {
-      common = Layout::plain;
-      std::fill(layouts.inputs.begin(), layouts.inputs.end(), Layout::plain);
-      break;
-    }
-  }
-  std::fill(layouts.outputs.begin(), layouts.outputs.end(), common);
 }
 
 bool reduces_all_space(const Node& node) {

@@ -5,10 +5,13 @@
 #include <map>
 #include <mutex>
 
+#include "suan/backend/cuda/convolution.h"
 #include "suan/backend/cuda/product.h"
 #include "suan/backend/cuda/region.h"
 #include "suan/backend/evaluate.h"
+#include "suan/backend/follow_data.h"
 #include "suan/base/error.h"
+#include "suan/ops/op.h"
 #include "suan/target/target.h"
 
 namespace suan {
@@ -28,13 +31,21 @@ const char* target_why_not(const Node& node) {
   return !node.op->decompose && on_cpu ? nullptr : "no cuda kernel takes it";
 }
 
+void choose_layouts(const Node& node, NodeLayouts& layouts) {
+  if (choose_convolution_layouts(node, layouts)) return;
+  if (!joins_regions(node) && !(is(node, Op::fused) && !region_why_not(node))) return;
+  layouts.inputs = layouts.current;
+  follow_data(node, layouts);
+}
+
 constexpr Target kTarget{
     .name = "cuda",
     .why_not = target_why_not,
     .fuses = joins_regions,
-    .fuses_tail = is_product,
-    .begins_tail = begins_product,
-    .evaluate = [](const Tensor& t) { return suan::evaluate(t, cpu_backend()).buffer; }};
+    .fuses_tail = [](const Graph& region) { return is_product(region) || is_convolution(region); },
+    .begins_tail = [](const Node& n) { return begins_product(n) || begins_convolution(n); },
+    .evaluate = [](const Tensor& t) { return suan::evaluate(t, cpu_backend()).buffer; },
+    .choose_layouts = choose_layouts};
 
 }  // namespace
 

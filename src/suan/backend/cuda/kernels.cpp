@@ -1,6 +1,7 @@
 // The table of CUDA kernels, best first for each op. What none of them takes runs on the CPU.
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/backend/cuda/backend.h"
+#include "suan/backend/cuda/convolution.h"
 #include "suan/backend/cuda/product.h"
 #include "suan/backend/cuda/region.h"
 #include "suan/ops/op.h"
@@ -15,6 +16,13 @@ constexpr Kernel kTable[] = {
      .make = make_product_call,
      .in_place = true},
     {Op::matmul, "cublas", product_why_not, make_product_call},
+    {.op = Op::fused,
+     .name = "cudnn",
+     .why_not = convolution_why_not,
+     .make = make_convolution_call},
+    {Op::conv, "cudnn", convolution_why_not, make_convolution_call},
+    {Op::conv_transpose, "cudnn", convolution_why_not, make_convolution_call},
+    {Op::conv_weight_gradient, "cudnn", convolution_why_not, make_convolution_call},
 #define REGION(op) {Op::op, "cuda_region", region_why_not, make_region_call, true},
 #define UNARY(name, ...) REGION(name)
 #include "suan/ops/unary.table"

@@ -7,8 +7,8 @@
 #include <numeric>
 #include <vector>
 
+#include "suan/backend/cuda/following.h"
 #include "suan/backend/cuda/source.h"
-#include "suan/backend/region_chain.h"
 #include "suan/ops/matmul.h"
 #include "suan/ops/op.h"
 
@@ -18,45 +18,11 @@ namespace {
 constexpr double kLarge = 1e7;                        // FLOPs of products that may use scratch memory
 constexpr size_t kScratch = size_t{32} << 20;         // what cuBLASLt wants on Hopper
 
-// What follows the product, read off the region.
-struct Following {
-  RegionChain chain;
-  Epilogue epilogue;
-  int bias = -1, residual = -1;  // operands of the node
-
-  const char* read(const RegionChain::Link& link) {
-    if (epilogue.activation != Activation::none) return "something follows the activation";
-    if (link.other && is(*link.node, Op::add)) return add(link);
-    if (link.other || link.number) return "cuBLASLt has no such epilogue";
-    // Only of weights that stay: what a gradient reads must have the same bits wherever it is made.
-    if (!is(chain.anchor->inputs[1].node(), Op::constant)) return "the weights are trained";
-    if (is(*link.node, Op::relu)) epilogue.activation = Activation::relu;
-    if (is(*link.node, Op::gelu_tanh)) epilogue.activation = Activation::gelu_tanh;
-    if (epilogue.activation == Activation::none) return "cuBLASLt has no such epilogue";
-    return epilogue.residual ? "cuBLASLt has no activation of a sum" : nullptr;
-  }
-
- private:
-  const char* add(const RegionChain::Link& link) {
-    const Type &type = chain.anchor->types[0], &other = link.other->type();
-    if (other.dtype != type.dtype) return "an operand has another dtype";
-    if (other == type && !epilogue.residual) {
-      epilogue.residual = true;
-      residual = link.operand;
-      return nullptr;
-    }
-    const bool row = other.shape.rank() >= 1 && other.shape.numel() == other.shape.back() &&
-                     other.shape.back() == type.shape.back();
-    if (!row || epilogue.bias) return "an operand is neither a bias nor of the result's shape";
-    epilogue.bias = true;
-    bias = link.operand;
-    return nullptr;
-  }
-};
-
-const char* read_following(Following& following) {
-  for (const RegionChain::Link& link : following.chain.links) {
-    if (const char* reason = following.read(link)) return reason;
+const char* epilogue_why_not(const Epilogue& epilogue) {
+  const Activation a = epilogue.activation;
+  if (a != Activation::none && epilogue.residual) return "cuBLASLt has no activation of a sum";
+  if (a != Activation::none && a != Activation::relu && a != Activation::gelu_tanh) {
+    return "cuBLASLt has no such activation";
   }
   return nullptr;
 }
@@ -191,25 +157,27 @@ class ProductCall final : public Call {
 
 const char* product_why_not(const Node& node) {
   Following following;
-  if (const char* reason = read_chain(node, Op::matmul, following.chain)) return reason;
+  if (const char* reason = read_following(node, Op::matmul, following)) return reason;
   if (const char* reason = anchor_why_not(*following.chain.anchor)) return reason;
-  return read_following(following);
+  return epilogue_why_not(following.epilogue);
 }
 
 std::unique_ptr<Call> make_product_call(const Node& node) {
   Following following;
-  read_chain(node, Op::matmul, following.chain);
-  read_following(following);
+  read_following(node, Op::matmul, following);
   return std::make_unique<ProductCall>(node, std::move(following));
 }
 
 bool begins_product(const Node& node) {
-  return is(node, Op::matmul) && node.inputs[1].rank() == 2 && !anchor_why_not(node);
+  // Of weights that stay. In training the value before the tail is mostly wanted too, and where it
+  // is not, checkpointing must give the same bits as where it is.
+  return is(node, Op::matmul) && node.inputs[1].rank() == 2 &&
+         is(node.inputs[1].node(), Op::constant) && !anchor_why_not(node);
 }
 
 bool is_product(const Graph& region) {
   Following following;
-  return !read_chain(region, Op::matmul, following.chain) && !read_following(following);
+  return !read_following(region, Op::matmul, following) && !epilogue_why_not(following.epilogue);
 }
 
 }  // namespace suan::cuda
