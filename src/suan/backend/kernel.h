@@ -142,5 +142,7 @@ const Backend& cpu_backend();
 const Backend& null_backend();  // takes every op and gives zeros
 // GPU number `index`. Throws Error(kUnsupported) with the reason why it cannot be used.
 const Backend& cuda_backend(int index = 0);
+// A GPU that computes nothing (backend/cuda/null_gpu.h), for plans where there is none.
+const Backend& cuda_null_backend();
 
 }  // namespace suan

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "suan/backend/cuda/convolution.h"
+#include "suan/backend/cuda/null_gpu.h"
 #include "suan/backend/cuda/product.h"
 #include "suan/backend/cuda/region.h"
 #include "suan/backend/evaluate.h"
@@ -55,6 +56,12 @@ std::unique_ptr<Backend> make_backend(Gpu& gpu) {
 }
 
 }  // namespace cuda
+
+const Backend& cuda_null_backend() {
+  static auto* gpu = new cuda::NullGpu;
+  static const auto* backend = cuda::make_backend(*gpu).release();
+  return *backend;
+}
 
 const Backend& cuda_backend(int index) {
   struct Opened {

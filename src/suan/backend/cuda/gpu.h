@@ -3,6 +3,7 @@
 // loops on the CPU. Nothing here needs the CUDA toolkit. SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -22,7 +23,11 @@ struct GpuTraits {
 };
 
 // A kernel, loaded. Names one for as long as the Gpu lives.
-struct FunctionInfo;
+struct FunctionInfo {
+  explicit FunctionInfo(std::string_view kernel) : name(kernel) {}
+  virtual ~FunctionInfo() = default;
+  const std::string name;
+};
 using Function = const FunctionInfo*;
 
 struct Launch {
