@@ -12,13 +12,13 @@
 namespace suan::cuda {
 
 struct GpuTraits {
-  std::string model;            // "NVIDIA H100 80GB HBM3"
-  int architecture = 90;        // compute capability, major * 10 + minor
+  std::string model;      // "NVIDIA H100 80GB HBM3"
+  int architecture = 90;  // compute capability, major * 10 + minor
   int multiprocessors = 132;
   size_t memory_bytes = 0;
   size_t shared_bytes = 227 << 10;  // of one block, at most
-  std::string why_no_cudnn;     // empty: cuDNN is there
-  std::string why_no_cublas;    // empty: cuBLASLt is there
+  std::string why_no_cudnn;         // empty: cuDNN is there
+  std::string why_no_cublas;        // empty: cuBLASLt is there
 };
 
 // A kernel, loaded. Names one for as long as the Gpu lives.
@@ -27,8 +27,8 @@ using Function = const FunctionInfo*;
 
 struct Launch {
   unsigned blocks[3] = {1, 1, 1};
-  unsigned threads = 256;      // of one block, in one dimension
-  unsigned shared_bytes = 0;   // beside what the kernel declares
+  unsigned threads = 256;     // of one block, in one dimension
+  unsigned shared_bytes = 0;  // beside what the kernel declares
 };
 
 // What happens to a product or convolution before it is written:
@@ -44,10 +44,11 @@ struct Epilogue {
 // y[i] = epilogue(op(a[i]) op(b[i])) for i < batch, all row-major: op(a) is m x k, op(b) k x n.
 struct ProductSpec {
   int64_t m = 0, n = 0, k = 0, batch = 1;
-  bool transpose_a = false, transpose_b = false;   // then a lies as k x m, b as n x k
-  int64_t stride_a = 0, stride_b = 0, stride_y = 0;  // in elements, from one of the batch to the next
-  DType dtype = DType::f32, result = DType::f32;   // of a and b; of y, bias and residual
-  bool tf32 = false;                               // f32 operands rounded to TF32
+  bool transpose_a = false, transpose_b = false;  // then a lies as k x m, b as n x k
+  int64_t stride_a = 0, stride_b = 0,
+          stride_y = 0;                           // in elements, from one of the batch to the next
+  DType dtype = DType::f32, result = DType::f32;  // of a and b; of y, bias and residual
+  bool tf32 = false;                              // f32 operands rounded to TF32
   Epilogue epilogue;
   bool operator==(const ProductSpec&) const = default;
 };
@@ -102,9 +103,9 @@ class Gpu : public Device {
 // A fault that a kernel found in the data it was given. The first one counts. In shared memory
 // (Device::allocate_shared), zeros at first.
 struct Fault {
-  int32_t taken;      // 1: the rest is being written or is there
-  int32_t step;       // the node's number in its program
-  int32_t kind;       // which message (fault.cpp)
+  int32_t taken;  // 1: the rest is being written or is there
+  int32_t step;   // the node's number in its program
+  int32_t kind;   // which message (fault.cpp)
   int32_t unused;
   int64_t numbers[4];
 };
