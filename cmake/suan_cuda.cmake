@@ -36,8 +36,9 @@ function(suan_embed_kernels target)
   foreach(kernel IN LISTS kernels)
     cmake_path(GET kernel STEM name)
     set(object ${PROJECT_BINARY_DIR}/kernels/${name}.fatbin)
+    # ccache takes only what looks like compiling: -c.
     add_custom_command(OUTPUT ${object}
-      COMMAND ${SUAN_CCACHE} ${SUAN_NVCC} -fatbin -std=c++17 -O3 -I${PROJECT_SOURCE_DIR}/src ${codes}
+      COMMAND ${SUAN_CCACHE} ${SUAN_NVCC} -c -fatbin -std=c++17 -O3 -I${PROJECT_SOURCE_DIR}/src ${codes}
         -MD -MF ${object}.d -MT ${object} -o ${object} ${kernel}
       DEPENDS ${kernel} DEPFILE ${object}.d COMMENT "Compiling ${name}.cu for ${SUAN_CUDA_ARCHITECTURES}"
       COMMAND_EXPAND_LISTS VERBATIM)

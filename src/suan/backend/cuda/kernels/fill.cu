@@ -1,6 +1,6 @@
 // Sets all elements of a block: fill_b1 to fill_b8 to the same bits, noise_f32 to noise_f64 to
-// made-up numbers between -1 and 1, on which algorithms are compared. SPDX-License-Identifier:
-// Apache-2.0
+// made-up numbers between -1 and 1, on which algorithms are compared.
+// SPDX-License-Identifier: Apache-2.0
 #include "suan/backend/cuda/kernels/device.cuh"
 #include "suan/backend/cuda/kernels/fill_params.h"
 
