@@ -1,5 +1,5 @@
 // libsuan_cuda.so on a machine without a GPU: why there is none, and the compiler, which needs
-// none. The rest runs in processes of its own on a driver that is not real (fake_gpu_test.cpp).
+// none. The rest runs in processes of its own on a driver that is not real (fake_gpu.cpp).
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -68,32 +68,28 @@ TEST(CudaDriver, code_for_chips_that_the_compiler_does_not_know_is_virtual) {
 
 TEST(CudaDriver, shows_the_first_error_of_the_compiler) {
   SKIP_WITHOUT_COMPILER();
-  EXPECT_ERROR(nvrtc_compile("int unused;\nvoid f() { g(); }\nvoid h() { i(); }", kHopper), kSystem,
-               "cuda: kernel.cu(2): error: identifier \"g\" is undefined");
+  EXPECT_ERROR(
+      nvrtc_compile("\n__device__ void f() { g(); }\n__device__ void h() { i(); }", kHopper),
+      kSystem, "cuda: kernel.cu(2): error: identifier \"g\" is undefined");
 }
 
-// Runs tests of this binary in a process that finds the fake driver: whether they pass.
+// The program of fake_gpu.cpp, beside which the fake driver lies.
+std::filesystem::path fake_program() {
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path() / "fake_gpu" /
+         "suan_fake_gpu";
+}
+
+// Runs some of its tests: whether they pass.
 bool pass_on_fake_driver(const std::string& tests, const std::string& environment) {
-  const std::string program = std::filesystem::read_symlink("/proc/self/exe");
-  const std::string folder =
-      std::filesystem::path(program).parent_path().parent_path() / "fake_driver";
   const std::string command = fmt::format(
-      "SUAN_CUDA_LIBRARIES='{}' SUAN_FAKE_DRIVER=1 {} '{}' --gtest_brief=1 "
-      "--gtest_output= --gtest_filter='{}'",
-      folder, environment, program, tests);
+      "SUAN_CUDA_LIBRARIES='{}' {} '{}' --gtest_brief=1 --gtest_output= --gtest_filter='{}'",
+      fake_program().parent_path().string(), environment, fake_program().string(), tests);
   const int status = std::system(command.c_str());
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-bool is_fake_driver_there() {
-  std::error_code error;
-  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
-  return std::filesystem::exists(
-      program.parent_path().parent_path() / "fake_driver" / "libcuda.so.1", error);
-}
-
 #define SKIP_WITHOUT_FAKE_DRIVER() \
-  if (!is_fake_driver_there()) GTEST_SKIP() << "this build has no CUDA part"
+  if (!std::filesystem::exists(fake_program())) GTEST_SKIP() << "this build has no CUDA part"
 
 TEST(CudaDriver, moves_and_records_on_a_fake_driver) {
   SKIP_WITHOUT_FAKE_DRIVER();

@@ -3,6 +3,7 @@
 #include "suan/backend/cuda/driver/device_info.h"
 #include "suan/backend/cuda/driver/real_gpu.h"
 #include "suan/backend/cuda/open.h"
+#include "suan/base/error.h"
 
 namespace suan::cuda {
 namespace {
@@ -18,10 +19,12 @@ template <class Result, class Body>
 Result guarded(std::string& why_not, Result failed, Body&& body) {
   try {
     return body();
+  } catch (const suan::Error& error) {
+    why_not = std::string_view(error.what()).substr(error.where().size() + 2);
   } catch (const std::exception& error) {
     why_not = error.what();
-    return failed;
   }
+  return failed;
 }
 
 }  // namespace

@@ -18,7 +18,8 @@ namespace {
 
 #define SUAN_CUBLAS_FUNCTIONS(F)                                                                   \
   F(cublasLtCreate)                                                                                \
-  F(cublasLtDestroy) F(cublasLtGetStatusString) F(cublasLtGetVersion) F(cublasLtMatmulDescCreate)  \
+  F(cublasLtDestroy)                                                                               \
+  F(cublasLtGetStatusString) F(cublasLtGetVersion) F(cublasLtMatmulDescCreate)                     \
       F(cublasLtMatmulDescDestroy) F(cublasLtMatmulDescSetAttribute) F(cublasLtMatrixLayoutCreate) \
           F(cublasLtMatrixLayoutDestroy) F(cublasLtMatrixLayoutSetAttribute)                       \
               F(cublasLtMatmulPreferenceCreate) F(cublasLtMatmulPreferenceDestroy)                 \

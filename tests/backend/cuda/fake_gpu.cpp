@@ -1,5 +1,5 @@
-// What the driver's part does in which order, on fake_driver.cpp. These tests pass over where they
-// are not started by driver_test.cpp, with that driver in place of a real one.
+// What libsuan_cuda.so does in which order, on fake_driver.cpp. A program of its own, started by
+// driver_test.cpp, since a process opens one driver.
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
@@ -21,7 +21,6 @@ namespace {
 class FakeGpu : public testing::Test {
  protected:
   void SetUp() override {
-    if (!std::getenv("SUAN_FAKE_DRIVER")) GTEST_SKIP() << "driver_test.cpp runs it";
     std::string why_not;
     gpu_ = open_gpu(0, why_not);
     ASSERT_TRUE(gpu_) << why_not;
@@ -103,6 +102,7 @@ TEST_F(FakeGpu, plays_what_was_recorded) {
   gpu_->clear(a->address(), 64);
   gpu_->clear(b->address(), 64);
   DeviceBlockPtr dropped = gpu_->allocate(64);
+  gpu_->own("fill_b4");  // loaded before
   const auto recording = gpu_->record([&] {
     gpu_->copy(b->address(), a->address(), 64);
     fill(a, 64, 9);
@@ -126,6 +126,8 @@ TEST_F(FakeGpu, refuses_what_cannot_be_recorded) {
                "cuda: an upload is not possible while work is recorded");
   EXPECT_ERROR(record([&] { gpu_->allocate(4); }), kUnsupported,
                "cuda: allocating is not possible while work is recorded");
+  EXPECT_ERROR(record([&] { fill(block, 64, 6); }), kUnsupported,
+               "cuda: loading a kernel is not possible while work is recorded");
   fill(block, 64, 6);  // and then all goes on
   EXPECT_TRUE(holds(block, 64, 6));
 }
@@ -213,8 +215,8 @@ TEST_F(FakeGpuFault, is_thrown_by_the_wait) {
 
 TEST(FakeGpuReason, is_what_was_expected) {
   const char* expected = std::getenv("FAKE_REASON");
-  if (!expected) GTEST_SKIP() << "driver_test.cpp runs it";
   const char* index = std::getenv("FAKE_INDEX");
+  ASSERT_TRUE(expected);
   std::string why_not;
   EXPECT_EQ(open_gpu(index ? std::atoi(index) : 0, why_not), nullptr);
   EXPECT_EQ(why_not, expected);
