@@ -29,6 +29,13 @@ if(TARGET suan_cuda)  # what libsuan_cuda.so does with a driver, where there is 
   set_target_properties(suan_fake_driver PROPERTIES PREFIX "" OUTPUT_NAME libcuda SUFFIX .so.1
     LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fake_gpu)
   add_executable(suan_fake_gpu tests/backend/cuda/fake_gpu.cpp)
+  if(SUAN_CUDNN_INCLUDE)  # no driver is needed to describe a convolution to cuDNN
+    set(driver src/suan/backend/cuda/driver)
+    target_sources(suan_fake_gpu PRIVATE tests/backend/cuda/cudnn_graphs.cpp
+      ${driver}/convolution_graph.cpp ${driver}/descriptor.cpp ${driver}/library.cpp)
+    target_compile_definitions(suan_fake_gpu PRIVATE SUAN_CUDNN)
+    target_include_directories(suan_fake_gpu SYSTEM PRIVATE ${SUAN_CUDA_INCLUDE} ${SUAN_CUDNN_INCLUDE})
+  endif()
   target_link_libraries(suan_fake_gpu PRIVATE suan suan_flags GTest::gmock_main ${SUAN_PRIVATE_DEPENDENCIES})
   set_target_properties(suan_fake_gpu PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fake_gpu)
   add_dependencies(suan_fake_gpu suan_cuda suan_fake_driver)

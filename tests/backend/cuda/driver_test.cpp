@@ -96,6 +96,11 @@ TEST(CudaDriver, moves_and_records_on_a_fake_driver) {
   EXPECT_TRUE(pass_on_fake_driver("FakeGpu.*", ""));
 }
 
+TEST(CudaDriver, describes_convolutions_as_cudnn_wants_them) {
+  SKIP_WITHOUT_FAKE_DRIVER();
+  EXPECT_TRUE(pass_on_fake_driver("CudnnGraphs.*", ""));
+}
+
 TEST(CudaDriver, keeps_the_failure_of_work_until_somebody_waits) {
   SKIP_WITHOUT_FAKE_DRIVER();
   EXPECT_TRUE(pass_on_fake_driver("FakeGpuFault.*", ""));

@@ -13,13 +13,14 @@
 namespace suan::cuda {
 namespace {
 
-#define SUAN_NVRTC_FUNCTIONS(F)                                                          \
-  F(nvrtcVersion)                                                                        \
-  F(nvrtcGetErrorString)                                                                 \
-  F(nvrtcGetNumSupportedArchs) F(nvrtcGetSupportedArchs) F(nvrtcCreateProgram)           \
-      F(nvrtcDestroyProgram) F(nvrtcCompileProgram) F(nvrtcGetProgramLogSize)            \
-          F(nvrtcGetProgramLog) F(nvrtcGetCUBINSize) F(nvrtcGetCUBIN) F(nvrtcGetPTXSize) \
-              F(nvrtcGetPTX)
+#define SUAN_NVRTC_FUNCTIONS(F)                                                                 \
+  F(nvrtcVersion)                                                                               \
+  F(nvrtcGetErrorString)                                                                        \
+  F(nvrtcGetNumSupportedArchs)                                                                  \
+  F(nvrtcGetSupportedArchs)                                                                     \
+  F(nvrtcCreateProgram)                                                                         \
+  F(nvrtcDestroyProgram) F(nvrtcCompileProgram) F(nvrtcGetProgramLogSize) F(nvrtcGetProgramLog) \
+      F(nvrtcGetCUBINSize) F(nvrtcGetCUBIN) F(nvrtcGetPTXSize) F(nvrtcGetPTX)
 
 struct NvrtcApi {
   SUAN_NVRTC_FUNCTIONS(SUAN_FUNCTION_FIELD)
@@ -27,11 +28,12 @@ struct NvrtcApi {
 };
 
 const NvrtcApi& nvrtc() {
-  static const NvrtcApi api = [] {
-    NvrtcApi table;
+  static const NvrtcApi& api = *[] {
+    auto* made = new NvrtcApi;
+    NvrtcApi& table = *made;
     table.why_not = open_library("libnvrtc.so.13", {SUAN_NVRTC_FUNCTIONS(SUAN_FUNCTION_SYMBOL)});
     if (!table.why_not.empty()) table.why_not.insert(0, "no CUDA compiler: ");
-    return table;
+    return made;
   }();
   return api;
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <optional>
 
 #include "suan/backend/cuda/driver/trial.h"
@@ -38,6 +39,7 @@ struct CudnnHandle {
     check_cudnn(status, "cudnnSetStream");
   }
   ~CudnnHandle() {
+    if (process_ends()) return;
     queue->make_current();
     cudnn().cudnnDestroy(handle);
   }
@@ -50,6 +52,7 @@ struct CudnnHandle {
 namespace {
 
 constexpr size_t kPlansTried = 6;
+constexpr auto kTrySeconds = std::chrono::seconds(2);  // some plans are compiled first
 constexpr int64_t kMostWorkspace = int64_t{1} << 30;
 
 // What the three operands of each kind of convolution are, in the order of Convolution::run.
@@ -73,6 +76,7 @@ std::vector<int64_t> ids_of(const ConvolutionSpec& spec) {
 
 struct Plan {
   Descriptor plan{CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR};
+  std::optional<Descriptor> config;  // lives as long, once it is chosen
   size_t workspace = 0;
 };
 
@@ -122,7 +126,7 @@ class CudnnConvolution final : public Convolution {
 
   // Takes the fastest of these on made-up operands, or the first that runs; its number. Beside
   // measuring this loads the code, which a recording could not.
-  std::optional<size_t> choose(const std::vector<Descriptor>& configs, size_t first, size_t tries,
+  std::optional<size_t> choose(std::vector<Descriptor>& configs, size_t first, size_t tries,
                                Modules& modules) {
     Trial trial(*handle_->queue, modules);
     const auto made_up = [&](const std::vector<int64_t>& sizes) -> void* {
@@ -137,7 +141,9 @@ class CudnnConvolution final : public Convolution {
     std::optional<size_t> fastest;
     Plan best;
     double best_seconds = 1e30;
+    const auto begin = std::chrono::steady_clock::now();
     for (size_t i = first; i < configs.size() && tries > 0; ++i) {
+      if (fastest && std::chrono::steady_clock::now() - begin > kTrySeconds) break;
       auto plan = make_plan(handle_->handle, configs[i]);
       if (!plan) continue;
       try {
@@ -155,7 +161,9 @@ class CudnnConvolution final : public Convolution {
         continue;
       }
     }
-    if (fastest) plan_ = std::move(best);
+    if (!fastest) return fastest;
+    plan_ = std::move(best);
+    plan_.config = std::move(configs[*fastest]);
     return fastest;
   }
 
@@ -169,9 +177,9 @@ class CudnnConvolution final : public Convolution {
 
 std::string key_of(const ConvolutionSpec& s) {
   std::string key =
-      fmt::format("{} {} {} {} {}{}{} {}", static_cast<int>(s.kind), name(s.dtype),
+      fmt::format("{} {} {} {} {}{} {}", static_cast<int>(s.kind), name(s.dtype),
                   s.tf32 ? "tf32" : "full", s.groups, s.epilogue.bias ? "b" : "-",
-                  s.epilogue.residual ? "r" : "-", "", static_cast<int>(s.epilogue.activation));
+                  s.epilogue.residual ? "r" : "-", static_cast<int>(s.epilogue.activation));
   for (const auto* sizes : {&s.x, &s.w, &s.y, &s.stride, &s.dilation, &s.before, &s.after}) {
     key += " |";
     for (const int64_t size : *sizes) key += fmt::format(" {}", size);
@@ -190,10 +198,11 @@ std::unique_ptr<Convolution> Convolutions::make(const ConvolutionSpec& spec) {
          name(spec.dtype));
   }
   queue_->refuse_in_recording("choosing an algorithm");
-  std::call_once(once_, [&] { handle_ = std::make_shared<CudnnHandle>(queue_); });
+  const std::lock_guard lock(mutex_);
+  if (!handle_) handle_ = std::make_shared<CudnnHandle>(queue_);
   queue_->make_current();
   auto convolution = std::make_unique<CudnnConvolution>(handle_, spec);
-  const std::vector<Descriptor> configs = convolution->configs();
+  std::vector<Descriptor> configs = convolution->configs();
   const std::string key =
       fmt::format("{} cudnn {} {}", machine_, cudnn().cudnnGetVersion(), key_of(spec));
   if (const auto kept = choices_.find(key)) {

@@ -25,7 +25,7 @@ class Convolutions {
   std::shared_ptr<Queue> queue_;
   Modules& modules_;
   std::string machine_;  // in keys of the cache
-  std::once_flag once_;
+  std::mutex mutex_;     // a handle of cuDNN is for one thread at a time
   std::shared_ptr<CudnnHandle> handle_;
   Choices choices_{"convolutions.txt"};
 };

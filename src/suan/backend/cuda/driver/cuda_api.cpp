@@ -32,19 +32,19 @@ std::string why_not(const CudaApi& api) {
 CudaApi open_driver() {
   CudaApi table;
   table.why_not = open_library("libcuda.so.1", {SUAN_CUDA_FUNCTIONS(SUAN_FUNCTION_SYMBOL)});
-  if (!table.why_not.empty()) {
-    const bool old = table.cuInit != nullptr;
-    table.why_not = (old ? "the NVIDIA driver is too old: " : "no NVIDIA driver: ") + table.why_not;
+  if (!table.why_not.empty() && !table.cuGetErrorString) {
+    table.why_not.insert(0, "no NVIDIA driver: ");
     return table;
   }
-  table.why_not = why_not(table);
+  const std::string why = why_not(table);  // one that lacks functions is too old
+  if (!why.empty()) table.why_not = why;
   return table;
 }
 
 }  // namespace
 
 const CudaApi& cuda_api() {
-  static const CudaApi api = open_driver();
+  static const CudaApi& api = *new CudaApi(open_driver());  // outlives all that is static
   return api;
 }
 

@@ -7,10 +7,11 @@
 namespace suan::cuda {
 
 const CudnnApi& cudnn() {
-  static const CudnnApi api = [] {
-    CudnnApi table;
+  static const CudnnApi& api = *[] {
+    auto* made = new CudnnApi;
+    CudnnApi& table = *made;
     table.why_not = open_library("libcudnn.so.9", {SUAN_CUDNN_FUNCTIONS(SUAN_FUNCTION_SYMBOL)});
-    return table;
+    return made;
   }();
   return api;
 }

@@ -12,12 +12,15 @@
 
 namespace suan::cuda {
 
-#define SUAN_CUDNN_FUNCTIONS(F)                                                                \
-  F(cudnnCreate)                                                                               \
-  F(cudnnDestroy)                                                                              \
-  F(cudnnSetStream) F(cudnnGetVersion) F(cudnnGetErrorString) F(cudnnGetLastErrorString)       \
-      F(cudnnBackendCreateDescriptor) F(cudnnBackendDestroyDescriptor) F(cudnnBackendFinalize) \
-          F(cudnnBackendSetAttribute) F(cudnnBackendGetAttribute) F(cudnnBackendExecute)
+#define SUAN_CUDNN_FUNCTIONS(F)                                                               \
+  F(cudnnCreate)                                                                              \
+  F(cudnnDestroy)                                                                             \
+  F(cudnnSetStream)                                                                           \
+  F(cudnnGetVersion)                                                                          \
+  F(cudnnGetErrorString)                                                                      \
+  F(cudnnGetLastErrorString) F(cudnnBackendCreateDescriptor) F(cudnnBackendDestroyDescriptor) \
+      F(cudnnBackendFinalize) F(cudnnBackendSetAttribute) F(cudnnBackendGetAttribute)         \
+          F(cudnnBackendExecute)
 
 struct CudnnApi {
   SUAN_CUDNN_FUNCTIONS(SUAN_FUNCTION_FIELD)
@@ -31,7 +34,9 @@ void check_cudnn(cudnnStatus_t status, const char* call);
 
 // What cuDNN calls the type T of an attribute's value.
 template <class T>
-inline constexpr cudnnBackendAttributeType_t kAttributeType = CUDNN_TYPE_VOID_PTR;
+inline constexpr auto kAttributeType = nullptr;  // no attribute has it
+template <>
+inline constexpr auto kAttributeType<void*> = CUDNN_TYPE_VOID_PTR;
 template <>
 inline constexpr auto kAttributeType<int64_t> = CUDNN_TYPE_INT64;
 template <>

@@ -1,6 +1,7 @@
 // The functions that libsuan_cuda.so shows (open.h). SPDX-License-Identifier: Apache-2.0
 #include "suan/backend/cuda/driver/compiler.h"
 #include "suan/backend/cuda/driver/device_info.h"
+#include "suan/backend/cuda/driver/library.h"
 #include "suan/backend/cuda/driver/real_gpu.h"
 #include "suan/backend/cuda/open.h"
 #include "suan/base/error.h"
@@ -38,6 +39,7 @@ extern "C" Gpu* suan_cuda_open(int index, int version, std::string* why_not) {
     CUdevice device = 0;
     GpuTraits traits;
     if (!find_device(index, device, traits, *why_not)) return nullptr;
+    watch_for_the_end();
     return new RealGpu(index, device, std::move(traits));
   });
 }

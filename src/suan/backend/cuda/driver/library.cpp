@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <vector>
@@ -13,6 +14,8 @@ namespace suan::cuda {
 namespace {
 
 namespace fs = std::filesystem;
+
+std::atomic<bool> ends = false;
 
 std::vector<std::string> named_folders() {
   const char* list = std::getenv("SUAN_CUDA_LIBRARIES");
@@ -66,6 +69,12 @@ std::string open_library(const char* name, std::initializer_list<Symbol> symbols
   }
   return {};
 }
+
+void watch_for_the_end() {
+  static const int once = std::atexit([] { ends = true; });  // before what was registered earlier
+  static_cast<void>(once);
+}
+bool process_ends() { return ends; }
 
 std::string_view name_of_call(std::string_view call) { return call.substr(0, call.find('(')); }
 

@@ -25,6 +25,10 @@ struct Symbol {
 // "".
 std::string open_library(const char* name, std::initializer_list<Symbol> symbols);
 
+// Once the process ends, libraries go in any order: nothing is given back to them any more.
+void watch_for_the_end();  // to be called when those in question are open
+bool process_ends();
+
 // "cuMemAlloc" of "cuMemAlloc(&p, bytes)", for messages.
 std::string_view name_of_call(std::string_view call);
 

@@ -62,7 +62,9 @@ Modules::Modules(std::shared_ptr<Queue> queue, int architecture)
     : queue_(std::move(queue)), architecture_(architecture) {}
 
 Modules::~Modules() {
+  if (process_ends()) return;
   queue_->make_current();
+  cuda_api().cuStreamSynchronize(queue_->work());  // it may still run them
   for (CUmodule module : own_) cuda_api().cuModuleUnload(module);
   for (const auto& [key, module] : compiled_) cuda_api().cuModuleUnload(module);
 }

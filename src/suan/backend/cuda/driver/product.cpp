@@ -16,15 +16,17 @@
 namespace suan::cuda {
 namespace {
 
-#define SUAN_CUBLAS_FUNCTIONS(F)                                                                   \
-  F(cublasLtCreate)                                                                                \
-  F(cublasLtDestroy)                                                                               \
-  F(cublasLtGetStatusString) F(cublasLtGetVersion) F(cublasLtMatmulDescCreate)                     \
-      F(cublasLtMatmulDescDestroy) F(cublasLtMatmulDescSetAttribute) F(cublasLtMatrixLayoutCreate) \
-          F(cublasLtMatrixLayoutDestroy) F(cublasLtMatrixLayoutSetAttribute)                       \
-              F(cublasLtMatmulPreferenceCreate) F(cublasLtMatmulPreferenceDestroy)                 \
-                  F(cublasLtMatmulPreferenceSetAttribute) F(cublasLtMatmulAlgoGetHeuristic)        \
-                      F(cublasLtMatmulAlgoCheck) F(cublasLtMatmul)
+#define SUAN_CUBLAS_FUNCTIONS(F)                                                               \
+  F(cublasLtCreate)                                                                            \
+  F(cublasLtDestroy)                                                                           \
+  F(cublasLtGetStatusString)                                                                   \
+  F(cublasLtGetVersion)                                                                        \
+  F(cublasLtMatmulDescCreate)                                                                  \
+  F(cublasLtMatmulDescDestroy) F(cublasLtMatmulDescSetAttribute) F(cublasLtMatrixLayoutCreate) \
+      F(cublasLtMatrixLayoutDestroy) F(cublasLtMatrixLayoutSetAttribute)                       \
+          F(cublasLtMatmulPreferenceCreate) F(cublasLtMatmulPreferenceDestroy)                 \
+              F(cublasLtMatmulPreferenceSetAttribute) F(cublasLtMatmulAlgoGetHeuristic)        \
+                  F(cublasLtMatmulAlgoCheck) F(cublasLtMatmul)
 
 struct CublasApi {
   SUAN_CUBLAS_FUNCTIONS(SUAN_FUNCTION_FIELD)
@@ -32,11 +34,12 @@ struct CublasApi {
 };
 
 const CublasApi& cublas() {
-  static const CublasApi api = [] {
-    CublasApi table;
+  static const CublasApi& api = *[] {
+    auto* made = new CublasApi;
+    CublasApi& table = *made;
     table.why_not =
         open_library("libcublasLt.so.13", {SUAN_CUBLAS_FUNCTIONS(SUAN_FUNCTION_SYMBOL)});
-    return table;
+    return made;
   }();
   return api;
 }
@@ -172,6 +175,7 @@ struct CublasHandle {
     SUAN_CUBLAS(cublasLtCreate(&handle));
   }
   ~CublasHandle() {
+    if (process_ends()) return;
     queue->make_current();
     cublas().cublasLtDestroy(handle);
   }

@@ -47,8 +47,8 @@ Queue::Queue(CUdevice device, Memory memory) : device_(device), memory_(memory) 
 
 Queue::~Queue() { release(); }
 
-// At the end of the process the driver may be gone before us: then all of this fails, harmlessly.
 void Queue::release() noexcept {
+  if (process_ends()) return;
   const CudaApi& api = cuda_api();
   api.cuCtxSetCurrent(context_);
   if (work_) api.cuStreamSynchronize(work_);
