@@ -13,14 +13,13 @@
 namespace suan::cuda {
 namespace {
 
-#define SUAN_NVRTC_FUNCTIONS(F)                                                                 \
-  F(nvrtcVersion)                                                                               \
-  F(nvrtcGetErrorString)                                                                        \
-  F(nvrtcGetNumSupportedArchs)                                                                  \
-  F(nvrtcGetSupportedArchs)                                                                     \
-  F(nvrtcCreateProgram)                                                                         \
-  F(nvrtcDestroyProgram) F(nvrtcCompileProgram) F(nvrtcGetProgramLogSize) F(nvrtcGetProgramLog) \
-      F(nvrtcGetCUBINSize) F(nvrtcGetCUBIN) F(nvrtcGetPTXSize) F(nvrtcGetPTX)
+// clang-format off
+#define SUAN_NVRTC_FUNCTIONS(F) \
+  F(nvrtcVersion) F(nvrtcGetErrorString) F(nvrtcGetNumSupportedArchs) \
+  F(nvrtcGetSupportedArchs) F(nvrtcCreateProgram) F(nvrtcDestroyProgram) \
+  F(nvrtcCompileProgram) F(nvrtcGetProgramLogSize) F(nvrtcGetProgramLog) \
+  F(nvrtcGetCUBINSize) F(nvrtcGetCUBIN) F(nvrtcGetPTXSize) F(nvrtcGetPTX)
+// clang-format on
 
 struct NvrtcApi {
   SUAN_NVRTC_FUNCTIONS(SUAN_FUNCTION_FIELD)

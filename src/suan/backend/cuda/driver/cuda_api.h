@@ -8,27 +8,22 @@
 
 namespace suan::cuda {
 
-#define SUAN_CUDA_FUNCTIONS(F)                                                                     \
-  F(cuInit)                                                                                        \
-  F(cuDriverGetVersion)                                                                            \
-  F(cuGetErrorString)                                                                              \
-  F(cuDeviceGetCount)                                                                              \
-  F(cuDeviceGet)                                                                                   \
-  F(cuDeviceGetName) F(cuDeviceTotalMem) F(cuDeviceGetAttribute) F(cuDevicePrimaryCtxRetain)       \
-      F(cuDevicePrimaryCtxRelease) F(cuCtxSetCurrent) F(cuMemGetInfo) F(cuStreamCreate)            \
-          F(cuStreamDestroy) F(cuStreamSynchronize) F(cuStreamWaitEvent) F(cuStreamBeginCapture)   \
-              F(cuStreamEndCapture) F(cuEventCreate) F(cuEventDestroy) F(cuEventRecord)            \
-                  F(cuEventSynchronize) F(cuEventElapsedTime) F(cuGraphInstantiate)                \
-                      F(cuGraphUpload) F(cuGraphLaunch) F(cuGraphExecDestroy) F(cuGraphDestroy)    \
-                          F(cuMemPoolCreate) F(cuMemPoolDestroy) F(cuMemPoolSetAttribute)          \
-                              F(cuMemPoolTrimTo) F(cuMemAllocFromPoolAsync) F(cuMemFreeAsync)      \
-                                  F(cuMemAllocManaged) F(cuMemFree) F(cuMemHostAlloc)              \
-                                      F(cuMemFreeHost) F(cuMemcpyHtoDAsync) F(cuMemcpyDtoHAsync)   \
-                                          F(cuMemcpyDtoDAsync) F(cuMemcpyAsync) F(cuMemsetD8Async) \
-                                              F(cuModuleLoadData) F(cuModuleUnload)                \
-                                                  F(cuModuleGetFunction) F(cuFuncGetAttribute)     \
-                                                      F(cuFuncSetAttribute) F(cuFuncGetParamInfo)  \
-                                                          F(cuFuncLoad) F(cuLaunchKernel)
+// clang-format off
+#define SUAN_CUDA_FUNCTIONS(F) \
+  F(cuInit) F(cuDriverGetVersion) F(cuGetErrorString) F(cuDeviceGetCount) F(cuDeviceGet) \
+  F(cuDeviceGetName) F(cuDeviceTotalMem) F(cuDeviceGetAttribute) F(cuDevicePrimaryCtxRetain) \
+  F(cuDevicePrimaryCtxRelease) F(cuCtxSetCurrent) F(cuMemGetInfo) F(cuStreamCreate) \
+  F(cuStreamDestroy) F(cuStreamSynchronize) F(cuStreamWaitEvent) F(cuStreamBeginCapture) \
+  F(cuStreamEndCapture) F(cuEventCreate) F(cuEventDestroy) F(cuEventRecord) \
+  F(cuEventSynchronize) F(cuEventElapsedTime) F(cuGraphInstantiate) F(cuGraphUpload) \
+  F(cuGraphLaunch) F(cuGraphExecDestroy) F(cuGraphDestroy) F(cuMemPoolCreate) \
+  F(cuMemPoolDestroy) F(cuMemPoolSetAttribute) F(cuMemPoolTrimTo) F(cuMemAllocFromPoolAsync) \
+  F(cuMemFreeAsync) F(cuMemAllocManaged) F(cuMemFree) F(cuMemHostAlloc) F(cuMemFreeHost) \
+  F(cuMemcpyHtoDAsync) F(cuMemcpyDtoHAsync) F(cuMemcpyDtoDAsync) F(cuMemcpyAsync) \
+  F(cuMemsetD8Async) F(cuModuleLoadData) F(cuModuleUnload) F(cuModuleGetFunction) \
+  F(cuFuncGetAttribute) F(cuFuncSetAttribute) F(cuFuncGetParamInfo) F(cuFuncLoad) \
+  F(cuLaunchKernel)
+// clang-format on
 
 struct CudaApi {
   SUAN_CUDA_FUNCTIONS(SUAN_FUNCTION_FIELD)

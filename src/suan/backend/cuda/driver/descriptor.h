@@ -12,15 +12,13 @@
 
 namespace suan::cuda {
 
-#define SUAN_CUDNN_FUNCTIONS(F)                                                               \
-  F(cudnnCreate)                                                                              \
-  F(cudnnDestroy)                                                                             \
-  F(cudnnSetStream)                                                                           \
-  F(cudnnGetVersion)                                                                          \
-  F(cudnnGetErrorString)                                                                      \
-  F(cudnnGetLastErrorString) F(cudnnBackendCreateDescriptor) F(cudnnBackendDestroyDescriptor) \
-      F(cudnnBackendFinalize) F(cudnnBackendSetAttribute) F(cudnnBackendGetAttribute)         \
-          F(cudnnBackendExecute)
+// clang-format off
+#define SUAN_CUDNN_FUNCTIONS(F) \
+  F(cudnnCreate) F(cudnnDestroy) F(cudnnSetStream) F(cudnnGetVersion) F(cudnnGetErrorString) \
+  F(cudnnGetLastErrorString) F(cudnnBackendCreateDescriptor) \
+  F(cudnnBackendDestroyDescriptor) F(cudnnBackendFinalize) F(cudnnBackendSetAttribute) \
+  F(cudnnBackendGetAttribute) F(cudnnBackendExecute)
+// clang-format on
 
 struct CudnnApi {
   SUAN_CUDNN_FUNCTIONS(SUAN_FUNCTION_FIELD)

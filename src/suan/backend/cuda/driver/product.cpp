@@ -16,17 +16,15 @@
 namespace suan::cuda {
 namespace {
 
-#define SUAN_CUBLAS_FUNCTIONS(F)                                                               \
-  F(cublasLtCreate)                                                                            \
-  F(cublasLtDestroy)                                                                           \
-  F(cublasLtGetStatusString)                                                                   \
-  F(cublasLtGetVersion)                                                                        \
-  F(cublasLtMatmulDescCreate)                                                                  \
-  F(cublasLtMatmulDescDestroy) F(cublasLtMatmulDescSetAttribute) F(cublasLtMatrixLayoutCreate) \
-      F(cublasLtMatrixLayoutDestroy) F(cublasLtMatrixLayoutSetAttribute)                       \
-          F(cublasLtMatmulPreferenceCreate) F(cublasLtMatmulPreferenceDestroy)                 \
-              F(cublasLtMatmulPreferenceSetAttribute) F(cublasLtMatmulAlgoGetHeuristic)        \
-                  F(cublasLtMatmulAlgoCheck) F(cublasLtMatmul)
+// clang-format off
+#define SUAN_CUBLAS_FUNCTIONS(F) \
+  F(cublasLtCreate) F(cublasLtDestroy) F(cublasLtGetStatusString) F(cublasLtGetVersion) \
+  F(cublasLtMatmulDescCreate) F(cublasLtMatmulDescDestroy) F(cublasLtMatmulDescSetAttribute) \
+  F(cublasLtMatrixLayoutCreate) F(cublasLtMatrixLayoutDestroy) \
+  F(cublasLtMatrixLayoutSetAttribute) F(cublasLtMatmulPreferenceCreate) \
+  F(cublasLtMatmulPreferenceDestroy) F(cublasLtMatmulPreferenceSetAttribute) \
+  F(cublasLtMatmulAlgoGetHeuristic) F(cublasLtMatmulAlgoCheck) F(cublasLtMatmul)
+// clang-format on
 
 struct CublasApi {
   SUAN_CUBLAS_FUNCTIONS(SUAN_FUNCTION_FIELD)
