@@ -12,7 +12,7 @@
 #include <fstream>
 
 #include "suan/backend/cuda/backend.h"
-#include "suan/backend/cuda/source.h"
+#include "suan/backend/cuda/prelude.h"
 #include "suan/base/error.h"
 #include "tests/emulate/threads.h"
 #include "tests/source_dir.h"

@@ -3,7 +3,7 @@
 
 #include <cstring>
 
-#include "suan/backend/cuda/source.h"
+#include "suan/backend/cuda/prelude.h"
 
 namespace suan::cuda {
 

@@ -6,28 +6,10 @@
 
 #include <algorithm>
 
-#include "suan/ops/elementwise.h"
-#include "suan/ops/op.h"
-
-namespace suan::embedded {
-std::string_view cuda_device();
-std::string_view cuda_rows();
-}  // namespace suan::embedded
+#include "suan/backend/cuda/prelude.h"
 
 namespace suan::cuda {
 namespace {
-
-// Each row of the tables as a function: row_add(a, b).
-std::string row_functions() {
-  std::string text = "namespace rows {\n";
-  for (const OpDef* op : all_ops()) {
-    if (!op->row || op->code == Op::select) continue;
-    const char* parameters = op->row->arity == 1 ? "T x" : "T a, T b";
-    text += fmt::format("template <class T> __device__ inline auto row_{}({}) {{ return {}; }}\n",
-                        op->name, parameters, op->row->source);
-  }
-  return text + "}\n";
-}
 
 uint64_t fnv1a(std::string_view text) {
   uint64_t hash = 0xcbf29ce484222325u;
@@ -36,12 +18,6 @@ uint64_t fnv1a(std::string_view text) {
 }
 
 }  // namespace
-
-const std::string& kernel_prelude() {
-  static const std::string text = std::string(embedded::cuda_device()) +
-                                  std::string(embedded::cuda_rows()) + row_functions();
-  return text;
-}
 
 Source::Source(std::string text) {
   name_ = fmt::format("k{:016x}", fnv1a(text));

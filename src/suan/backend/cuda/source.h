@@ -10,9 +10,6 @@
 
 namespace suan::cuda {
 
-// kernels/device.cuh, kernels/rows.cuh and the formulas of ops/*.table.
-const std::string& kernel_prelude();
-
 // A kernel that is compiled when it is launched first. Every "@" in the text stands for a name that
 // follows from the text.
 class Source {
