@@ -166,6 +166,12 @@ CUresult cuDriverGetVersion(int* version) {
   *version = setting("FAKE_CUDA_VERSION", CUDA_VERSION);
   return CUDA_SUCCESS;
 }
+// NVRTC asks the driver that it finds in its process for one, and reads its size whatever the answer.
+CUresult cuGetExportTable(const void** table, const CUuuid* /*id*/) {
+  static const size_t nothing[8] = {};
+  *table = nothing;
+  return CUDA_ERROR_NOT_FOUND;
+}
 CUresult cuGetErrorString(CUresult error, const char** text) {
   *text = error == CUDA_ERROR_ILLEGAL_ADDRESS ? "an illegal memory access was encountered"
                                               : "some error";
