@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/backend/cuda/backend.h"
 #include "suan/backend/cuda/convolution.h"
+#include "suan/backend/cuda/move.h"
 #include "suan/backend/cuda/product.h"
 #include "suan/backend/cuda/region.h"
 #include "suan/ops/op.h"
@@ -32,6 +33,15 @@ constexpr Kernel kTable[] = {
 #undef BINARY
     REGION(select) REGION(cast) REGION(fused)
 #undef REGION
+        {Op::transpose, "cuda_copy", plain_why_not, make_transpose_call},
+    {Op::broadcast_to, "cuda_copy", plain_why_not, make_broadcast_call},
+    {Op::slice, "cuda_copy", plain_why_not, make_slice_call},
+    {Op::place, "cuda_copy", plain_why_not, make_place_call},
+    {Op::concat, "cuda_copy", plain_why_not, make_concat_call},
+    {Op::reorder, "cuda_copy", reorder_why_not, make_reorder_call},
+    {Op::pad, "cuda_copy", fill_why_not, make_pad_call},
+    {Op::full, "cuda_fill", fill_why_not, make_full_call},
+    {Op::arange, "cuda_fill", fill_why_not, make_arange_call},
 };
 
 }  // namespace
