@@ -8,4 +8,7 @@
 //
 #include "suan/backend/cuda/kernels/rows.cuh"
 //
+#include "suan/backend/cuda/kernels/gather.cu"
 #include "suan/backend/cuda/kernels/move.cu"
+#include "suan/backend/cuda/kernels/scatter.cu"
+#include "suan/backend/cuda/kernels/sort.cu"

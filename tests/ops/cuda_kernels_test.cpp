@@ -5,11 +5,15 @@
 #include <algorithm>
 
 #include "suan/backend/kernel.h"
+#include "suan/base/error.h"
 #include "suan/base/random.h"
 #include "suan/graph/graph.h"
+#include "suan/ops/check_range.h"
 #include "suan/ops/concat.h"
+#include "suan/ops/gather.h"
 #include "suan/ops/leaf.h"
 #include "suan/ops/pad.h"
+#include "suan/ops/segment.h"
 #include "suan/ops/shape_ops.h"
 #include "suan/ops/slice.h"
 #include "suan/program/program.h"
@@ -127,6 +131,127 @@ TEST_F(CudaKernels, ReordersBetweenPlainAndChannelsLast) {
   expect_same(DType::f32, {2, 40, 6, 7}, round, "copy_tiles_b4", same);
   expect_same(DType::bf16, {2, 16, 25}, round, "copy_tiles_b2", same);
   expect_same(DType::f16, {2, 3, 4, 5, 6}, round, "copy_b2", same);
+}
+
+Array indices_below(int64_t size, const Shape& shape, uint64_t seed, int64_t favourite = 0) {
+  Array a(DType::i64, shape);
+  Random random(seed);
+  for (int64_t& v : a.span<int64_t>()) {
+    v = random.chance(0.3f) ? favourite : random.randint(-size, size);
+  }
+  return a;
+}
+
+TEST_F(CudaKernels, GatherRowsInWholePieces) {
+  const Build rows = [](const Tensors& x) { return gather(x[0], x[1]); };
+  const Array list = indices_below(9, {700}, 5);
+  expect_same({whole_numbers(DType::bf16, {9, 24}, 1), list}, rows, "gather_b16");
+  expect_same({whole_numbers(DType::i16, {9, 3}, 1), list}, rows, "gather_b2");
+  expect_same(
+      {whole_numbers(DType::f32, {4, 9, 2}, 1), list},
+      [](const Tensors& x) { return gather(x[0], x[1], 1); }, "gather_b8");
+  expect_same(
+      {whole_numbers(DType::f32, {3, 9, 2}, 1), indices_below(9, {3, 5, 2}, 2)},
+      [](const Tensors& x) { return take_along_axis(x[0], x[1], 1); }, "take_b4");
+}
+
+// Small whole numbers, whose sums are exact in any order; the order is tested by `set`.
+TEST_F(CudaKernels, ScatterManyUpdates) {
+  for (const Combine how : {Combine::set, Combine::add, Combine::max, Combine::min}) {
+    const Build into = [how](const Tensors& x) { return scatter(x[0], x[1], x[2], 0, how); };
+    const bool set = how == Combine::set;
+    for (const int64_t count : {300, 3000}) {
+      const std::string way = count == 300 ? "few" : "runs";
+      const auto expect = [&](DType dtype, int64_t rows, int64_t inner, const char* suffix,
+                              const char* sized) {
+        expect_same({whole_numbers(dtype, {rows, inner}, 1), indices_below(rows, {count}, 2, 3),
+                     whole_numbers(dtype, {count, inner}, 3, -3, 4)},
+                    into, set ? "set_" + way + sized : "scatter_" + way + suffix);
+      };
+      expect(DType::f32, 7, 8, "_wide_f32", "_b16");
+      expect(DType::f32, 100000, 1, "_f32", "_b4");
+      expect(DType::i32, 40, 3, "_i32", "_b4");
+      expect(DType::f64, 500, 2, "_wide_f64", "_b16");
+    }
+  }
+}
+
+TEST_F(CudaKernels, ScatterJoinsLongRuns) {
+  const Build into = [](const Tensors& x) { return scatter(x[0], x[1], x[2], 1); };
+  for (const int64_t favourite : {0, 1, 2}) {
+    const Array list = indices_below(3, {1500}, 7, favourite);
+    expect_same({whole_numbers(DType::f32, {2, 3, 4}, 1), list,
+                 whole_numbers(DType::f32, {2, 1500, 4}, 3, -3, 4)},
+                into, "scatter_join_wide_f32");
+  }
+  Array equal(DType::i32, {640});
+  std::fill_n(equal.as<int32_t>(), 640, 1);
+  expect_same(
+      {whole_numbers(DType::f64, {2}, 1), equal, whole_numbers(DType::f64, {640}, 3)},
+      [](const Tensors& x) { return scatter(x[0], x[1], x[2]); }, "scatter_join_f64");
+}
+
+TEST_F(CudaKernels, PutAlongAnAxisInOrder) {
+  for (const Combine how : {Combine::set, Combine::add}) {
+    const Build into = [how](const Tensors& x) { return put_along_axis(x[0], x[1], x[2], 1, how); };
+    for (const int64_t count : {40, 900}) {
+      const std::string way = count == 40 ? "few" : "runs";
+      expect_same({whole_numbers(DType::f32, {5, 30, 3}, 1), indices_below(30, {4, count, 2}, 2),
+                   whole_numbers(DType::f32, {4, count, 2}, 3)},
+                  into, how == Combine::set ? "set_" + way + "_b4" : "scatter_" + way + "_f32");
+    }
+  }
+}
+
+TEST_F(CudaKernels, SegmentMaximaOfManyRows) {
+  const Build tops = [](const Tensors& x) { return segment_max(x[0], x[1], 50); };
+  expect_same({whole_numbers(DType::f32, {2000, 12}, 1), indices_below(45, {2000}, 2)}, tops,
+              "scatter_join_wide_f32");
+  expect_same({whole_numbers(DType::i8, {90, 5}, 1, -90, -1), indices_below(45, {90}, 2)}, tops,
+              "scatter_few_i8");
+}
+
+// What a run on the emulated GPU says of bad numbers is what one on the CPU says.
+TEST_F(CudaKernels, ReportBadNumbersInTheWordsOfTheCpu) {
+  const auto expect_words = [](const std::vector<Array>& inputs, const Build& build,
+                               const std::string& words) {
+    Graph graph;
+    for (const Array& a : inputs) graph.inputs.push_back(make_input(Type(a.dtype, a.shape), "x"));
+    graph.outputs = {build(graph.inputs)};
+    for (const Backend* backend : {&cpu_backend(), &emulate::emulated_backend()}) {
+      try {
+        Runner runner(graph, *backend);
+        runner.run(inputs)[0].buffer->data();  // waits
+        ADD_FAILURE() << "nothing was reported on " << backend->name;
+      } catch (const Error& error) {
+        EXPECT_EQ(std::string(error.what()), words) << backend->name;
+      }
+    }
+  };
+  const auto numbers = [](std::initializer_list<int64_t> values) {
+    return Array::of<int64_t>(std::vector<int64_t>(values), {static_cast<int64_t>(values.size())});
+  };
+  const Array table = whole_numbers(DType::f32, {3, 4}, 1), row = whole_numbers(DType::f32, {4}, 1);
+  const Array two = whole_numbers(DType::f32, {2, 4}, 1), pair = whole_numbers(DType::f32, {2}, 1);
+  const std::string outside = "index 4 at position 1 is outside [-";
+  expect_words(
+      {table, numbers({0, 4})}, [](auto& x) { return gather(x[0], x[1]); },
+      "gather: " + outside + "3, 3)");
+  expect_words(
+      {table, numbers({0, 4}), two}, [](auto& x) { return scatter(x[0], x[1], x[2]); },
+      "scatter: " + outside + "3, 3)");
+  expect_words(
+      {row, numbers({0, 4})}, [](auto& x) { return take_along_axis(x[0], x[1], 0); },
+      "take_along_axis: " + outside + "4, 4)");
+  expect_words(
+      {row, numbers({0, 4}), pair}, [](auto& x) { return put_along_axis(x[0], x[1], x[2], 0); },
+      "put_along_axis: " + outside + "4, 4)");
+  expect_words(
+      {two, numbers({0, 4})}, [](auto& x) { return segment_max(x[0], x[1], 3); },
+      "segment_max: " + outside + "3, 3)");
+  expect_words(
+      {numbers({0, 9, 2})}, [](auto& x) { return check_range(x[0], {0, 4, "here", "size"}); },
+      "here: size 9 at position 1 is outside [0, 4]");
 }
 
 }  // namespace

@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/backend/cuda/backend.h"
 #include "suan/backend/cuda/convolution.h"
+#include "suan/backend/cuda/gather.h"
 #include "suan/backend/cuda/move.h"
 #include "suan/backend/cuda/product.h"
 #include "suan/backend/cuda/region.h"
+#include "suan/backend/cuda/scatter.h"
 #include "suan/ops/op.h"
 
 namespace suan::cuda {
@@ -42,6 +44,12 @@ constexpr Kernel kTable[] = {
     {Op::pad, "cuda_copy", fill_why_not, make_pad_call},
     {Op::full, "cuda_fill", fill_why_not, make_full_call},
     {Op::arange, "cuda_fill", fill_why_not, make_arange_call},
+    {Op::gather, "cuda_gather", plain_why_not, make_gather_call},
+    {Op::take_along_axis, "cuda_gather", plain_why_not, make_take_along_axis_call},
+    {Op::check_range, "cuda_gather", plain_why_not, make_check_range_call, true},
+    {Op::scatter, "cuda_scatter", scatter_why_not, make_scatter_call, true},
+    {Op::put_along_axis, "cuda_scatter", scatter_why_not, make_put_along_axis_call, true},
+    {Op::segment_max, "cuda_scatter", scatter_why_not, make_segment_max_call},
 };
 
 }  // namespace

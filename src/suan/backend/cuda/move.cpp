@@ -5,8 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <cstring>
 
 #include "suan/backend/cuda/mover.h"
 #include "suan/backend/cuda/source.h"
@@ -18,12 +16,6 @@
 
 namespace suan::cuda {
 namespace {
-
-constexpr unsigned kThreads = 256;
-
-Launch launch_for(const Gpu& gpu, int64_t threads) {
-  return {.blocks = {blocks_for(gpu, threads, kThreads), 1, 1}, .threads = kThreads};
-}
 
 class MoveCall final : public Call {
  public:
@@ -73,8 +65,7 @@ class PadCall final : public Call {
     PadParams p = params_;
     p.from = args.in[0].as<char>() + first_;
     p.to = args.out[0].data;
-    Gpu& gpu = gpu_of(args);
-    kernel_.launch(gpu, launch_for(gpu, static_cast<int64_t>(p.count)), p);
+    launch_for(kernel_, gpu_of(args), p.count, p);
   }
 
  private:
@@ -128,8 +119,7 @@ class FullCall final : public Call {
   void run(const KernelArgs& args) const override {
     SplatParams p = params_;
     p.to = args.out[0].data;
-    Gpu& gpu = gpu_of(args);
-    kernel_.launch(gpu, launch_for(gpu, static_cast<int64_t>(p.bytes / 16)), p);
+    launch_for(kernel_, gpu_of(args), p.bytes / 16, p);
   }
 
  private:
@@ -154,7 +144,8 @@ class ArangeCall final : public Call {
       int64_t n;
     } const p{args.out[0].data, attrs_.start, attrs_.step, attrs_.count};
     Gpu& gpu = gpu_of(args);
-    source_.launch(gpu, launch_for(gpu, p.n), &p, sizeof p);
+    const unsigned blocks = blocks_for(gpu, p.n, 256);
+    source_.launch(gpu, {.blocks = {blocks, 1, 1}, .threads = 256}, &p, sizeof p);
   }
 
  private:

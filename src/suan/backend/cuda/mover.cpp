@@ -14,7 +14,6 @@
 namespace suan::cuda {
 namespace {
 
-constexpr unsigned kThreads = 256;
 constexpr int64_t kTileLeast = 12;  // elements along a side that are worth a tile
 
 CopyDim copy_dim(const MoveDim& d) { return {divider(d.size), d.from, d.to}; }
@@ -23,6 +22,12 @@ CopyDim copy_dim(const MoveDim& d) { return {divider(d.size), d.from, d.to}; }
 
 std::string sized_name(const char* kernel, size_t bytes) {
   return fmt::format("{}_b{}", kernel, bytes);
+}
+
+int64_t elements_at_once(int64_t row, size_t element) {
+  auto piece = static_cast<int64_t>(16 / element);
+  while (row % piece != 0) piece /= 2;
+  return piece;
 }
 
 void repeat_number(double value, DType dtype, unsigned char (&bytes)[16]) {
@@ -115,14 +120,12 @@ void Mover::run(Gpu& gpu, const void* from, void* to) const {
     TilesParams p = tiles_;
     p.from = source;
     p.to = place;
-    const auto threads = static_cast<int64_t>(p.tiles * kThreads);
-    kernel_.launch(gpu, {.blocks = {blocks_for(gpu, threads, kThreads), 1, 1}}, p);
+    launch_for(kernel_, gpu, p.tiles * 256, p);
   } else {
     CopyParams p = copy_;
     p.from = source;
     p.to = place;
-    const auto threads = static_cast<int64_t>(p.count);
-    kernel_.launch(gpu, {.blocks = {blocks_for(gpu, threads, kThreads), 1, 1}}, p);
+    launch_for(kernel_, gpu, p.count, p);
   }
 }
 

@@ -35,6 +35,9 @@ class Mover {
 // "copy_b4": of the kernels for elements of this many bytes.
 std::string sized_name(const char* kernel, size_t bytes);
 
+// How many elements of rows of this many can move at once: at most 16 bytes.
+int64_t elements_at_once(int64_t row, size_t element);
+
 // As many elements equal to the number as 16 bytes hold.
 void repeat_number(double value, DType dtype, unsigned char (&bytes)[16]);
 

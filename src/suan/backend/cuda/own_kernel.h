@@ -4,7 +4,7 @@
 #include <atomic>
 #include <string>
 
-#include "suan/backend/cuda/gpu.h"
+#include "suan/backend/cuda/source.h"
 
 namespace suan::cuda {
 
@@ -33,5 +33,13 @@ class OwnKernel {
   std::string name_;
   mutable std::atomic<Function> function_{nullptr};
 };
+
+// In blocks of 256 threads, of which each may take more than one of the units of work.
+template <class Params>
+void launch_for(const OwnKernel& kernel, Gpu& gpu, uint64_t units, const Params& params) {
+  constexpr unsigned kThreads = 256;
+  const unsigned blocks = blocks_for(gpu, static_cast<int64_t>(units), kThreads);
+  kernel.launch(gpu, {.blocks = {blocks, 1, 1}, .threads = kThreads}, params);
+}
 
 }  // namespace suan::cuda
