@@ -10,5 +10,7 @@
 //
 #include "suan/backend/cuda/kernels/gather.cu"
 #include "suan/backend/cuda/kernels/move.cu"
+#include "suan/backend/cuda/kernels/pool.cu"
+#include "suan/backend/cuda/kernels/random.cu"
 #include "suan/backend/cuda/kernels/scatter.cu"
 #include "suan/backend/cuda/kernels/sort.cu"

@@ -149,6 +149,8 @@ inline double __dadd_rn(double a, double b) { return a + b; }
 inline double __dsub_rn(double a, double b) { return a - b; }
 inline double __dmul_rn(double a, double b) { return a * b; }
 inline float __frcp_rn(float x) { return 1.0f / x; }
+inline float cospif(float x) { return static_cast<float>(std::cos(M_PI * x)); }
+inline float sinpif(float x) { return static_cast<float>(std::sin(M_PI * x)); }
 inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
 inline double rsqrt(double x) { return 1.0 / std::sqrt(x); }
 inline unsigned __umulhi(unsigned a, unsigned b) {

@@ -4,15 +4,21 @@
 
 #include <algorithm>
 
+#include "suan/autodiff/gradient.h"
 #include "suan/backend/kernel.h"
 #include "suan/base/error.h"
 #include "suan/base/random.h"
 #include "suan/graph/graph.h"
 #include "suan/ops/check_range.h"
 #include "suan/ops/concat.h"
+#include "suan/ops/conv.h"
+#include "suan/ops/elementwise.h"
 #include "suan/ops/gather.h"
 #include "suan/ops/leaf.h"
 #include "suan/ops/pad.h"
+#include "suan/ops/pool.h"
+#include "suan/ops/random.h"
+#include "suan/ops/reduce.h"
 #include "suan/ops/segment.h"
 #include "suan/ops/shape_ops.h"
 #include "suan/ops/slice.h"
@@ -209,6 +215,35 @@ TEST_F(CudaKernels, SegmentMaximaOfManyRows) {
               "scatter_join_wide_f32");
   expect_same({whole_numbers(DType::i8, {90, 5}, 1, -90, -1), indices_below(45, {90}, 2)}, tops,
               "scatter_few_i8");
+}
+
+TEST_F(CudaKernels, RandomNumbersOfManyCounters) {
+  Array key(DType::i64, {2});
+  key.as<int64_t>()[0] = -5;
+  key.as<int64_t>()[1] = int64_t{3} << 33;
+  expect_same(
+      {key}, [](const Tensors& x) { return random_uniform(x[0], {1003}); }, "random_uniform");
+  expect_same(
+      {key}, [](const Tensors& x) { return random_normal(x[0], {17, 61}); }, "random_normal", 1e-6);
+}
+
+// After a convolution the data's channels are last, and stay so.
+TEST_F(CudaKernels, PoolWithChannelsLast) {
+  const std::vector<Array> inputs{whole_numbers(DType::f32, {2, 8, 9, 10}, 1, -4, 4),
+                                  whole_numbers(DType::f32, {16, 8, 3, 3}, 2, -4, 4)};
+  const PoolAttrs attrs{.kernel = {3}, .stride = {2}, .pad_begin = {1}};
+  const auto both = [=](const Tensors& x) {
+    return max_pool(conv(x[0], x[1], {}, {.pad_begin = {1}}), attrs) +
+           avg_pool(conv(x[0], x[1], {}, {.pad_begin = {1}}), attrs);
+  };
+  expect_same(inputs, both, "max_pool_f32", 1e-6);
+  const auto& launched = emulate::emulated_gpu().launched;
+  EXPECT_EQ(std::count(launched.begin(), launched.end(), "copy_b4") +
+                std::count(launched.begin(), launched.end(), "copy_tiles_b4"),
+            2 * 3);  // of two runs: x and w there, y back
+  const auto gradient = [=](const Tensors& x) { return gradients(sum(both(x)), Tensors{x[0]})[0]; };
+  expect_same(inputs, gradient, "max_pool_gradient_f32", 1e-6);
+  expect_same(inputs, gradient, "avg_pool_gradient_f32", 1e-6);
 }
 
 // What a run on the emulated GPU says of bad numbers is what one on the CPU says.

@@ -4,7 +4,9 @@
 #include "suan/backend/cuda/convolution.h"
 #include "suan/backend/cuda/gather.h"
 #include "suan/backend/cuda/move.h"
+#include "suan/backend/cuda/pool.h"
 #include "suan/backend/cuda/product.h"
+#include "suan/backend/cuda/random.h"
 #include "suan/backend/cuda/region.h"
 #include "suan/backend/cuda/scatter.h"
 #include "suan/ops/op.h"
@@ -50,6 +52,12 @@ constexpr Kernel kTable[] = {
     {Op::scatter, "cuda_scatter", scatter_why_not, make_scatter_call, true},
     {Op::put_along_axis, "cuda_scatter", scatter_why_not, make_put_along_axis_call, true},
     {Op::segment_max, "cuda_scatter", scatter_why_not, make_segment_max_call},
+    {Op::random_uniform, "cuda_philox", plain_why_not, make_random_call},
+    {Op::random_normal, "cuda_philox", plain_why_not, make_random_call},
+    {Op::max_pool, "cuda_pool", pool_why_not, make_pool_call},
+    {Op::avg_pool, "cuda_pool", pool_why_not, make_pool_call},
+    {Op::avg_pool_gradient, "cuda_pool", pool_why_not, make_pool_call},
+    {Op::max_pool_gradient, "cuda_pool", pool_why_not, make_max_pool_gradient_call},
 };
 
 }  // namespace
