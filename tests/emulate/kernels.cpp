@@ -7,3 +7,10 @@
 #include "tests/emulate/halves.h"
 //
 #include "suan/backend/cuda/kernels/rows.cuh"
+//
+#include "suan/backend/cuda/kernels/gather.cu"
+#include "suan/backend/cuda/kernels/move.cu"
+#include "suan/backend/cuda/kernels/pool.cu"
+#include "suan/backend/cuda/kernels/random.cu"
+#include "suan/backend/cuda/kernels/scatter.cu"
+#include "suan/backend/cuda/kernels/sort.cu"

@@ -80,6 +80,14 @@ inline unsigned __ballot_sync(unsigned, int predicate) {
   for (int i = 0; i < 32; ++i) bits |= static_cast<unsigned>(all[i] != 0) << i;
   return bits;
 }
+template <class T>
+unsigned __match_any_sync(unsigned, T x) {
+  T all[32];
+  emulate::suan_emulate_exchange(&x, all, sizeof(T));
+  unsigned bits = 0;
+  for (int i = 0; i < 32; ++i) bits |= static_cast<unsigned>(all[i] == x) << i;
+  return bits;
+}
 inline int __popc(unsigned x) { return __builtin_popcount(x); }
 inline int __ffs(int x) { return __builtin_ffs(x); }
 inline int __clz(int x) { return x ? __builtin_clz(static_cast<unsigned>(x)) : 32; }
@@ -141,6 +149,8 @@ inline double __dadd_rn(double a, double b) { return a + b; }
 inline double __dsub_rn(double a, double b) { return a - b; }
 inline double __dmul_rn(double a, double b) { return a * b; }
 inline float __frcp_rn(float x) { return 1.0f / x; }
+inline float cospif(float x) { return static_cast<float>(std::cos(M_PI * x)); }
+inline float sinpif(float x) { return static_cast<float>(std::sin(M_PI * x)); }
 inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
 inline double rsqrt(double x) { return 1.0 / std::sqrt(x); }
 inline unsigned __umulhi(unsigned a, unsigned b) {

@@ -18,8 +18,7 @@ void check_fault(const Plan& plan, const BufferPtr& block) {
   if (!fault.taken) return;
   const Fault found = fault;
   fault = {};
-  throw Error(ErrorCode::kOutOfRange, where_of(*plan.steps[static_cast<size_t>(found.step)].node),
-              describe(found));
+  throw error_of(found, *plan.steps[static_cast<size_t>(found.step)].node);
 }
 
 }  // namespace

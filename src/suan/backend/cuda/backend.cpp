@@ -7,6 +7,7 @@
 
 #include "suan/backend/cuda/convolution.h"
 #include "suan/backend/cuda/null_gpu.h"
+#include "suan/backend/cuda/pool.h"
 #include "suan/backend/cuda/product.h"
 #include "suan/backend/cuda/region.h"
 #include "suan/backend/evaluate.h"
@@ -33,7 +34,7 @@ const char* target_why_not(const Node& node) {
 }
 
 void choose_layouts(const Node& node, NodeLayouts& layouts) {
-  if (choose_convolution_layouts(node, layouts)) return;
+  if (choose_convolution_layouts(node, layouts) || choose_pool_layouts(node, layouts)) return;
   if (!joins_regions(node) && !(is(node, Op::fused) && !region_why_not(node))) return;
   layouts.inputs = layouts.current;
   follow_data(node, layouts);
@@ -51,8 +52,7 @@ constexpr Target kTarget{
 }  // namespace
 
 std::unique_ptr<Backend> make_backend(Gpu& gpu) {
-  return std::make_unique<Backend>(
-      Backend{"cuda", kernels(), &cpu_backend(), &kTarget, &gpu});
+  return std::make_unique<Backend>(Backend{"cuda", kernels(), &cpu_backend(), &kTarget, &gpu});
 }
 
 }  // namespace cuda
