@@ -7,3 +7,5 @@
 #include "tests/emulate/halves.h"
 //
 #include "suan/backend/cuda/kernels/rows.cuh"
+//
+#include "suan/backend/cuda/kernels/softmax.cu"

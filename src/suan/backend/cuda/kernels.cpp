@@ -4,6 +4,8 @@
 #include "suan/backend/cuda/convolution.h"
 #include "suan/backend/cuda/product.h"
 #include "suan/backend/cuda/region.h"
+#include "suan/backend/cuda/row_plan.h"
+#include "suan/backend/cuda/softmax.h"
 #include "suan/ops/op.h"
 
 namespace suan::cuda {
@@ -23,6 +25,8 @@ constexpr Kernel kTable[] = {
     {Op::conv, "cudnn", convolution_why_not, make_convolution_call},
     {Op::conv_transpose, "cudnn", convolution_why_not, make_convolution_call},
     {Op::conv_weight_gradient, "cudnn", convolution_why_not, make_convolution_call},
+    {Op::softmax, "cuda_softmax", float_rows_why_not, make_softmax_call, true},
+    {Op::log_softmax, "cuda_softmax", float_rows_why_not, make_softmax_call, true},
 #define REGION(op) {Op::op, "cuda_region", region_why_not, make_region_call, true},
 #define UNARY(name, ...) REGION(name)
 #include "suan/ops/unary.table"
