@@ -8,4 +8,10 @@
 //
 #include "suan/backend/cuda/kernels/rows.cuh"
 //
+#include "suan/backend/cuda/kernels/reduce_floats.cu"
+//
+#include "suan/backend/cuda/kernels/reduce_integers.cu"
+//
+#include "suan/backend/cuda/kernels/reduce_statistics.cu"
+//
 #include "suan/backend/cuda/kernels/softmax.cu"

@@ -6,7 +6,9 @@
 
 #include "suan/backend/kernel.h"
 #include "suan/base/random.h"
+#include "suan/ops/argmax.h"
 #include "suan/ops/softmax.h"
+#include "suan/ops/statistics.h"
 #include "tests/emulate/emulated_gpu.h"
 #include "tests/ops/op_run.h"
 
@@ -61,6 +63,77 @@ TEST(CudaSoftmax, OfInfinitiesIsAsOnTheCpu) {
       OpCase c{"", {given({4, length}, values)}, g, {.gradient = false}};
       compare_floats(c, DType::f32, emulate::emulated_backend());
     }
+  }
+}
+
+using Reduction = Tensor (*)(const Tensor&, std::vector<int64_t>, bool);
+const Reduction kVariance = [](const Tensor& x, std::vector<int64_t> axes, bool keep) {
+  return var(x, std::move(axes), keep, 1);
+};
+
+struct ReducedShape {
+  Shape shape;
+  std::vector<int64_t> axes;
+  std::vector<std::string> kernels;  // that sum in f32 launches, without "sum_" and "_f32"
+};
+const ReducedShape kReducedShapes[] = {
+    {{700, 37}, {1}, {"rows"}},
+    {{600, 2052}, {1}, {"rows_wide"}},
+    {{2, 30000}, {1}, {"rows_wide", "merge"}},
+    {{3, 4099}, {1}, {"rows"}},
+    {{70001}, {0}, {"rows", "merge"}},
+    {{6, 5, 49, 7}, {0, 2, 3}, {"rows"}},
+    {{3, 4, 5, 6, 8}, {0, 2, 4}, {"rows_wide"}},
+    {{9, 3, 20, 2, 12}, {0, 2, 4}, {"rows_wide"}},
+    {{40, 3, 16, 16}, {0, 2, 3}, {"rows_wide", "merge"}},
+    {{300, 7}, {0}, {"columns"}},
+    {{5000, 24}, {0}, {"columns_wide", "merge"}},
+    {{4, 300, 132}, {1}, {"columns_wide", "merge"}},
+    {{3, 2, 5, 2, 9}, {1, 3}, {"columns"}},
+    {{64, 11, 64, 5}, {0, 2}, {"columns", "merge"}},
+};
+
+TEST(CudaReductions, HaveAKernelForEachShape) {
+  for (const ReducedShape& s : kReducedShapes) {
+    const Build f = [&](const Tensors& x) { return sum(x[0], s.axes); };
+    const auto launched = compare_on_gpu({real(s.shape)}, f, DType::f32);
+    for (const std::string& kernel : s.kernels) {
+      expect_launched(launched, "sum_" + kernel + "_f32");
+    }
+  }
+}
+// One of each dtype in turn: the emulator is slow.
+TEST(CudaReductions, OfEachOpAgreeInEachShape) {
+  const Reduction reductions[] = {max, min, kVariance, logsumexp};
+  const DType dtypes[] = {DType::f32, DType::bf16, DType::f64};
+  size_t turn = 0;
+  for (const ReducedShape& s : kReducedShapes) {
+    for (const Reduction reduce : reductions) {
+      const Build f = [&](const Tensors& x) { return reduce(x[0], s.axes, true); };
+      compare_on_gpu({real(s.shape)}, f, dtypes[turn++ % 3]);
+    }
+  }
+}
+TEST(CudaReductions, OfIntegersAgreeInEachShape) {
+  const Reduction reductions[] = {sum, max, min};
+  const DType dtypes[] = {DType::i64, DType::u8, DType::i32, DType::i8};
+  size_t turn = 0;
+  for (const ReducedShape& s : kReducedShapes) {
+    const Reduction reduce = reductions[turn % 3];
+    const Build f = [&](const Tensors& x) { return reduce(x[0], s.axes, false); };
+    OpCase c{"", {real(s.shape)}, f, {.integers = true}};
+    emulate::emulated_gpu().launched.clear();
+    compare_integers(c, dtypes[turn++ % 4], emulate::emulated_backend());
+    EXPECT_FALSE(emulate::emulated_gpu().launched.empty());
+  }
+}
+TEST(CudaReductions, FindPositionsInEachShape) {
+  size_t turn = 0;
+  for (const ReducedShape& s : kReducedShapes) {
+    if (s.axes.size() > 1) continue;
+    const auto find = ++turn % 2 ? argmax : argmin;
+    const Build f = [&](const Tensors& x) { return find(x[0], s.axes[0], false); };
+    EXPECT_FALSE(compare_on_gpu({whole(s.shape, -40, 40, DType::f32)}, f, DType::f32).empty());
   }
 }
 

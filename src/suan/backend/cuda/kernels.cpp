@@ -3,6 +3,7 @@
 #include "suan/backend/cuda/backend.h"
 #include "suan/backend/cuda/convolution.h"
 #include "suan/backend/cuda/product.h"
+#include "suan/backend/cuda/reduce.h"
 #include "suan/backend/cuda/region.h"
 #include "suan/backend/cuda/row_plan.h"
 #include "suan/backend/cuda/softmax.h"
@@ -25,7 +26,11 @@ constexpr Kernel kTable[] = {
     {Op::conv, "cudnn", convolution_why_not, make_convolution_call},
     {Op::conv_transpose, "cudnn", convolution_why_not, make_convolution_call},
     {Op::conv_weight_gradient, "cudnn", convolution_why_not, make_convolution_call},
-    {Op::softmax, "cuda_softmax", float_rows_why_not, make_softmax_call, true},
+#define REDUCE(op) {Op::op, "cuda_reduce", reduce_why_not, make_reduce_call},
+    REDUCE(sum) REDUCE(max) REDUCE(min) REDUCE(prod) REDUCE(var) REDUCE(logsumexp) REDUCE(argmax)
+        REDUCE(argmin)
+#undef REDUCE
+            {Op::softmax, "cuda_softmax", float_rows_why_not, make_softmax_call, true},
     {Op::log_softmax, "cuda_softmax", float_rows_why_not, make_softmax_call, true},
 #define REGION(op) {Op::op, "cuda_region", region_why_not, make_region_call, true},
 #define UNARY(name, ...) REGION(name)
