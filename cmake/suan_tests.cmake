@@ -7,6 +7,7 @@ file(GLOB_RECURSE ops_sources CONFIGURE_DEPENDS tests/ops/*.cpp)
 file(GLOB emulator_sources CONFIGURE_DEPENDS tests/emulate/*.cpp)
 add_library(suan_emulator OBJECT ${emulator_sources})
 target_link_libraries(suan_emulator PRIVATE suan suan_flags)
+set_source_files_properties(tests/emulate/kernels.cpp PROPERTIES COMPILE_OPTIONS -Wno-unknown-pragmas)
 file(GLOB_RECURSE slow_sources CONFIGURE_DEPENDS tests/slow/*.cpp)
 
 set_source_files_properties(tests/source_dir.cpp PROPERTIES

@@ -166,8 +166,8 @@ void EmulatedGpu::compile_collected() {
   for (size_t first = 0; first < fresh.size(); first += kPiece) {
     const std::string stem = folder / fmt::format("piece{}", first);
     std::ofstream out(stem + ".cpp");
-    out << "#include \"tests/emulate/words.h\"\n" << suan::cuda::kernel_prelude()
-        << "\n#include \"tests/emulate/halves.h\"\n";
+    out << "#include \"tests/emulate/words.h\"\n"
+        << suan::cuda::kernel_prelude() << "\n#include \"tests/emulate/halves.h\"\n";
     for (size_t i = first; i < std::min(first + kPiece, fresh.size()); ++i) out << *fresh[i];
     out.close();
     const std::string root = suan::source_dir();
@@ -192,7 +192,8 @@ void EmulatedGpu::launch(Function function, const suan::cuda::Launch& launch, co
   launched.push_back(function->name);
   if (collecting_) return;
   send([=, kept = std::vector<char>(begin, begin + bytes)] {
-    run_grid(static_cast<const EmulatedFunction*>(function)->run, kept.data(), launch.blocks, launch.threads, launch.shared_bytes);
+    run_grid(static_cast<const EmulatedFunction*>(function)->run, kept.data(), launch.blocks,
+             launch.threads, launch.shared_bytes);
   });
 }
 

@@ -1,5 +1,5 @@
-// CUDA's words for a C++ compiler: the kernels of src/suan/backend/cuda/kernels and the sources that
-// the backend generates become functions that tests/emulate/emulator.h runs thread by thread.
+// CUDA's words for a C++ compiler: the kernels of src/suan/backend/cuda/kernels and the sources
+// that the backend generates become functions that tests/emulate/emulator.h runs thread by thread.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #define SUAN_EMULATED
@@ -172,12 +172,12 @@ inline float widen(F16 x);
 inline void narrow(float x, Bf16& y);
 inline void narrow(float x, F16& y);
 
-#define SUAN_GLOBAL(name, Params)                                               \
-  static void name(const Params p);                                            \
-  [[maybe_unused]] static const bool name##_known = [] {                        \
-    ::emulate::suan_emulate_register(                                           \
+#define SUAN_GLOBAL(name, Params)                                                      \
+  static void name(const Params p);                                                    \
+  [[maybe_unused]] static const bool name##_known = [] {                               \
+    ::emulate::suan_emulate_register(                                                  \
         #name, [](const void* params) { name(*static_cast<const Params*>(params)); }); \
-    return true;                                                                \
-  }();                                                                          \
+    return true;                                                                       \
+  }();                                                                                 \
   static void name(const Params p)
 #define SUAN_DYNAMIC_SHARED(name) unsigned char* name = ::emulate::suan_emulate_shared()

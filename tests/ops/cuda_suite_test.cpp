@@ -37,9 +37,8 @@ class CudaOps : public testing::TestWithParam<NamedCases> {
     });
     gpu.collect(false);
     gpu.compile_collected();
-    for_each_case(dtypes, [&](const OpCase& c, DType dtype) {
-      f(c, dtype, emulate::emulated_backend());
-    });
+    for_each_case(dtypes,
+                  [&](const OpCase& c, DType dtype) { f(c, dtype, emulate::emulated_backend()); });
   }
 };
 

@@ -199,7 +199,8 @@ BufferPtr DeviceRun::result(size_t output, BufferPtr old) {
   if (!s.on_device) return Buffer::copy_of(addresses_[storage], s.bytes);
   const bool reuse = old && old.use_count() == 1 && old->bytes() == s.bytes && old->device_block();
   BufferPtr block =
-      reuse ? std::move(old) : Buffer::on_device(s.bytes, device_.allocate(std::max<size_t>(s.bytes, 1)));
+      reuse ? std::move(old)
+            : Buffer::on_device(s.bytes, device_.allocate(std::max<size_t>(s.bytes, 1)));
   device_.copy(block->device_block()->address(), addresses_[storage], s.bytes);
   if (reuse) block->written_on_device();
   return block;

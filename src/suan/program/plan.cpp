@@ -185,8 +185,8 @@ class Planner {
       const auto& wanted = read[node.get()];
       for (size_t i = 0; i < node->types.size(); ++i) {
         const bool used = step.kernel->writes_all || (i < wanted.size() && wanted[i]);
-        const int s = add(used ? Place::arena : Place::nowhere, node->types[i].bytes(), -1,
-                          step.on_device);
+        const int s =
+            add(used ? Place::arena : Place::nowhere, node->types[i].bytes(), -1, step.on_device);
         slot({node, static_cast<int>(i)}) = s;
         step.out.push_back(s);
       }
@@ -200,8 +200,8 @@ class Planner {
     const size_t bytes = is(t.node(), Op::constant) ? call.packed_bytes(input) : 0;
     if (bytes == 0) return on_side(slot(t), step.on_device, t);
     const BufferPtr packed = packed_constant(t.node().values[0], call, input, bytes);
-    const int place = add(Place::constant, bytes, static_cast<int>(plan_.constants.size()),
-                          step.on_device);
+    const int place =
+        add(Place::constant, bytes, static_cast<int>(plan_.constants.size()), step.on_device);
     plan_.constants.push_back(packed);
     return place;
   }

@@ -1,5 +1,6 @@
 // The table of CUDA kernels, best first for each op. What none of them takes runs on the CPU.
 // SPDX-License-Identifier: Apache-2.0
+#include "suan/backend/cuda/attention.h"
 #include "suan/backend/cuda/backend.h"
 #include "suan/backend/cuda/convolution.h"
 #include "suan/backend/cuda/gather.h"
@@ -7,8 +8,11 @@
 #include "suan/backend/cuda/pool.h"
 #include "suan/backend/cuda/product.h"
 #include "suan/backend/cuda/random.h"
+#include "suan/backend/cuda/reduce.h"
 #include "suan/backend/cuda/region.h"
+#include "suan/backend/cuda/row_plan.h"
 #include "suan/backend/cuda/scatter.h"
+#include "suan/backend/cuda/softmax.h"
 #include "suan/ops/op.h"
 
 namespace suan::cuda {
@@ -28,6 +32,12 @@ constexpr Kernel kTable[] = {
     {Op::conv, "cudnn", convolution_why_not, make_convolution_call},
     {Op::conv_transpose, "cudnn", convolution_why_not, make_convolution_call},
     {Op::conv_weight_gradient, "cudnn", convolution_why_not, make_convolution_call},
+#define REDUCE(op) {Op::op, "cuda_reduce", reduce_why_not, make_reduce_call},
+    REDUCE(sum) REDUCE(max) REDUCE(min) REDUCE(prod) REDUCE(var) REDUCE(logsumexp) REDUCE(argmax)
+        REDUCE(argmin)
+#undef REDUCE
+            {Op::softmax, "cuda_softmax", float_rows_why_not, make_softmax_call, true},
+    {Op::log_softmax, "cuda_softmax", float_rows_why_not, make_softmax_call, true},
 #define REGION(op) {Op::op, "cuda_region", region_why_not, make_region_call, true},
 #define UNARY(name, ...) REGION(name)
 #include "suan/ops/unary.table"
@@ -58,6 +68,8 @@ constexpr Kernel kTable[] = {
     {Op::avg_pool, "cuda_pool", pool_why_not, make_pool_call},
     {Op::avg_pool_gradient, "cuda_pool", pool_why_not, make_pool_call},
     {Op::max_pool_gradient, "cuda_pool", pool_why_not, make_max_pool_gradient_call},
+    {Op::attention, "cuda_attention", attention_why_not, make_attention_call},
+    {Op::attention_gradient, "cuda_attention", attention_why_not, make_attention_gradient_call},
 };
 
 }  // namespace

@@ -155,19 +155,6 @@ class ArangeCall final : public Call {
 
 }  // namespace
 
-const char* plain_why_not(const Node& node) {
-  for (const Tensor& t : node.inputs) {
-    if (t && layout_of(t) != Layout::plain) return "an input is not in plain layout";
-    if (t && t.dtype() == DType::string) return "texts stay on the host";
-  }
-  for (size_t i = 0; i < node.types.size(); ++i) {
-    if (node.layout(static_cast<int>(i)) != Layout::plain)
-      return "an output is not in plain layout";
-    if (node.types[i].dtype == DType::string) return "texts stay on the host";
-  }
-  return nullptr;
-}
-
 const char* reorder_why_not(const Node& node) {
   const Layout blocked = Layout::blocked16;
   if (layout_of(node.inputs[0]) == blocked || node.layout(0) == blocked) {

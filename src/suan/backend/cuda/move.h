@@ -3,13 +3,11 @@
 #pragma once
 #include <memory>
 
+#include "suan/backend/cuda/source.h"
 #include "suan/backend/kernel.h"
 
 namespace suan::cuda {
 
-// Why kernels do not read and write the node's operands: texts stay on the host, and layouts other
-// than plain have kernels of their own.
-const char* plain_why_not(const Node& node);
 const char* reorder_why_not(const Node& node);
 const char* fill_why_not(const Node& node);  // of ops that write a number
 

@@ -15,8 +15,8 @@
 namespace suan::cuda {
 namespace {
 
-constexpr double kLarge = 1e7;                        // FLOPs of products that may use scratch memory
-constexpr size_t kScratch = size_t{32} << 20;         // what cuBLASLt wants on Hopper
+constexpr double kLarge = 1e7;                 // FLOPs of products that may use scratch memory
+constexpr size_t kScratch = size_t{32} << 20;  // what cuBLASLt wants on Hopper
 
 const char* epilogue_why_not(const Epilogue& epilogue) {
   const Activation a = epilogue.activation;

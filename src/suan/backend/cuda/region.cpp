@@ -152,8 +152,9 @@ class Writer {
     fields_ += fmt::format("  {}* o{};\n", stored, i);
     results_ += fmt::format("    Vec<{}, {}> y{};\n", stored, each_, i);
     body_ += fmt::format("      put(y{}.v, e, {});\n", i, value(t));
-    after_ += fmt::format("    if (p.o{1}) *reinterpret_cast<Vec<{0}, {2}>*>(p.o{1} + at) = y{1};\n",
-                          stored, i, each_);
+    after_ +=
+        fmt::format("    if (p.o{1}) *reinterpret_cast<Vec<{0}, {2}>*>(p.o{1} + at) = y{1};\n",
+                    stored, i, each_);
   }
 
   std::shared_ptr<const Graph> region_;
@@ -175,7 +176,8 @@ class RegionCall final : public Call {
     for (const Operand& in : args.in) params[n++] = in.data;
     for (const Operand& out : args.out) params[n++] = out.data;
     Gpu& gpu = gpu_of(args);
-    source_.launch(gpu, {.blocks = {blocks_for(gpu, threads_, kThreads), 1, 1}, .threads = kThreads},
+    source_.launch(gpu,
+                   {.blocks = {blocks_for(gpu, threads_, kThreads), 1, 1}, .threads = kThreads},
                    params, n * sizeof(void*));
   }
   static constexpr size_t kMost = 128;

@@ -32,6 +32,9 @@ const char* stored_name(DType dtype);
 // What arithmetic on it is done in: "float", "double", "int64_t" or "uint64_t".
 const char* compute_name(DType dtype);
 
+// For kernels that know no layout: whether all of a node's data is plain, and no texts.
+const char* plain_why_not(const Node& node);
+
 // Blocks of `threads` for `count` threads' work, where each may loop: enough to fill the GPU.
 unsigned blocks_for(const Gpu& gpu, int64_t count, unsigned threads);
 

@@ -1,7 +1,7 @@
 // Attention on Tensor Cores without the matrix of scores: a block takes some queries of one head,
-// and the keys come by in tiles (Dao et al., "FlashAttention", 2022; Dao, "FlashAttention-2", 2023).
-// The gradients in keys and values, and that in queries, are two kernels that compute the scores
-// again, so that every sum has one order. SPDX-License-Identifier: Apache-2.0
+// and the keys come by in tiles (Dao et al., "FlashAttention", 2022; Dao, "FlashAttention-2",
+// 2023). The gradients in keys and values, and that in queries, are two kernels that compute the
+// scores again, so that every sum has one order. SPDX-License-Identifier: Apache-2.0
 #include "suan/backend/cuda/kernels/attention_params.h"
 #include "suan/backend/cuda/kernels/mma.cuh"
 
@@ -107,8 +107,7 @@ __device__ inline void write_rows(T* to, int64_t row_step, int first, int limit,
     auto* line = reinterpret_cast<uint32_t*>(to + row * row_step);
 #pragma unroll
     for (int n = 0; n < D / 8; ++n) {
-      line[n * 4 + t] =
-          pack<T>(sums[n].v[half * 2] * factor, sums[n].v[half * 2 + 1] * factor);
+      line[n * 4 + t] = pack<T>(sums[n].v[half * 2] * factor, sums[n].v[half * 2 + 1] * factor);
     }
   }
 }
@@ -197,12 +196,14 @@ __device__ inline void attention_forward(const AttentionParams& p) {
     const T* tile_k = tiles + tile % 2 * kSize;
     Sums scores[kTile / 8];
     multiply_rows<T, D>(scores, tile_q, warp * 16, tile_k);
+    const int last = (tile + 1) * kTile - 1;  // key of the tile
+    const bool all_seen = last < p.s && (!p.causal || last <= first + p.s - p.t);
 #pragma unroll
     for (int n = 0; n < kTile / 8; ++n) {
 #pragma unroll
       for (int e = 0; e < 4; ++e) {
         const int key = tile * kTile + n * 8 + lane % 4 * 2 + e % 2;
-        const bool seen = sees(p, query + e / 2 * 8, key);
+        const bool seen = all_seen || sees(p, query + e / 2 * 8, key);
         scores[n].v[e] = seen ? scores[n].v[e] * scale : -INFINITY;
       }
     }
@@ -363,18 +364,14 @@ __device__ inline void attention_gradient_q(const AttentionParams& p) {
 
 }  // namespace
 
-#define SUAN_ATTENTION(suffix, T, D)                                                   \
-  SUAN_GLOBAL(attention_forward_##suffix##_##D, AttentionParams) {                     \
-    attention_forward<T, D>(p);                                                        \
-  }                                                                                    \
-  SUAN_GLOBAL(attention_delta_##suffix##_##D, AttentionParams) {                       \
-    attention_delta<T>(p, D);                                                          \
-  }                                                                                    \
-  SUAN_GLOBAL(attention_gradient_kv_##suffix##_##D, AttentionParams) {                 \
-    attention_gradient_kv<T, D>(p);                                                    \
-  }                                                                                    \
-  SUAN_GLOBAL(attention_gradient_q_##suffix##_##D, AttentionParams) {                  \
-    attention_gradient_q<T, D>(p);                                                     \
+#define SUAN_ATTENTION(suffix, T, D)                                                             \
+  SUAN_GLOBAL(attention_forward_##suffix##_##D, AttentionParams) { attention_forward<T, D>(p); } \
+  SUAN_GLOBAL(attention_delta_##suffix##_##D, AttentionParams) { attention_delta<T>(p, D); }     \
+  SUAN_GLOBAL(attention_gradient_kv_##suffix##_##D, AttentionParams) {                           \
+    attention_gradient_kv<T, D>(p);                                                              \
+  }                                                                                              \
+  SUAN_GLOBAL(attention_gradient_q_##suffix##_##D, AttentionParams) {                            \
+    attention_gradient_q<T, D>(p);                                                               \
   }
 #define SUAN_ATTENTION_SIZES(suffix, T) \
   SUAN_ATTENTION(suffix, T, 32)         \

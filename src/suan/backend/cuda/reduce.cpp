@@ -1,0 +1,62 @@
+// Reductions, each by the kernels that have its op's name. SPDX-License-Identifier: Apache-2.0
+#include "suan/backend/cuda/reduce.h"
+
+#include "suan/backend/cuda/reduce_plan.h"
+#include "suan/backend/cuda/source.h"
+#include "suan/ops/argmax.h"
+#include "suan/ops/op.h"
+#include "suan/ops/statistics.h"
+
+namespace suan::cuda {
+namespace {
+
+std::vector<int64_t> axes_of(const Node& node) {
+  if (is(node, Op::argmax) || is(node, Op::argmin)) {
+    return {normalize_axis(node.attr<ArgAttrs>().axis, node.inputs[0].rank(), node.op->name)};
+  }
+  return is(node, Op::var) ? node.attr<VarAttrs>().axes : node.attr<ReduceAttrs>().axes;
+}
+
+class ReduceCall final : public Call {
+ public:
+  explicit ReduceCall(const Node& node) {
+    const Tensor& x = node.inputs[0];
+    std::vector<bool> reduced(static_cast<size_t>(x.rank()), false);
+    for (const int64_t axis : axes_of(node)) reduced[static_cast<size_t>(axis)] = true;
+    const bool floats = is_float(x.dtype());
+    plan_ = plan_reduction(std::string(node.op->name),
+                           floats ? std::string(name(x.dtype())) : "integer", x.shape(), reduced,
+                           floats ? wide_count(x.dtype()) : 1);
+    params_.dtype = static_cast<int32_t>(x.dtype());
+    params_.size = static_cast<int32_t>(size_of(node.types[0].dtype));
+    if (is(node, Op::var)) {
+      const int64_t correction = node.attr<VarAttrs>().correction;
+      params_.number = static_cast<double>(plan_.shape.count - correction);
+    }
+  }
+  size_t scratch_bytes() const override { return plan_.scratch_bytes; }
+
+  void run(const KernelArgs& args) const override {
+    ReduceParams params = params_;
+    params.x = args.in[0].data;
+    params.y = args.out[0].data;
+    plan_.run(gpu_of(args), params, args.scratch);
+  }
+
+ private:
+  ReduceParams params_{};
+  ReducePlan plan_;
+};
+
+}  // namespace
+
+const char* reduce_why_not(const Node& node) {
+  if (!is_arithmetic(node.inputs[0].dtype())) return "kernels do not compute with this dtype";
+  if (const char* reason = reduction_why_not(node.types[0].shape.numel())) return reason;
+  return plain_why_not(node);
+}
+std::unique_ptr<Call> make_reduce_call(const Node& node) {
+  return std::make_unique<ReduceCall>(node);
+}
+
+}  // namespace suan::cuda

@@ -1,0 +1,13 @@
+// sum, max, min, prod, var, logsumexp, argmax and argmin on a GPU.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <memory>
+
+#include "suan/backend/kernel.h"
+
+namespace suan::cuda {
+
+const char* reduce_why_not(const Node& node);
+std::unique_ptr<Call> make_reduce_call(const Node& node);
+
+}  // namespace suan::cuda
