@@ -338,22 +338,28 @@ class Planner {
     };
     return !clashes(a, b) && !clashes(b, a);
   }
-  static bool has_parts(const PlannedStep& step) {
-    return step.call && step.scratch_bytes == 0 && step.call->parts() > 0;
+  static bool joins(const PlannedStep& step) {
+    if (!step.call || step.scratch_bytes != 0) return false;
+    return step.on_device ? step.call->joint() != nullptr : step.call->parts() > 0;
+  }
+  static bool join(const PlannedStep& first, const PlannedStep& next) {
+    if (!joins(next) || first.on_device != next.on_device) return false;
+    return !first.on_device || *first.call->joint() == *next.call->joint();
   }
 
-  // Steps in a row that can share one parallel loop, such as the updates of all parameters.
+  // Steps in a row that can share one parallel loop or launch, such as the updates of all
+  // parameters.
   void group_steps() {
     for (size_t first = 0, n = 1; first < plan_.steps.size(); first += n) {
       n = 1;
-      if (!has_parts(plan_.steps[first])) continue;
+      if (!joins(plan_.steps[first])) continue;
       for (; first + n < plan_.steps.size(); ++n) {
         const PlannedStep& next = plan_.steps[first + n];
         const auto begin = plan_.steps.begin() + static_cast<std::ptrdiff_t>(first);
-        const bool joins = has_parts(next) &&
-                           std::all_of(begin, begin + static_cast<std::ptrdiff_t>(n),
-                                       [&](const PlannedStep& s) { return independent(s, next); });
-        if (!joins) break;
+        const bool fits = join(*begin, next) &&
+                          std::all_of(begin, begin + static_cast<std::ptrdiff_t>(n),
+                                      [&](const PlannedStep& s) { return independent(s, next); });
+        if (!fits) break;
       }
       plan_.steps[first].together = n;
       spread_lifetimes(static_cast<int>(first), static_cast<int>(first + n - 1));
