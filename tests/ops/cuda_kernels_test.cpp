@@ -247,14 +247,16 @@ TEST_F(CudaKernels, PoolWithChannelsLast) {
     return max_pool(conv(x[0], x[1], {}, {.pad_begin = {1}}), attrs) +
            avg_pool(conv(x[0], x[1], {}, {.pad_begin = {1}}), attrs);
   };
-  expect_same(inputs, both, "max_pool_f32", 1e-6);
+  expect_same(inputs, both, "max_pool_wide_f32", 1e-6);
   const auto& launched = emulate::emulated_gpu().launched;
   EXPECT_EQ(std::count(launched.begin(), launched.end(), "copy_b4") +
                 std::count(launched.begin(), launched.end(), "copy_tiles_b4"),
             2 * 3);  // of two runs: x and w there, y back
-  const auto gradient = [=](const Tensors& x) { return gradients(sum(both(x)), Tensors{x[0]})[0]; };
-  expect_same(inputs, gradient, "max_pool_gradient_f32", 1e-6);
-  expect_same(inputs, gradient, "avg_pool_gradient_f32", 1e-6);
+  const auto gradient = [=](const Tensors& x) {
+    return gradients(sum(both(x) * both(x)), Tensors{x[0]})[0];
+  };
+  expect_same(inputs, gradient, "max_pool_gradient_wide_f32", 1e-6);
+  expect_same(inputs, gradient, "avg_pool_gradient_wide_f32", 1e-6);
 }
 
 TEST_F(CudaKernels, TurnSeveralPairsAtOnceWhereTheyFit) {
