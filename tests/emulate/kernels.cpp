@@ -11,8 +11,8 @@
 #include "suan/backend/cuda/kernels/rows.cuh"
 //
 #include "suan/backend/cuda/kernels/attention.cu"
-#include "suan/backend/cuda/kernels/fill.cu"
 #include "suan/backend/cuda/kernels/csr.cu"
+#include "suan/backend/cuda/kernels/fill.cu"
 #include "suan/backend/cuda/kernels/gather.cu"
 #include "suan/backend/cuda/kernels/move.cu"
 #include "suan/backend/cuda/kernels/pool.cu"
