@@ -11,6 +11,7 @@
 #include "suan/backend/cuda/kernels/rows.cuh"
 //
 #include "suan/backend/cuda/kernels/attention.cu"
+#include "suan/backend/cuda/kernels/csr.cu"
 #include "suan/backend/cuda/kernels/fill.cu"
 #include "suan/backend/cuda/kernels/gather.cu"
 #include "suan/backend/cuda/kernels/move.cu"
@@ -19,6 +20,8 @@
 #include "suan/backend/cuda/kernels/reduce_floats.cu"
 #include "suan/backend/cuda/kernels/reduce_integers.cu"
 #include "suan/backend/cuda/kernels/reduce_statistics.cu"
+#include "suan/backend/cuda/kernels/resize.cu"
+#include "suan/backend/cuda/kernels/rotary.cu"
 #include "suan/backend/cuda/kernels/scatter.cu"
 #include "suan/backend/cuda/kernels/softmax.cu"
 #include "suan/backend/cuda/kernels/sort.cu"

@@ -9,16 +9,21 @@
 #include "suan/base/error.h"
 #include "suan/base/random.h"
 #include "suan/graph/graph.h"
+#include "suan/ops/bitwise.h"
 #include "suan/ops/check_range.h"
 #include "suan/ops/concat.h"
 #include "suan/ops/conv.h"
+#include "suan/ops/csr_matmul.h"
 #include "suan/ops/elementwise.h"
 #include "suan/ops/gather.h"
 #include "suan/ops/leaf.h"
+#include "suan/ops/op.h"
 #include "suan/ops/pad.h"
 #include "suan/ops/pool.h"
 #include "suan/ops/random.h"
 #include "suan/ops/reduce.h"
+#include "suan/ops/resize.h"
+#include "suan/ops/rotary.h"
 #include "suan/ops/segment.h"
 #include "suan/ops/shape_ops.h"
 #include "suan/ops/slice.h"
@@ -40,6 +45,9 @@ Array whole_numbers(DType dtype, const Shape& shape, uint64_t seed, int64_t low 
   return array_of(values, dtype, shape);
 }
 
+// Any kernel that was written as text for its node.
+const std::string kWritten = "a written kernel";
+
 class CudaKernels : public testing::Test {
  protected:
   // The result is the reference backend's (of `truth`, where that is given), and this kernel ran.
@@ -58,7 +66,10 @@ class CudaKernels : public testing::Test {
     Runner runner(graph, emulate::emulated_backend());
     const auto got = runner.run(inputs);
     expect_close(numbers(got[0]), numbers(want[0]), tolerance, kernel);
-    EXPECT_NE(std::find(gpu.launched.begin(), gpu.launched.end(), kernel), gpu.launched.end())
+    EXPECT_TRUE(std::any_of(gpu.launched.begin(), gpu.launched.end(),
+                            [&](const std::string& name) {
+                              return name == kernel || (kernel == kWritten && name[0] == 'k');
+                            }))
         << kernel << " did not run; " << testing::PrintToString(gpu.launched);
     const auto again = runner.run(inputs);
     expect_close(numbers(again[0]), numbers(got[0]), 0, kernel + ", again");
@@ -236,14 +247,70 @@ TEST_F(CudaKernels, PoolWithChannelsLast) {
     return max_pool(conv(x[0], x[1], {}, {.pad_begin = {1}}), attrs) +
            avg_pool(conv(x[0], x[1], {}, {.pad_begin = {1}}), attrs);
   };
-  expect_same(inputs, both, "max_pool_f32", 1e-6);
+  expect_same(inputs, both, "max_pool_wide_f32", 1e-6);
   const auto& launched = emulate::emulated_gpu().launched;
   EXPECT_EQ(std::count(launched.begin(), launched.end(), "copy_b4") +
                 std::count(launched.begin(), launched.end(), "copy_tiles_b4"),
             2 * 3);  // of two runs: x and w there, y back
-  const auto gradient = [=](const Tensors& x) { return gradients(sum(both(x)), Tensors{x[0]})[0]; };
-  expect_same(inputs, gradient, "max_pool_gradient_f32", 1e-6);
-  expect_same(inputs, gradient, "avg_pool_gradient_f32", 1e-6);
+  const auto gradient = [=](const Tensors& x) {
+    return gradients(sum(both(x) * both(x)), Tensors{x[0]})[0];
+  };
+  expect_same(inputs, gradient, "max_pool_gradient_wide_f32", 1e-6);
+  expect_same(inputs, gradient, "avg_pool_gradient_wide_f32", 1e-6);
+}
+
+TEST_F(CudaKernels, TurnSeveralPairsAtOnceWhereTheyFit) {
+  const auto angles = [](DType dtype, const Shape& shape) {
+    return std::vector<Array>{whole_numbers(dtype, shape, 2, -1, 2),
+                              whole_numbers(dtype, shape, 3, -1, 2)};
+  };
+  const auto expect = [&](DType dtype, const Shape& x, const Shape& shape, bool interleaved,
+                          const std::string& kernel) {
+    SCOPED_TRACE(kernel + to_string(x));
+    const auto both = angles(DType::f32, shape);
+    expect_same(
+        {whole_numbers(dtype, x, 1), both[0], both[1]},
+        [=](const Tensors& t) { return rotary(t[0], t[1], t[2], {interleaved}); }, kernel, 0,
+        [=](const Tensors& t) {
+          const auto f = [&](const Tensor& a) { return cast(a, DType::f64); };
+          return cast(
+              op_def(Op::rotary)
+                  .decompose(rotary(f(t[0]), f(t[1]), f(t[2]), {interleaved}).node_ptr())[0],
+              dtype);
+        });
+  };
+  expect(DType::bf16, {2, 5, 3, 48}, {5, 1, 16}, false, "rotary_wide_bf16_f32");
+  expect(DType::bf16, {2, 5, 3, 48}, {5, 1, 16}, true, "rotary_wide_bf16_f32");
+  expect(DType::f32, {7, 24}, {7, 12}, true, "rotary_wide_f32_f32");
+  expect(DType::f32, {7, 20}, {7, 8}, true, "rotary_f32_f32");
+  expect(DType::f16, {7, 18}, {1, 8}, false, "rotary_f16_f32");
+}
+
+TEST_F(CudaKernels, ResizeSparseProductsAndBits) {
+  expect_same(
+      {whole_numbers(DType::f32, {2, 3, 10, 4}, 1)},
+      [](const Tensors& x) {
+        return resize(x[0], {7, 9}, {.mode = ResizeMode::cubic, .antialias = true});
+      },
+      "resize_f32", 1e-6);
+  const Array offsets = array_of({0, 900, 900, 2300}, DType::i64, {4});
+  Array columns = indices_below(3000, {2300}, 4, 7);
+  for (int64_t& c : columns.span<int64_t>()) c = std::abs(c) % 3000;
+  const Array values = whole_numbers(DType::f32, {2300}, 1, -3, 4);
+  const auto product = [](CsrAttrs a) -> Build {
+    return [=](const Tensors& x) { return csr_matmul(x[0], x[1], x[2], x[3], a); };
+  };
+  const std::vector<Array> wide{offsets, columns, values, whole_numbers(DType::f32, {3000, 3}, 2)};
+  expect_same(wide, product({}), "csr_matmul_f32");
+  expect_same({offsets, columns, values, whole_numbers(DType::f32, {3, 5}, 2)},
+              product({.transpose = true, .columns = 3000}), "csr_transposed_f32");
+  expect_same(
+      {offsets, columns, whole_numbers(DType::f32, {3, 40}, 2),
+       whole_numbers(DType::f32, {3000, 40}, 3)},
+      [](const Tensors& x) { return csr_dot(x[0], x[1], x[2], x[3]); }, "csr_dot_f32", 1e-6);
+  expect_same(
+      {whole_numbers(DType::i16, {40, 9}, 1), whole_numbers(DType::i16, {40, 1}, 2)},
+      [](const Tensors& x) { return bitwise(x[0], x[1], BitwiseKind::shift_right); }, kWritten);
 }
 
 // What a run on the emulated GPU says of bad numbers is what one on the CPU says.

@@ -2,7 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/backend/cuda/attention.h"
 #include "suan/backend/cuda/backend.h"
+#include "suan/backend/cuda/bits.h"
 #include "suan/backend/cuda/convolution.h"
+#include "suan/backend/cuda/csr.h"
 #include "suan/backend/cuda/gather.h"
 #include "suan/backend/cuda/move.h"
 #include "suan/backend/cuda/pool.h"
@@ -10,6 +12,8 @@
 #include "suan/backend/cuda/random.h"
 #include "suan/backend/cuda/reduce.h"
 #include "suan/backend/cuda/region.h"
+#include "suan/backend/cuda/resize.h"
+#include "suan/backend/cuda/rotary.h"
 #include "suan/backend/cuda/row_plan.h"
 #include "suan/backend/cuda/scatter.h"
 #include "suan/backend/cuda/softmax.h"
@@ -70,6 +74,12 @@ constexpr Kernel kTable[] = {
     {Op::max_pool_gradient, "cuda_pool", pool_why_not, make_max_pool_gradient_call},
     {Op::attention, "cuda_attention", attention_why_not, make_attention_call},
     {Op::attention_gradient, "cuda_attention", attention_why_not, make_attention_gradient_call},
+    {Op::resize, "cuda_resize", float_why_not, make_resize_call},
+    {Op::rotary, "cuda_rotary", float_why_not, make_rotary_call, true},
+    {Op::bitwise, "cuda_bits", plain_why_not, make_bitwise_call},
+    {Op::bitcast, "cuda_bits", plain_why_not, make_bitcast_call},
+    {Op::csr_matmul, "cuda_csr", csr_why_not, make_csr_matmul_call},
+    {Op::csr_dot, "cuda_csr", csr_why_not, make_csr_dot_call},
 };
 
 }  // namespace
