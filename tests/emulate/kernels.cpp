@@ -8,6 +8,14 @@
 //
 #include "suan/backend/cuda/kernels/rows.cuh"
 //
+#include "suan/backend/cuda/kernels/batch_norm.cu"
+//
+#include "suan/backend/cuda/kernels/cross_entropy.cu"
+//
+#include "suan/backend/cuda/kernels/cumsum.cu"
+//
+#include "suan/backend/cuda/kernels/norm.cu"
+//
 #include "suan/backend/cuda/kernels/reduce_floats.cu"
 //
 #include "suan/backend/cuda/kernels/reduce_integers.cu"
@@ -15,3 +23,5 @@
 #include "suan/backend/cuda/kernels/reduce_statistics.cu"
 //
 #include "suan/backend/cuda/kernels/softmax.cu"
+//
+#include "suan/backend/cuda/kernels/top_k.cu"

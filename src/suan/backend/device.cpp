@@ -11,7 +11,7 @@ std::string describe(const Fault& fault) {
     case Fault::index:
       return fmt::format("index {} at position {} is outside [{}, {})", n[0], n[1], n[2], n[3]);
     default:
-      return fmt::format("label {} of row {} is outside [0, {})", n[0], n[1], n[2]);
+      return fmt::format("label {} at row {} is outside [0, {})", n[0], n[1], n[2]);
   }
 }
 
