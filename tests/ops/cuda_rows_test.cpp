@@ -7,9 +7,18 @@
 #include "suan/backend/kernel.h"
 #include "suan/base/random.h"
 #include "suan/ops/argmax.h"
+#include "suan/ops/batch_norm.h"
+#include "suan/ops/conv.h"
+#include "suan/ops/cross_entropy.h"
+#include "suan/ops/cumsum.h"
+#include "suan/ops/elementwise.h"
+#include "suan/ops/layer_norm.h"
+#include "suan/ops/op.h"
 #include "suan/ops/softmax.h"
 #include "suan/ops/statistics.h"
+#include "suan/ops/top_k.h"
 #include "tests/emulate/emulated_gpu.h"
+#include "tests/expect_error.h"
 #include "tests/ops/op_run.h"
 
 namespace suan {
@@ -134,6 +143,172 @@ TEST(CudaReductions, FindPositionsInEachShape) {
     const auto find = ++turn % 2 ? argmax : argmin;
     const Build f = [&](const Tensors& x) { return find(x[0], s.axes[0], false); };
     EXPECT_FALSE(compare_on_gpu({whole(s.shape, -40, 40, DType::f32)}, f, DType::f32).empty());
+  }
+}
+
+// All outputs of a gradient node, whose inputs from the third on are statistics and scales.
+Build gradient_of(Op op) {
+  return [op](const Tensors& x) -> Tensors {
+    Tensors inputs = x;
+    for (size_t i = 2; i < x.size(); ++i) inputs[i] = cast(x[i], wide(x[0].dtype()));
+    const NodePtr n = make_node(op_def(op), inputs, LayerNormAttrs{});
+    Tensors out;
+    for (size_t i = 0; i < n->types.size(); ++i) out.emplace_back(n, static_cast<int>(i));
+    return out;
+  };
+}
+
+const std::tuple<int64_t, int64_t, std::string> kNormRows[] = {
+    {37, 100, "warp8_wide"}, {5, 131, "warp8"},         {2500, 24, "warp8_wide"},
+    {9, 768, "warp32_wide"}, {3, 1500, "block16_wide"}, {3, 1501, "block16"},
+    {2, 8195, "stream"}};
+
+TEST(CudaNorms, HaveAKernelForEachLengthOfRows) {
+  for (const auto& [rows, n, kernel] : kNormRows) {
+    const Build layer = [](const Tensors& x) { return layer_norm(x[0], x[1], x[2]); };
+    const Build rms = [](const Tensors& x) { return rms_norm(x[0], x[1]); };
+    const auto launched =
+        compare_on_gpu({real({rows, n}, 10, 11), real({n}), real({n})}, layer, DType::f32, 5);
+    expect_launched(launched, "norm_" + kernel + "_f32");
+    compare_on_gpu({real({rows, n}), real({n})}, rms, DType::f32);
+    compare_on_gpu({real({rows, n}), real({n}), real({n})}, layer, DType::bf16);
+  }
+}
+TEST(CudaNorms, HaveGradientsForEachLengthOfRows) {
+  for (const auto& [rows, n, kernel] : kNormRows) {
+    const In x = real({rows, n}), mean = real({rows}), rstd = real({rows}, 0.5, 2),
+             scale = real({n});
+    for (DType dtype : {DType::f32, DType::bf16}) {
+      const auto launched =
+          compare_on_gpu({x, x, mean, rstd, scale}, gradient_of(Op::layer_norm_gradient), dtype, 2);
+      if (dtype == DType::f32) expect_launched(launched, "norm_gradient_" + kernel + "_f32");
+      compare_on_gpu({x, x, rstd}, gradient_of(Op::rms_norm_gradient), dtype, 2);
+    }
+  }
+}
+
+Build cross_entropy_of(CrossEntropyAttrs attrs) {
+  return [attrs](const Tensors& x) -> Tensors {
+    const Tensor loss = cross_entropy(x[0], x[1], attrs);
+    return {loss, Tensor(loss.node_ptr(), 1)};
+  };
+}
+TEST(CudaCrossEntropy, HasAKernelForEachNumberOfClasses) {
+  const std::pair<int64_t, std::string> classes[] = {{10, "warp8"},
+                                                     {200, "warp8_wide"},
+                                                     {1000, "warp32_wide"},
+                                                     {3001, "block16"},
+                                                     {8300, "stream"}};
+  for (const auto& [n, kernel] : classes) {
+    for (const double smoothing : {0.0, 0.1}) {
+      const auto build = cross_entropy_of({.label_smoothing = smoothing, .ignore_index = 3});
+      const In x = real({40, n}, -6, 6), labels = indices({40}, std::min<int64_t>(n, 11));
+      const auto launched = compare_on_gpu({x, labels}, build, DType::f32, 3);
+      expect_launched(launched, "cross_entropy_" + kernel + "_f32");
+      if (n < 4000) compare_on_gpu({x, labels}, build, DType::bf16);
+    }
+  }
+}
+TEST(CudaCrossEntropy, NamesTheFirstLabelThatDoesNotExist) {
+  const Tensor x = make_input({DType::f32, {4, 3}}, "x"),
+               labels = make_input({DType::i64, {4}}, "y");
+  Graph graph;
+  graph.inputs = {x, labels};
+  graph.outputs = {cross_entropy(x, labels)};
+  Runner runner(graph, emulate::emulated_backend());
+  const auto logits = array_of(std::vector<double>(12, 1.0), DType::f32, {4, 3});
+  const auto wrong = array_of({0, 1, 3, -1}, DType::i64, {4});
+  EXPECT_ERROR(runner.run({logits, wrong})[0].as<float>(), kOutOfRange,
+               "cross_entropy: label 3 at row 2 is outside [0, 3)");
+  const auto good = runner.run({logits, array_of({0, 1, 2, -100}, DType::i64, {4})});
+  EXPECT_NEAR(numbers(good[0])[0], 1.0986, 1e-3);
+}
+
+TEST(CudaBatchNorm, HasKernelsForPlanesAndRows) {
+  const std::pair<Shape, std::string> shapes[] = {{{700, 24}, "channels_wide"},
+                                                  {{300, 7}, "channels"},
+                                                  {{5, 3, 7, 7}, "planes"},
+                                                  {{4, 6, 32, 36}, "planes_wide"},
+                                                  {{40, 2, 64}, "planes_wide"}};
+  for (const auto& [shape, kernel] : shapes) {
+    const In x = real(shape, 10, 11), c = real({shape[1]}), positive = real({shape[1]}, 0.5, 2);
+    const Build forward = [](const Tensors& t) -> Tensors {
+      const BatchNorm b = batch_norm(t[0], t[1], t[2]);
+      return {b.y, b.mean, b.variance};
+    };
+    const Build gradient = [](const Tensors& t) -> Tensors {
+      Tensors inputs = t;
+      for (size_t i = 2; i < t.size(); ++i) inputs[i] = cast(t[i], wide(t[0].dtype()));
+      const NodePtr n = make_node(op_def(Op::batch_norm_gradient), inputs, BatchNormAttrs{});
+      return {{n, 0}, {n, 1}, {n, 2}};
+    };
+    const std::vector<In> of_gradient = {real(shape), real(shape), c, c, positive};
+    expect_launched(compare_on_gpu({x, c, c}, forward, DType::f32, 5),
+                    "batch_norm_" + kernel + "_f32");
+    expect_launched(compare_on_gpu(of_gradient, gradient, DType::f32, 3),
+                    "batch_norm_gradient_" + kernel + "_f32");
+    compare_on_gpu({real(shape), c, c}, forward, DType::bf16);
+    compare_on_gpu(of_gradient, gradient, DType::f16);
+  }
+}
+
+TEST(CudaBatchNorm, KeepsTheLayoutOfConvolutions) {
+  const Build f = [](const Tensors& t) { return batch_norm(conv(t[0], t[1]), t[2], t[3]).y; };
+  OpCase c{"", {real({2, 3, 6, 6}), real({8, 3, 3, 3}), real({8}), real({8})}, f, {.tolerance = 4}};
+  for (DType dtype : {DType::f32, DType::bf16}) {
+    emulate::emulated_gpu().launched.clear();
+    compare_floats(c, dtype, emulate::emulated_backend());
+    const auto& launched = emulate::emulated_gpu().launched;
+    const std::string suffix = std::string("channels_wide_") + std::string(name(dtype));
+    expect_launched(launched, "batch_norm_" + suffix);
+    expect_launched(launched, "batch_norm_gradient_" + suffix);
+  }
+}
+
+TEST(CudaReductions, OverSpaceTakeTheLayoutOfConvolutions) {
+  for (const std::vector<int64_t>& axes : {std::vector<int64_t>{2, 3}, {0, 2, 3}}) {
+    const Build f = [&](const Tensors& t) { return max(conv(t[0], t[1]), axes); };
+    const In x = real({2, 3, 6, 6}), w = real({8, 3, 3, 3});
+    expect_launched(compare_on_gpu({x, w}, f, DType::f32), "max_columns_wide_f32");
+  }
+}
+
+TEST(CudaCumsum, GoesAlongRowsAndColumns) {
+  const std::tuple<Shape, int64_t, std::string> lines[] = {{{3, 5}, 1, "rows"},
+                                                           {{2, 5000}, 1, "rows"},
+                                                           {{2, 1025, 3}, 1, "columns"},
+                                                           {{40, 300}, 0, "columns"}};
+  for (const auto& [shape, axis, kernel] : lines) {
+    for (int turn = 0; turn < 4; ++turn) {
+      const Build f = [&, axis = axis](const Tensors& x) {
+        return cumsum(x[0], axis, turn % 2 != 0, turn / 2 != 0);
+      };
+      expect_launched(compare_on_gpu({real(shape)}, f, DType::f32), "cumsum_" + kernel + "_f32");
+      OpCase c{"", {real(shape)}, f, {.integers = true}};
+      compare_integers(c, DType::i8, emulate::emulated_backend());
+    }
+  }
+}
+
+// Few different numbers: order among equals is checked too.
+TEST(CudaTopK, SortsLinesOfEachLength) {
+  const std::tuple<Shape, int64_t, int64_t> lines[] = {
+      {{5, 8}, 1, 2},       {{3, 100}, 1, 100}, {{2, 130, 3}, 1, 7},
+      {{1, 4096}, 1, 4096}, {{2, 9001}, 1, 40}, {{1, 5000, 2}, 1, 2048}};
+  for (const auto& [shape, axis, k] : lines) {
+    for (const bool largest : {true, false}) {
+      const Build f = [=, axis = axis, k = k](const Tensors& x) -> Tensors {
+        const Sorted s = top_k(x[0], k, axis, largest);
+        return {s.values, s.indices};
+      };
+      const In x = whole(shape, -100, 100);
+      for (DType dtype : {DType::f32, DType::f64}) {
+        In input = x;
+        input.dtype = dtype;
+        expect_launched(compare_on_gpu({input}, f, dtype),
+                        dtype == DType::f64 ? "top_k_wide" : "top_k_narrow");
+      }
+    }
   }
 }
 

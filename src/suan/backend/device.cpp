@@ -23,7 +23,7 @@ std::string describe(const Fault& fault, const Node& node) {
     case Fault::column:
       return fmt::format("column {} at position {} is outside [0, {})", n[0], n[1], n[2]);
     default:
-      return fmt::format("label {} of row {} is outside [0, {})", n[0], n[1], n[2]);
+      return fmt::format("label {} at row {} is outside [0, {})", n[0], n[1], n[2]);
   }
 }
 

@@ -5,10 +5,12 @@
 #include <map>
 #include <mutex>
 
+#include "suan/backend/cuda/batch_norm.h"
 #include "suan/backend/cuda/convolution.h"
 #include "suan/backend/cuda/null_gpu.h"
 #include "suan/backend/cuda/pool.h"
 #include "suan/backend/cuda/product.h"
+#include "suan/backend/cuda/reduce.h"
 #include "suan/backend/cuda/region.h"
 #include "suan/backend/evaluate.h"
 #include "suan/backend/follow_data.h"
@@ -35,6 +37,7 @@ const char* target_why_not(const Node& node) {
 
 void choose_layouts(const Node& node, NodeLayouts& layouts) {
   if (choose_convolution_layouts(node, layouts) || choose_pool_layouts(node, layouts)) return;
+  if (choose_batch_norm_layouts(node, layouts) || choose_reduce_layouts(node, layouts)) return;
   if (!joins_regions(node) && !(is(node, Op::fused) && !region_why_not(node))) return;
   layouts.inputs = layouts.current;
   follow_data(node, layouts);

@@ -2,11 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/backend/cuda/attention.h"
 #include "suan/backend/cuda/backend.h"
+#include "suan/backend/cuda/batch_norm.h"
 #include "suan/backend/cuda/bits.h"
 #include "suan/backend/cuda/convolution.h"
+#include "suan/backend/cuda/cross_entropy.h"
 #include "suan/backend/cuda/csr.h"
+#include "suan/backend/cuda/cumsum.h"
 #include "suan/backend/cuda/gather.h"
 #include "suan/backend/cuda/move.h"
+#include "suan/backend/cuda/norm.h"
 #include "suan/backend/cuda/pool.h"
 #include "suan/backend/cuda/product.h"
 #include "suan/backend/cuda/random.h"
@@ -17,7 +21,10 @@
 #include "suan/backend/cuda/row_plan.h"
 #include "suan/backend/cuda/scatter.h"
 #include "suan/backend/cuda/softmax.h"
+#include "suan/backend/cuda/top_k.h"
+#include "suan/ops/binary.table"
 #include "suan/ops/op.h"
+#include "suan/ops/unary.table"
 
 namespace suan::cuda {
 namespace {
@@ -42,6 +49,16 @@ constexpr Kernel kTable[] = {
 #undef REDUCE
             {Op::softmax, "cuda_softmax", float_rows_why_not, make_softmax_call, true},
     {Op::log_softmax, "cuda_softmax", float_rows_why_not, make_softmax_call, true},
+    {Op::layer_norm, "cuda_norm", float_rows_why_not, make_norm_call, true},
+    {Op::rms_norm, "cuda_norm", float_rows_why_not, make_norm_call, true},
+    {Op::layer_norm_gradient, "cuda_norm", float_rows_why_not, make_norm_gradient_call, true},
+    {Op::rms_norm_gradient, "cuda_norm", float_rows_why_not, make_norm_gradient_call, true},
+    {Op::cross_entropy, "cuda_cross_entropy", float_rows_why_not, make_cross_entropy_call, true},
+    {Op::batch_norm, "cuda_batch_norm", batch_norm_why_not, make_batch_norm_call, true, true, true},
+    {Op::batch_norm_gradient, "cuda_batch_norm", batch_norm_why_not, make_batch_norm_gradient_call,
+     true, true, true},
+    {Op::cumsum, "cuda_cumsum", cumsum_why_not, make_cumsum_call, true},
+    {Op::top_k, "cuda_top_k", top_k_why_not, make_top_k_call},
 #define REGION(op) {Op::op, "cuda_region", region_why_not, make_region_call, true},
 #define UNARY(name, ...) REGION(name)
 #include "suan/ops/unary.table"

@@ -63,8 +63,8 @@ class Writer {
     const auto is_direct = [&](const Tensor& t) {
       return t.shape() == shape_ || t.shape().numel() == 1;
     };
-    same_for_all_ = count_ <= kMost &&
-                    std::all_of(region_->inputs.begin(), region_->inputs.end(), is_direct);
+    same_for_all_ =
+        count_ <= kMost && std::all_of(region_->inputs.begin(), region_->inputs.end(), is_direct);
   }
   int64_t threads() const { return count_ / each_; }
   // Whether the text does not depend on how many elements there are.
@@ -215,8 +215,7 @@ class RegionCall final : public Call {
     for (const Operand& out : args.out) params[n++] = out.data;
     Gpu& gpu = gpu_of(args);
     const unsigned blocks = blocks_for(gpu, threads_, kThreads);
-    source_.launch(gpu, {.blocks = {blocks, 1, 1}, .threads = kThreads}, params,
-                   n * sizeof(void*));
+    source_.launch(gpu, {.blocks = {blocks, 1, 1}, .threads = kThreads}, params, n * sizeof(void*));
   }
 
  private:

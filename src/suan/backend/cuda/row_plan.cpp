@@ -15,7 +15,8 @@ RowPlan plan_rows(std::string_view function, DType dtype, int64_t rows, int64_t 
   const auto wide_count = static_cast<int64_t>(16 / size_of(dtype));
   const char* wide = length % wide_count == 0 ? "_wide" : "";
   RowPlan plan;
-  if (length <= 1024) {
+  const int64_t most_of_warp = size_of(dtype) == 8 ? 256 : 1024;  // registers hold them
+  if (length <= most_of_warp) {
     plan.kernel =
         fmt::format("{}_warp{}{}_{}", function, length <= 256 ? 8 : 32, wide, name(dtype));
     plan.launch = {.blocks = {blocks_of(rows, kWarps), 1, 1}, .threads = 32 * kWarps};

@@ -1,0 +1,142 @@
+// Layer and RMS normalization and their gradients, a warp or a block to a row; the gradients of
+// scale and shift are sums over the rows. SPDX-License-Identifier: Apache-2.0
+#include "suan/backend/cuda/kernels/norm_params.h"
+#include "suan/backend/cuda/kernels/reduce.cuh"
+
+namespace norm_kernels {
+
+using suan::cuda::NormGradientParams;
+using suan::cuda::NormParams;
+
+template <class T, class Row>
+__device__ inline void norm(const NormParams& p) {
+  typedef typename Row::C C;
+  const C *scale = static_cast<const C*>(p.scale), *shift = static_cast<const C*>(p.shift);
+  const C share = C(1) / C(p.length);
+  for (int64_t r = Row::Team::first(); r < p.rows; r += Row::Team::step()) {
+    const Row row(static_cast<const T*>(p.x) + r * p.length, p.length);
+    C mean = 0;
+    if (p.centred) {
+      row.each([&](auto access, int64_t i, int slot) {
+        C v[decltype(access)::kWidth];
+        row.get(access, i, slot, v);
+        SUAN_UNROLL
+        for (int k = 0; k < decltype(access)::kWidth; ++k) mean += v[k];
+      });
+      mean = Row::Team::template reduce<Plus>(mean, C(0)) * share;
+    }
+    C squares = 0;
+    row.each([&](auto access, int64_t i, int slot) {
+      C v[decltype(access)::kWidth];
+      row.get(access, i, slot, v);
+      SUAN_UNROLL
+      for (int k = 0; k < decltype(access)::kWidth; ++k) squares += (v[k] - mean) * (v[k] - mean);
+    });
+    squares = Row::Team::template reduce<Plus>(squares, C(0));
+    const C rstd = C(1) / rows::sqrt(squares * share + C(p.epsilon));
+    if (Row::Team::rank() == 0) {
+      if (p.mean) static_cast<C*>(p.mean)[r] = mean;
+      if (p.rstd) static_cast<C*>(p.rstd)[r] = rstd;
+    }
+    if (!p.y) continue;
+    T* y = static_cast<T*>(p.y) + r * p.length;
+    row.each([&](auto access, int64_t i, int slot) {
+      constexpr int kWidth = decltype(access)::kWidth;
+      C v[kWidth], a[kWidth] = {}, b[kWidth] = {};
+      row.get(access, i, slot, v);
+      if (scale) read(access, scale, i, a);
+      if (shift) read(access, shift, i, b);
+      SUAN_UNROLL
+      for (int k = 0; k < kWidth; ++k) {
+        v[k] = (v[k] - mean) * rstd;
+        if (scale) v[k] *= a[k];
+        if (shift) v[k] += b[k];
+      }
+      write(access, y, i, v);
+    });
+  }
+}
+
+// gx = rstd (h - mean(h) - z mean(h z)), with z = (x - mean) rstd and h = g scale.
+template <class T, class Row>
+__device__ inline void norm_gradient(const NormGradientParams& p) {
+  typedef typename Row::C C;
+  const C* scale = static_cast<const C*>(p.scale);
+  const C share = C(1) / C(p.length);
+  for (int64_t r = Row::Team::first(); r < p.rows; r += Row::Team::step()) {
+    const Row x(static_cast<const T*>(p.x) + r * p.length, p.length);
+    Row h(static_cast<const T*>(p.g) + r * p.length, p.length);
+    const C mean = p.centred ? static_cast<const C*>(p.mean)[r] : C(0);
+    const C rstd = static_cast<const C*>(p.rstd)[r];
+    C sum = 0, along = 0;
+    x.each([&](auto access, int64_t i, int slot) {
+      constexpr int kWidth = decltype(access)::kWidth;
+      C v[kWidth], g[kWidth], a[kWidth] = {};
+      x.get(access, i, slot, v);
+      h.get(access, i, slot, g);
+      if (scale) read(access, scale, i, a);
+      SUAN_UNROLL
+      for (int k = 0; k < kWidth; ++k) {
+        if (scale) g[k] *= a[k];
+        sum += g[k];
+        along += g[k] * ((v[k] - mean) * rstd);
+      }
+      h.set(slot, g);
+    });
+    const C mean_h = p.centred ? Row::Team::template reduce<Plus>(sum, C(0)) * share : C(0);
+    const C mean_hz = Row::Team::template reduce<Plus>(along, C(0)) * share;
+    T* gx = static_cast<T*>(p.gx) + r * p.length;
+    x.each([&](auto access, int64_t i, int slot) {
+      constexpr int kWidth = decltype(access)::kWidth;
+      C v[kWidth], g[kWidth], a[kWidth] = {};
+      x.get(access, i, slot, v);
+      h.get(access, i, slot, g);
+      if (!Row::kHeld && scale) read(access, scale, i, a);
+      SUAN_UNROLL
+      for (int k = 0; k < kWidth; ++k) {
+        if (!Row::kHeld && scale) g[k] *= a[k];
+        v[k] = rstd * (g[k] - mean_h - (v[k] - mean) * rstd * mean_hz);
+      }
+      write(access, gx, i, v);
+    });
+  }
+}
+
+// Over the rows: gscale = sum(g z), gshift = sum(g).
+template <class T>
+struct ScaleSums {
+  typedef Compute<T> C;
+  struct State {
+    C scale, shift;
+  };
+  static __device__ inline State start() { return {C(0), C(0)}; }
+  static __device__ inline State merge(State a, State b) {
+    return {a.scale + b.scale, a.shift + b.shift};
+  }
+  template <int kWidth, bool kColumns>
+  static __device__ inline void add(const NormGradientParams& p, State* s, int64_t offset,
+                                    int64_t index, int64_t) {
+    C v[kWidth], g[kWidth];
+    read(Access<kWidth, true>(), static_cast<const T*>(p.x), offset, v);
+    read(Access<kWidth, true>(), static_cast<const T*>(p.g), offset, g);
+    SUAN_UNROLL
+    for (int k = 0; k < kWidth; ++k) {
+      const int64_t row = kColumns ? index : index + k;  // rows of one element lie side by side
+      const C mean = p.centred ? static_cast<const C*>(p.mean)[row] : C(0);
+      const C rstd = static_cast<const C*>(p.rstd)[row];
+      State& sums = s[kColumns ? k : 0];
+      sums.scale += g[k] * ((v[k] - mean) * rstd);
+      sums.shift += g[k];
+    }
+  }
+  static __device__ inline void finish(const NormGradientParams& p, int64_t output, State s) {
+    if (p.gscale) static_cast<C*>(p.gscale)[output] = s.scale;
+    if (p.gshift) static_cast<C*>(p.gshift)[output] = s.shift;
+  }
+};
+
+SUAN_ROW_KERNELS(norm, NormParams)
+SUAN_ROW_KERNELS(norm_gradient, NormGradientParams)
+SUAN_REDUCE_KERNELS(norm_scale, NormGradientParams, ScaleSums)
+
+}  // namespace norm_kernels

@@ -1,0 +1,92 @@
+// One kernel for the rows; gradients of scale and shift are a reduction beside it.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/backend/cuda/norm.h"
+
+#include "suan/backend/cuda/kernels/norm_params.h"
+#include "suan/backend/cuda/reduce_plan.h"
+#include "suan/backend/cuda/source.h"
+#include "suan/ops/layer_norm.h"
+#include "suan/ops/op.h"
+
+namespace suan::cuda {
+namespace {
+
+int64_t row_length(const Node& node) {
+  const Shape& x = node.inputs[0].shape();
+  return x.numel(x.rank() - static_cast<int>(node.attr<LayerNormAttrs>().axes), x.rank());
+}
+void* optional_input(const KernelArgs& args, size_t i) {
+  return i < args.in.size() ? args.in[i].data : nullptr;
+}
+
+class NormCall final : public Call {
+ public:
+  explicit NormCall(const Node& node) {
+    params_.centred = is(node, Op::layer_norm);
+    params_.epsilon = node.attr<LayerNormAttrs>().epsilon;
+    params_.length = row_length(node);
+    params_.rows = node.inputs[0].shape().numel() / params_.length;
+    plan_ = plan_rows("norm", node.inputs[0].dtype(), params_.rows, params_.length);
+  }
+
+  void run(const KernelArgs& args) const override {
+    NormParams params = params_;
+    params.x = args.in[0].data;
+    params.scale = optional_input(args, 1);
+    params.shift = params.centred ? optional_input(args, 2) : nullptr;
+    params.y = args.out[0].data;
+    params.mean = params.centred ? args.out[1].data : nullptr;
+    params.rstd = args.out[params.centred ? 2 : 1].data;
+    launch(gpu_of(args), plan_.kernel, plan_.launch, params);
+  }
+
+ private:
+  NormParams params_{};
+  RowPlan plan_;
+};
+
+class NormGradientCall final : public Call {
+ public:
+  explicit NormGradientCall(const Node& node) {
+    const DType dtype = node.inputs[0].dtype();
+    params_.centred = is(node, Op::layer_norm_gradient);
+    params_.length = row_length(node);
+    params_.rows = node.inputs[0].shape().numel() / params_.length;
+    rows_ = plan_rows("norm_gradient", dtype, params_.rows, params_.length);
+    sums_ = plan_reduction("norm_scale", std::string(name(dtype)), {params_.rows, params_.length},
+                           {true, false}, wide_count(dtype));
+  }
+  size_t scratch_bytes() const override { return sums_.scratch_bytes; }
+  bool may_overwrite(size_t output, size_t input) const override {
+    return output == 0 && input < 2;  // each row of gx is written after that row is read
+  }
+
+  void run(const KernelArgs& args) const override {
+    NormGradientParams params = params_;
+    const size_t statistics = params.centred ? 3 : 2;
+    params.x = args.in[0].data;
+    params.g = args.in[1].data;
+    params.mean = params.centred ? args.in[2].data : nullptr;
+    params.rstd = args.in[statistics].data;
+    params.scale = optional_input(args, statistics + 1);
+    params.gx = args.out[0].data;
+    params.gscale = args.out[1].data;
+    params.gshift = params.centred ? args.out[2].data : nullptr;
+    if (params.gscale || params.gshift) sums_.run(gpu_of(args), params, args.scratch);
+    if (params.gx) launch(gpu_of(args), rows_.kernel, rows_.launch, params);
+  }
+
+ private:
+  NormGradientParams params_{};
+  RowPlan rows_;
+  ReducePlan sums_;
+};
+
+}  // namespace
+
+std::unique_ptr<Call> make_norm_call(const Node& node) { return std::make_unique<NormCall>(node); }
+std::unique_ptr<Call> make_norm_gradient_call(const Node& node) {
+  return std::make_unique<NormGradientCall>(node);
+}
+
+}  // namespace suan::cuda
