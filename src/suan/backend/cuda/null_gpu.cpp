@@ -1,9 +1,11 @@
 // Listing what would be done. SPDX-License-Identifier: Apache-2.0
 #include "suan/backend/cuda/null_gpu.h"
 
+#include <cstdlib>
 #include <cstring>
 
 #include "suan/backend/cuda/prelude.h"
+#include "suan/base/error.h"
 
 namespace suan::cuda {
 
@@ -11,17 +13,17 @@ namespace {
 
 class NullBlock final : public DeviceBlock {
  public:
-  NullBlock(NullGpu& gpu, size_t bytes) : gpu_(gpu), memory_(Buffer::allocate(bytes)) {
-    std::memset(memory_->data(), 0, bytes);
+  NullBlock(NullGpu& gpu, size_t bytes) : gpu_(gpu), memory_(std::calloc(bytes, 1), std::free) {
+    if (!memory_) fail(ErrorCode::kSystem, "memory", "could not allocate {} bytes", bytes);
   }
-  void* address() const override { return memory_->data(); }
+  void* address() const override { return memory_.get(); }
   const void* device() const override { return static_cast<const Device*>(&gpu_); }
   void download(void* to, size_t bytes) const override { gpu_.download(to, address(), bytes); }
   void upload(const void* from, size_t bytes) override { gpu_.upload(address(), from, bytes); }
 
  private:
   NullGpu& gpu_;
-  BufferPtr memory_;
+  std::unique_ptr<void, void (*)(void*)> memory_;  // zeros, which take no memory until written
 };
 
 struct NullProduct final : Product {
