@@ -193,6 +193,19 @@ Build cross_entropy_of(CrossEntropyAttrs attrs) {
     return {loss, Tensor(loss.node_ptr(), 1)};
   };
 }
+TEST(CudaNorms, OfManyRowsHaveOneKernelForAllGradients) {
+  const std::tuple<int64_t, int64_t, std::string> rows_of[] = {
+      {200, 768, "8_wide"}, {70, 301, "8"}, {65, 5000, "16_wide"}, {64, 4101, "16"}};
+  for (const auto& [rows, n, kernel] : rows_of) {
+    const In x = real({rows, n}), mean = real({rows}), rstd = real({rows}, 0.5, 2),
+             scale = real({n});
+    const auto launched = compare_on_gpu({x, x, mean, rstd, scale},
+                                         gradient_of(Op::layer_norm_gradient), DType::f32, 2);
+    expect_launched(launched, "norm_gradients" + kernel + "_f32");
+    compare_on_gpu({x, x, rstd}, gradient_of(Op::rms_norm_gradient), DType::bf16, 2);
+  }
+}
+
 TEST(CudaCrossEntropy, HasAKernelForEachNumberOfClasses) {
   const std::pair<int64_t, std::string> classes[] = {{10, "warp8"},
                                                      {200, "warp8_wide"},

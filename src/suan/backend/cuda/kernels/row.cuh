@@ -89,6 +89,11 @@ struct HeldRow {
   }
   template <class F>
   __device__ inline void each(F f) const {
+    each(count, f);
+  }
+  template <class F>
+  static __device__ inline void each(int64_t n, F f) {
+    const int count = static_cast<int>(n);
     const int first = Team::rank() * kWidth, step = Team::size() * kWidth;
     SUAN_UNROLL
     for (int slot = 0; slot < kElements / kWidth; ++slot) {
