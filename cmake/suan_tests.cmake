@@ -7,6 +7,7 @@ file(GLOB_RECURSE ops_sources CONFIGURE_DEPENDS tests/ops/*.cpp)
 file(GLOB emulator_sources CONFIGURE_DEPENDS tests/emulate/*.cpp)
 add_library(suan_emulator OBJECT ${emulator_sources})
 target_link_libraries(suan_emulator PRIVATE suan suan_flags)
+set_source_files_properties(tests/emulate/kernels.cpp PROPERTIES COMPILE_OPTIONS -Wno-unknown-pragmas)
 file(GLOB_RECURSE slow_sources CONFIGURE_DEPENDS tests/slow/*.cpp)
 
 set_source_files_properties(tests/source_dir.cpp PROPERTIES
@@ -21,8 +22,30 @@ foreach(tier unit ops slow)
       ${SUAN_PRIVATE_DEPENDENCIES})
     # Kernels that the emulator compiles call back into it.
     set_target_properties(${name} PROPERTIES ENABLE_EXPORTS ON)
+    if(TARGET suan_cuda)
+      add_dependencies(${name} suan_cuda)  # opened at run time
+    endif()
     add_test(NAME ${name} COMMAND ${name})
     string(APPEND built "${name}\n")
   endif()
 endforeach()
+if(TARGET suan_cuda)  # what libsuan_cuda.so does with a driver, where there is none: driver_test.cpp runs it
+  add_library(suan_fake_driver SHARED tests/backend/cuda/fake_driver.cpp)
+  target_link_libraries(suan_fake_driver PRIVATE suan_flags Threads::Threads)
+  target_include_directories(suan_fake_driver SYSTEM PRIVATE ${SUAN_CUDA_INCLUDE})
+  set_target_properties(suan_fake_driver PROPERTIES PREFIX "" OUTPUT_NAME libcuda SUFFIX .so.1
+    LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fake_gpu)
+  add_executable(suan_fake_gpu tests/backend/cuda/fake_gpu.cpp)
+  if(SUAN_CUDNN_INCLUDE)  # no driver is needed to describe a convolution to cuDNN
+    set(driver src/suan/backend/cuda/driver)
+    target_sources(suan_fake_gpu PRIVATE tests/backend/cuda/cudnn_graphs.cpp
+      ${driver}/convolution_graph.cpp ${driver}/descriptor.cpp ${driver}/library.cpp)
+    target_compile_definitions(suan_fake_gpu PRIVATE SUAN_CUDNN)
+    target_include_directories(suan_fake_gpu SYSTEM PRIVATE ${SUAN_CUDA_INCLUDE} ${SUAN_CUDNN_INCLUDE})
+  endif()
+  target_link_libraries(suan_fake_gpu PRIVATE suan suan_flags GTest::gmock_main ${SUAN_PRIVATE_DEPENDENCIES})
+  set_target_properties(suan_fake_gpu PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fake_gpu)
+  add_dependencies(suan_fake_gpu suan_cuda suan_fake_driver)
+  add_dependencies(suan_unit_tests suan_fake_gpu)
+endif()
 file(WRITE ${PROJECT_BINARY_DIR}/test_targets.txt "${built}")  # for tools/run_tests

@@ -17,6 +17,7 @@ struct CommonOptions {
   std::set<std::string> given;  // the options that the command line has: "--json"
   bool json = false;            // print one JSON object as the last line
   int threads = 0;              // 0: all cores
+  std::string device;           // empty: the CPU
   bool reproducible = false;    // no measuring
   bool exact = false;           // only kernels with the error bound of direct summation
 };

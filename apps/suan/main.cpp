@@ -13,6 +13,7 @@
 #include "suan/base/error.h"
 #include "suan/base/threads.h"
 #include "suan/program/choice.h"
+#include "suan/tensor/compile.h"
 
 namespace {
 
@@ -26,6 +27,9 @@ void add_common(CLI::App& command, CommonOptions& options, Kernels kernels) {
   command.add_option("--threads", options.threads, "Threads to use (default: all cores)")
       ->check(CLI::Range(1, 1024));
   if (kernels == Kernels::none) return;
+  command.add_option("--device", options.device,
+                     "cpu (the default), cuda, cuda:1 for another GPU, or cuda-null: the plan of a "
+                     "GPU that computes nothing");
   command.add_flag("--exact", options.exact,
                    "Use only kernels with the error bound of direct summation");
   if (kernels == Kernels::in_order) return;
@@ -44,6 +48,7 @@ void add_command(CLI::App& command, Options& options, int (*run)(const Options&)
     if (options.threads) suan::set_num_threads(options.threads);
     suan::set_exact_mode(options.exact);
     suan::set_reproducible_mode(options.reproducible);
+    if (!options.device.empty()) suan::set_backend(options.device);
     exit_code = run(options);
   });
 }

@@ -21,6 +21,12 @@ class CommandTest(Command):
                 text = self.suan(*command.split(), "--help").stdout
                 self.assertIn("--json", text)
 
+    def test_devices_lists_gpus_or_says_why_there_is_none(self):
+        report = self.json("devices")
+        self.assertEqual(report["cuda"] == [], report["cuda_why_not"] != "")
+        self.assertIn("cuda:0 " if report["cuda"] else f"not usable: {report['cuda_why_not']}\n",
+                      self.suan("devices").stdout)
+
     def test_train_evaluates_and_reports(self):
         report = self.json("train", *SMALL, "--set", "train.epochs=3")
         for key in ("accuracy", "loss", "seconds", "samples_per_second", "gflops", "percent_of_peak", "run"):

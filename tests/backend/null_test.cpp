@@ -62,7 +62,8 @@ TEST(NullBackend, RunsATrainingStepAndItsPlan) {
 
 TEST(NullBackend, IsOneOfThreeNames) {
   EXPECT_ERROR(set_backend("cudo"), kInvalidArgument,
-               "backend: there is no backend 'cudo', expected cpu, cuda, cuda:1, reference or null");
+               "backend: there is no backend 'cudo', expected cpu, cuda, cuda:1, cuda-null, "
+               "reference or null");
 }
 
 }  // namespace

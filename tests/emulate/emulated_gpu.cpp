@@ -12,18 +12,11 @@
 #include <fstream>
 
 #include "suan/backend/cuda/backend.h"
-#include "suan/backend/cuda/source.h"
+#include "suan/backend/cuda/prelude.h"
 #include "suan/base/error.h"
 #include "tests/emulate/threads.h"
 #include "tests/source_dir.h"
 #include "tests/temp_folder.h"
-
-namespace suan::cuda {
-struct FunctionInfo {
-  std::string name;
-  emulate::Run run = nullptr;
-};
-}  // namespace suan::cuda
 
 namespace emulate {
 
@@ -32,7 +25,11 @@ using suan::DeviceBlockPtr;
 using suan::ErrorCode;
 using suan::fail;
 using suan::cuda::Function;
-using suan::cuda::FunctionInfo;
+
+struct EmulatedFunction final : suan::cuda::FunctionInfo {
+  using FunctionInfo::FunctionInfo;
+  Run run = nullptr;
+};
 
 class EmulatedBlock final : public suan::DeviceBlock {
  public:
@@ -140,8 +137,7 @@ double EmulatedGpu::seconds_of(const std::function<void()>& work) {
 Function EmulatedGpu::own(std::string_view name) {
   auto& known = functions_[std::string(name)];
   if (known) return known.get();
-  known = std::make_unique<FunctionInfo>();
-  known->name = name;
+  known = std::make_unique<EmulatedFunction>(name);
   known->run = find_kernel(name);
   if (!known->run) fail(ErrorCode::kSystem, "emulator", "there is no kernel '{}'", name);
   return known.get();
@@ -149,10 +145,7 @@ Function EmulatedGpu::own(std::string_view name) {
 
 Function EmulatedGpu::compile(const std::string& source, std::string_view name) {
   auto& known = functions_[std::string(name)];
-  if (!known) {
-    known = std::make_unique<FunctionInfo>();
-    known->name = name;
-  }
+  if (!known) known = std::make_unique<EmulatedFunction>(name);
   sources_.try_emplace(std::string(name), source.substr(suan::cuda::kernel_prelude().size()));
   if (!collecting_ && !known->run) {
     compile_collected();
@@ -173,8 +166,8 @@ void EmulatedGpu::compile_collected() {
   for (size_t first = 0; first < fresh.size(); first += kPiece) {
     const std::string stem = folder / fmt::format("piece{}", first);
     std::ofstream out(stem + ".cpp");
-    out << "#include \"tests/emulate/words.h\"\n" << suan::cuda::kernel_prelude()
-        << "\n#include \"tests/emulate/halves.h\"\n";
+    out << "#include \"tests/emulate/words.h\"\n"
+        << suan::cuda::kernel_prelude() << "\n#include \"tests/emulate/halves.h\"\n";
     for (size_t i = first; i < std::min(first + kPiece, fresh.size()); ++i) out << *fresh[i];
     out.close();
     const std::string root = suan::source_dir();
@@ -199,7 +192,8 @@ void EmulatedGpu::launch(Function function, const suan::cuda::Launch& launch, co
   launched.push_back(function->name);
   if (collecting_) return;
   send([=, kept = std::vector<char>(begin, begin + bytes)] {
-    run_grid(function->run, kept.data(), launch.blocks, launch.threads, launch.shared_bytes);
+    run_grid(static_cast<const EmulatedFunction*>(function)->run, kept.data(), launch.blocks,
+             launch.threads, launch.shared_bytes);
   });
 }
 

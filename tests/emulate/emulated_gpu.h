@@ -15,6 +15,8 @@ struct Backend;
 
 namespace emulate {
 
+struct EmulatedFunction;
+
 class EmulatedGpu final : public suan::cuda::Gpu {
  public:
   EmulatedGpu();
@@ -56,7 +58,7 @@ class EmulatedGpu final : public suan::cuda::Gpu {
 
   suan::cuda::GpuTraits traits_;
   std::map<const char*, size_t> blocks_;  // allocated: address, bytes
-  std::map<std::string, std::unique_ptr<suan::cuda::FunctionInfo>, std::less<>> functions_;
+  std::map<std::string, std::unique_ptr<EmulatedFunction>, std::less<>> functions_;
   std::map<std::string, std::string> sources_;
   std::set<std::string> compiled_;
   std::set<const std::function<void()>*> checks_;

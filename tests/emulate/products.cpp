@@ -100,7 +100,8 @@ struct PlainConvolution final : suan::cuda::Convolution {
     const int64_t each_group = s.y[1] / s.groups;
     std::vector<int64_t> p(axes), k(axes), from(axes);
     const int64_t places = numel(s.y) / s.y[0] / s.y[1], taps = numel(s.w) / s.w[0] / s.w[1];
-    const auto spread = [&](int64_t i, const std::vector<int64_t>& sizes, std::vector<int64_t>& to) {
+    const auto spread = [&](int64_t i, const std::vector<int64_t>& sizes,
+                            std::vector<int64_t>& to) {
       for (size_t a = axes; a-- > 0; i /= sizes[a + 2]) to[a] = i % sizes[a + 2];
     };
     for (int64_t n = 0; n < s.y[0]; ++n) {

@@ -61,9 +61,8 @@ class Block {
         set_position(i);
         switch_to(t.fiber);
       }
-      ended = static_cast<unsigned>(std::count_if(threads_.begin(), threads_.end(), [](auto& t) {
-        return t.state == State::ended;
-      }));
+      ended = static_cast<unsigned>(std::count_if(threads_.begin(), threads_.end(),
+                                                  [](auto& t) { return t.state == State::ended; }));
       if (release() || moved || ended != before) continue;
       suan::fail(suan::ErrorCode::kSystem, "emulator", "threads of a block wait for each other");
     }
@@ -139,8 +138,8 @@ class Block {
     bool any = false;
     for (size_t first = 0; first < threads_.size(); first += 32) {
       const auto begin = threads_.begin() + static_cast<std::ptrdiff_t>(first);
-      const auto end = threads_.begin() +
-                       static_cast<std::ptrdiff_t>(std::min(first + 32, threads_.size()));
+      const auto end =
+          threads_.begin() + static_cast<std::ptrdiff_t>(std::min(first + 32, threads_.size()));
       any = release(begin, end, State::waits_warp) || any;
     }
     return release(threads_.begin(), threads_.end(), State::waits_block) || any;

@@ -1,5 +1,5 @@
-// CUDA's words for a C++ compiler: the kernels of src/suan/backend/cuda/kernels and the sources that
-// the backend generates become functions that tests/emulate/emulator.h runs thread by thread.
+// CUDA's words for a C++ compiler: the kernels of src/suan/backend/cuda/kernels and the sources
+// that the backend generates become functions that tests/emulate/emulator.h runs thread by thread.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #define SUAN_EMULATED
@@ -80,6 +80,14 @@ inline unsigned __ballot_sync(unsigned, int predicate) {
   for (int i = 0; i < 32; ++i) bits |= static_cast<unsigned>(all[i] != 0) << i;
   return bits;
 }
+template <class T>
+unsigned __match_any_sync(unsigned, T x) {
+  T all[32];
+  emulate::suan_emulate_exchange(&x, all, sizeof(T));
+  unsigned bits = 0;
+  for (int i = 0; i < 32; ++i) bits |= static_cast<unsigned>(all[i] == x) << i;
+  return bits;
+}
 inline int __popc(unsigned x) { return __builtin_popcount(x); }
 inline int __ffs(int x) { return __builtin_ffs(x); }
 inline int __clz(int x) { return x ? __builtin_clz(static_cast<unsigned>(x)) : 32; }
@@ -146,6 +154,8 @@ inline double __dadd_rn(double a, double b) { return a + b; }
 inline double __dsub_rn(double a, double b) { return a - b; }
 inline double __dmul_rn(double a, double b) { return a * b; }
 inline float __frcp_rn(float x) { return 1.0f / x; }
+inline float cospif(float x) { return static_cast<float>(std::cos(M_PI * x)); }
+inline float sinpif(float x) { return static_cast<float>(std::sin(M_PI * x)); }
 inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
 inline double rsqrt(double x) { return 1.0 / std::sqrt(x); }
 inline unsigned __umulhi(unsigned a, unsigned b) {
@@ -167,12 +177,12 @@ inline float widen(F16 x);
 inline void narrow(float x, Bf16& y);
 inline void narrow(float x, F16& y);
 
-#define SUAN_GLOBAL(name, Params)                                               \
-  static void name(const Params p);                                            \
-  [[maybe_unused]] static const bool name##_known = [] {                        \
-    ::emulate::suan_emulate_register(                                           \
+#define SUAN_GLOBAL(name, Params)                                                      \
+  static void name(const Params p);                                                    \
+  [[maybe_unused]] static const bool name##_known = [] {                               \
+    ::emulate::suan_emulate_register(                                                  \
         #name, [](const void* params) { name(*static_cast<const Params*>(params)); }); \
-    return true;                                                                \
-  }();                                                                          \
+    return true;                                                                       \
+  }();                                                                                 \
   static void name(const Params p)
 #define SUAN_DYNAMIC_SHARED(name) unsigned char* name = ::emulate::suan_emulate_shared()

@@ -3,7 +3,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <set>
+
+#include "suan/backend/cuda/backend.h"
+#include "suan/backend/cuda/null_gpu.h"
+#include "suan/backend/cuda/open.h"
+#include "suan/backend/cuda/prelude.h"
 #include "suan/backend/kernel.h"
+#include "suan/base/error.h"
 #include "tests/emulate/emulated_gpu.h"
 #include "tests/ops/op_run.h"
 
@@ -37,9 +44,8 @@ class CudaOps : public testing::TestWithParam<NamedCases> {
     });
     gpu.collect(false);
     gpu.compile_collected();
-    for_each_case(dtypes, [&](const OpCase& c, DType dtype) {
-      f(c, dtype, emulate::emulated_backend());
-    });
+    for_each_case(dtypes,
+                  [&](const OpCase& c, DType dtype) { f(c, dtype, emulate::emulated_backend()); });
   }
 };
 
@@ -48,6 +54,32 @@ TEST_P(CudaOps, GiveTheReferenceResultsInFloatDtypes) {
 }
 TEST_P(CudaOps, GiveTheSameWholeNumbersInIntegerDtypes) {
   compare({DType::i64, DType::i32, DType::i8, DType::u8}, compare_integers);
+}
+
+// Every source that the cases make is one that NVRTC compiles for Hopper.
+TEST_P(CudaOps, HaveSourcesThatCompile) {
+  static cuda::NullGpu* const gpu = new cuda::NullGpu;
+  static const Backend* const backend = cuda::make_backend(*gpu).release();
+  gpu->sources.clear();
+  for_each_case({DType::f64, DType::f32, DType::bf16, DType::f16, DType::i64, DType::i32, DType::i8,
+                 DType::u8},
+                [](const OpCase& c, DType dtype) {
+                  try {
+                    run_once(c, dtype, *backend);
+                  } catch (const Error&) {}  // of what runs on the CPU, on made-up numbers
+                });
+  static std::set<std::string> compiled;
+  std::string all = cuda::kernel_prelude();
+  for (const auto& [name, text] : gpu->sources) {
+    if (compiled.insert(name).second) all += text;
+  }
+  constexpr int kHopper = 90;
+  try {
+    EXPECT_FALSE(cuda::nvrtc_compile(all, kHopper).empty());
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kUnsupported) GTEST_SKIP() << error.what();
+    ADD_FAILURE() << error.what();
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(All, CudaOps, testing::ValuesIn(all_cases()),

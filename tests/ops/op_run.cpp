@@ -238,8 +238,8 @@ void compare_floats(const OpCase& c, DType dtype, const Backend& backend) {
 void compare_integers(const OpCase& c, DType dtype, const Backend& backend) {
   if (!c.checks.integers) return;
   const auto inputs = make_inputs(c, dtype);
-  const auto want = Runner(tested_graph(c, DType::i64), reference_backend())
-                        .run(convert(c, inputs, DType::i64));
+  const auto want =
+      Runner(tested_graph(c, DType::i64), reference_backend()).run(convert(c, inputs, DType::i64));
   const auto got = Runner(tested_graph(c, dtype), backend).run(inputs);
   for (size_t i = 0; i < want.size(); ++i) {
     const Array wrapped = array_of(numbers(want[i]), got[i].dtype, got[i].shape);

@@ -2,6 +2,8 @@
 // device is the emulated GPU. SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "suan/base/random.h"
 #include "suan/graph/graph.h"
 #include "suan/ops/cross_entropy.h"
@@ -115,6 +117,28 @@ TEST_F(OnDevice, LazyValuesAreComputedThere) {
   const Tensor x = Tensor::of<float>({1, 2, 3}, {3});
   EXPECT_EQ((x * x + 1.0).array().as<float>()[2], 10.0f);
   EXPECT_EQ(launched(), 1u);
+}
+
+TEST_F(OnDevice, UpdatesOfAllStatesAreOneLaunch) {
+  std::vector<StatePtr> states;
+  for (int i = 0; i < 40; ++i) {
+    states.push_back(State::create("s", randoms({4 * (i % 7 + 1), 2}, static_cast<uint64_t>(i))));
+  }
+  const StatePtr rate = number("rate", 0.5F);
+  auto update = compile([&] {
+    for (const StatePtr& s : states) s->assign(s->read() - rate->read() * tanh(s->read()));
+  });
+  std::vector<Array> before;
+  for (const StatePtr& s : states) before.push_back(s->array());
+  update();
+  EXPECT_EQ(launched(), 1u);
+  for (size_t i = 0; i < states.size(); ++i) {
+    const Array after = states[i]->array();
+    for (int64_t k = 0; k < after.numel(); ++k) {
+      const float x = before[i].as<float>()[k];
+      EXPECT_NEAR(after.as<float>()[k], x - 0.5F * std::tanh(x), 1e-6) << i;
+    }
+  }
 }
 
 // What no kernel of the device takes runs on the host, and the plan says so.

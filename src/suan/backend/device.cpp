@@ -3,16 +3,37 @@
 
 #include <fmt/core.h>
 
-namespace suan {
+#include "suan/graph/node.h"
+#include "suan/ops/check_range.h"
 
-std::string describe(const Fault& fault) {
+namespace suan {
+namespace {
+
+std::string describe(const Fault& fault, const Node& node) {
   const auto& n = fault.numbers;
   switch (fault.kind) {
     case Fault::index:
       return fmt::format("index {} at position {} is outside [{}, {})", n[0], n[1], n[2], n[3]);
+    case Fault::range:
+      return fmt::format("{} {} at position {} is outside [{}, {}]",
+                         node.attr<CheckRangeAttrs>().what, n[0], n[1], n[2], n[3]);
+    case Fault::offset:
+      return fmt::format("row offset {} at position {} is outside [{}, {}]", n[0], n[1], n[2],
+                         n[3]);
+    case Fault::column:
+      return fmt::format("column {} at position {} is outside [0, {})", n[0], n[1], n[2]);
     default:
       return fmt::format("label {} at row {} is outside [0, {})", n[0], n[1], n[2]);
   }
+}
+
+}  // namespace
+
+Error error_of(const Fault& fault, const Node& node) {
+  const std::string where = fault.kind == Fault::range
+                                ? where_of(node, node.attr<CheckRangeAttrs>().where)
+                                : where_of(node);
+  return {ErrorCode::kOutOfRange, where, describe(fault, node)};
 }
 
 }  // namespace suan

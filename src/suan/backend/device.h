@@ -7,8 +7,11 @@
 #include <string>
 
 #include "suan/base/buffer.h"
+#include "suan/base/error.h"
 
 namespace suan {
+
+struct Node;
 
 using DeviceBlockPtr = std::shared_ptr<DeviceBlock>;
 
@@ -23,8 +26,11 @@ class Recording {
 // shared memory (Device::allocate_shared), zeros at first.
 struct Fault {
   enum Kind : int32_t {
-    index,  // numbers: index, position, first and last + 1 that are allowed
-    label,  // numbers: label, row, how many classes there are
+    index,   // numbers: index, position, first and last + 1 that are allowed
+    label,   // numbers: label, row, how many classes there are
+    range,   // of check_range: value, position, lowest and highest that are allowed
+    offset,  // of a sparse matrix: row offset, position, lowest and highest that are allowed
+    column,  // of a sparse matrix: column, position, how many there are
   };
   int32_t taken;  // 1: the rest is there
   int32_t step;   // of the program
@@ -32,7 +38,8 @@ struct Fault {
   int32_t unused;
   int64_t numbers[4];
 };
-std::string describe(const Fault& fault);
+// What a run says of a fault that a kernel of this node found.
+Error error_of(const Fault& fault, const Node& node);
 
 // All work goes to one queue, in order, and what it fails with is kept until somebody waits: then
 // Error(kSystem) is thrown. Addresses are the device's, unless they are called the host's.

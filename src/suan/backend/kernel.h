@@ -75,6 +75,12 @@ class Call {
   virtual int64_t parts() const { return 0; }      // 0: it has none
   virtual int64_t part_cost() const { return 0; }  // of one, in element-operations
   virtual void run_parts(const KernelArgs& /*args*/, int64_t /*begin*/, int64_t /*end*/) const {}
+
+  // Of kernels on a device: calls that name the same way of joining may be one launch, where their
+  // steps follow one another and do not depend on each other. Null: it runs alone.
+  virtual const std::string* joint() const { return nullptr; }
+  virtual void run_joined(std::span<const Call* const> /*calls*/,
+                          std::span<const KernelArgs> /*args*/) const {}
 };
 // Packs those inputs that the call wants packed, for a run without a plan; `packs` holds the
 // blocks.
@@ -142,5 +148,7 @@ const Backend& cpu_backend();
 const Backend& null_backend();  // takes every op and gives zeros
 // GPU number `index`. Throws Error(kUnsupported) with the reason why it cannot be used.
 const Backend& cuda_backend(int index = 0);
+// A GPU that computes nothing (backend/cuda/null_gpu.h), for plans where there is none.
+const Backend& cuda_null_backend();
 
 }  // namespace suan

@@ -53,9 +53,9 @@ Candidates candidates_for(const Backend& backend, const Node& node) {
 
 // Everything that the time of a node's kernel depends on.
 std::string key_of(const Backend& backend, const Node& node) {
-  std::string key = fmt::format(
-      "{} {}{} {}", backend.device ? backend.device->name() : std::string(backend.name),
-      node.op->name, node.attrs.text(), num_threads());
+  std::string key =
+      fmt::format("{} {}{} {}", backend.device ? backend.device->name() : std::string(backend.name),
+                  node.op->name, node.attrs.text(), num_threads());
   if (exact_mode()) key += " exact";
   for (const auto& region : node.regions) {
     for (const NodePtr& inner : region->nodes()) {

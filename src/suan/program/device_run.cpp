@@ -18,8 +18,7 @@ void check_fault(const Plan& plan, const BufferPtr& block) {
   if (!fault.taken) return;
   const Fault found = fault;
   fault = {};
-  throw Error(ErrorCode::kOutOfRange, where_of(*plan.steps[static_cast<size_t>(found.step)].node),
-              describe(found));
+  throw error_of(found, *plan.steps[static_cast<size_t>(found.step)].node);
 }
 
 }  // namespace
@@ -153,9 +152,8 @@ void DeviceRun::copy_step(size_t i) {
   }
 }
 
-void DeviceRun::run_step(size_t i) {
+KernelArgs DeviceRun::arguments(size_t i) {
   const PlannedStep& step = plan_.steps[i];
-  if (!step.kernel) return copy_step(i);
   const std::span<const Operand> all(operands_.data() + first_operand_[i],
                                      step.in.size() + step.out.size());
   char* scratch = step.on_device ? static_cast<char*>(arena_->address()) : host_arena_->as<char>();
@@ -166,14 +164,33 @@ void DeviceRun::run_step(size_t i) {
     args.fault = fault_->as<Fault>();
     args.step = static_cast<int>(i);
   }
-  step.call->run(args);
+  return args;
+}
+
+void DeviceRun::run_step(size_t i) {
+  const PlannedStep& step = plan_.steps[i];
+  if (!step.kernel) return copy_step(i);
+  step.call->run(arguments(i));
   if (!step.on_device) errors_.throw_if_any();
+}
+
+void DeviceRun::run_joined(size_t first, size_t count) {
+  std::vector<const Call*> calls;
+  std::vector<KernelArgs> args;
+  for (size_t i = first; i < first + count; ++i) {
+    calls.push_back(plan_.steps[i].call.get());
+    args.push_back(arguments(i));
+  }
+  calls[0]->run_joined(calls, args);
 }
 
 void DeviceRun::run_steps() {
   for (size_t i = 0; i < plan_.steps.size(); ++i) {
     if (profile) {
       (*profile)[i] += device_.seconds_of([&] { run_step(i); });
+    } else if (plan_.steps[i].on_device && plan_.steps[i].together > 1) {
+      run_joined(i, plan_.steps[i].together);
+      i += plan_.steps[i].together - 1;
     } else {
       run_step(i);
     }
@@ -200,7 +217,8 @@ BufferPtr DeviceRun::result(size_t output, BufferPtr old) {
   if (!s.on_device) return Buffer::copy_of(addresses_[storage], s.bytes);
   const bool reuse = old && old.use_count() == 1 && old->bytes() == s.bytes && old->device_block();
   BufferPtr block =
-      reuse ? std::move(old) : Buffer::on_device(s.bytes, device_.allocate(std::max<size_t>(s.bytes, 1)));
+      reuse ? std::move(old)
+            : Buffer::on_device(s.bytes, device_.allocate(std::max<size_t>(s.bytes, 1)));
   device_.copy(block->device_block()->address(), addresses_[storage], s.bytes);
   if (reuse) block->written_on_device();
   return block;

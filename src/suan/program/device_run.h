@@ -30,7 +30,9 @@ class DeviceRun {
   void send_inputs(std::span<const BufferPtr> blocks, std::span<void* const> addresses);
   void run_steps();
   void play_or_run();
+  KernelArgs arguments(size_t step);
   void run_step(size_t step);
+  void run_joined(size_t first, size_t count);
   void copy_step(size_t step);
   void take_results(std::span<void* const> wanted, std::vector<BufferPtr>& results);
   BufferPtr result(size_t output, BufferPtr old);

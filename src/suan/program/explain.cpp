@@ -68,6 +68,12 @@ std::vector<std::string> refusals(const Backend& backend, const PlannedStep& ste
   return out;
 }
 
+const char* copy_name(const Plan& plan, const PlannedStep& step) {
+  const bool from = plan.storages[static_cast<size_t>(step.in[0])].on_device;
+  const bool to = plan.storages[static_cast<size_t>(step.out[0])].on_device;
+  return from == to ? "copy" : from ? "copy to the host" : "copy to the device";
+}
+
 }  // namespace
 
 std::string bytes_text(double bytes) {
@@ -84,7 +90,8 @@ std::vector<StepInfo> explain_steps(const Program& program) {
     info.type = to_string(step.node->types[0]);
     info.layout = name(step.node->layout(0));
     if (!step.kernel) {
-      info.what = info.kernel = "copy";
+      info.what = "copy";
+      info.kernel = copy_name(program.plan(), step);
       info.bytes = 2.0 * static_cast<double>(step.node->types[0].bytes());
     } else {
       const Cost cost = cost_of(*step.node);

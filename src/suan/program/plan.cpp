@@ -185,8 +185,8 @@ class Planner {
       const auto& wanted = read[node.get()];
       for (size_t i = 0; i < node->types.size(); ++i) {
         const bool used = step.kernel->writes_all || (i < wanted.size() && wanted[i]);
-        const int s = add(used ? Place::arena : Place::nowhere, node->types[i].bytes(), -1,
-                          step.on_device);
+        const int s =
+            add(used ? Place::arena : Place::nowhere, node->types[i].bytes(), -1, step.on_device);
         slot({node, static_cast<int>(i)}) = s;
         step.out.push_back(s);
       }
@@ -200,8 +200,8 @@ class Planner {
     const size_t bytes = is(t.node(), Op::constant) ? call.packed_bytes(input) : 0;
     if (bytes == 0) return on_side(slot(t), step.on_device, t);
     const BufferPtr packed = packed_constant(t.node().values[0], call, input, bytes);
-    const int place = add(Place::constant, bytes, static_cast<int>(plan_.constants.size()),
-                          step.on_device);
+    const int place =
+        add(Place::constant, bytes, static_cast<int>(plan_.constants.size()), step.on_device);
     plan_.constants.push_back(packed);
     return place;
   }
@@ -338,22 +338,28 @@ class Planner {
     };
     return !clashes(a, b) && !clashes(b, a);
   }
-  static bool has_parts(const PlannedStep& step) {
-    return step.call && step.scratch_bytes == 0 && step.call->parts() > 0;
+  static bool joins(const PlannedStep& step) {
+    if (!step.call || step.scratch_bytes != 0) return false;
+    return step.on_device ? step.call->joint() != nullptr : step.call->parts() > 0;
+  }
+  static bool join(const PlannedStep& first, const PlannedStep& next) {
+    if (!joins(next) || first.on_device != next.on_device) return false;
+    return !first.on_device || *first.call->joint() == *next.call->joint();
   }
 
-  // Steps in a row that can share one parallel loop, such as the updates of all parameters.
+  // Steps in a row that can share one parallel loop or launch, such as the updates of all
+  // parameters.
   void group_steps() {
     for (size_t first = 0, n = 1; first < plan_.steps.size(); first += n) {
       n = 1;
-      if (!has_parts(plan_.steps[first])) continue;
+      if (!joins(plan_.steps[first])) continue;
       for (; first + n < plan_.steps.size(); ++n) {
         const PlannedStep& next = plan_.steps[first + n];
         const auto begin = plan_.steps.begin() + static_cast<std::ptrdiff_t>(first);
-        const bool joins = has_parts(next) &&
-                           std::all_of(begin, begin + static_cast<std::ptrdiff_t>(n),
-                                       [&](const PlannedStep& s) { return independent(s, next); });
-        if (!joins) break;
+        const bool fits = join(*begin, next) &&
+                          std::all_of(begin, begin + static_cast<std::ptrdiff_t>(n),
+                                      [&](const PlannedStep& s) { return independent(s, next); });
+        if (!fits) break;
       }
       plan_.steps[first].together = n;
       spread_lifetimes(static_cast<int>(first), static_cast<int>(first + n - 1));

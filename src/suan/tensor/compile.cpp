@@ -39,10 +39,13 @@ void set_backend(std::string_view name) {
     backend_setting = &null_backend();
   } else if (name == "cuda") {
     backend_setting = &cuda_backend();
+  } else if (name == "cuda-null") {
+    backend_setting = &cuda_null_backend();
   } else if (const int gpu = gpu_number(name); gpu >= 0) {
     backend_setting = &cuda_backend(gpu);
   } else {
-    fail("backend", "there is no backend '{}', expected cpu, cuda, cuda:1, reference or null",
+    fail("backend", "there is no backend '{}', expected cpu, cuda, cuda:1, cuda-null, reference or "
+         "null",
          name);
   }
 }

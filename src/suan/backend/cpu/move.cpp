@@ -100,26 +100,9 @@ void copy_run(const T* from, T* to, int64_t n) {
 }  // namespace
 
 Move::Move(std::vector<MoveDim> dims, size_t element) : dims_(std::move(dims)), element_(element) {
-  collapse();
+  collapse(dims_);
   choose_inside();
   split();
-}
-
-void Move::collapse() {
-  std::erase_if(dims_, [](const MoveDim& d) { return d.size == 1; });
-  std::stable_sort(dims_.begin(), dims_.end(), [](const MoveDim& a, const MoveDim& b) {
-    return std::abs(a.to) > std::abs(b.to);
-  });
-  std::vector<MoveDim> merged;
-  for (const MoveDim& d : dims_) {
-    if (!merged.empty() && merged.back().from == d.from * d.size &&
-        merged.back().to == d.to * d.size) {
-      merged.back() = {merged.back().size * d.size, d.from, d.to};
-    } else {
-      merged.push_back(d);
-    }
-  }
-  dims_ = std::move(merged);
 }
 
 void Move::choose_inside() {

@@ -5,13 +5,9 @@
 #include <vector>
 
 #include "suan/backend/kernel.h"
+#include "suan/backend/strided_copy.h"
 
 namespace suan::cpu {
-
-// One dim of a copy; strides are in elements, of the source and of the destination.
-struct MoveDim {
-  int64_t size, from, to;
-};
 
 // A copy of an n-dimensional box between two strided places, planned once: dims that continue each
 // other merge, and what is left inside is a run, a repeated element, or a 2-D transpose by tiles.
@@ -24,7 +20,6 @@ class Move {
   enum class Inside : uint8_t { run, repeat, swap, stride };
   template <class T>
   void run_as(const T* from, T* to) const;
-  void collapse();
   void choose_inside();
   void split();
 

@@ -7,6 +7,8 @@
 
 #include "suan/backend/cuda/batch_norm.h"
 #include "suan/backend/cuda/convolution.h"
+#include "suan/backend/cuda/null_gpu.h"
+#include "suan/backend/cuda/pool.h"
 #include "suan/backend/cuda/product.h"
 #include "suan/backend/cuda/reduce.h"
 #include "suan/backend/cuda/region.h"
@@ -34,7 +36,7 @@ const char* target_why_not(const Node& node) {
 }
 
 void choose_layouts(const Node& node, NodeLayouts& layouts) {
-  if (choose_convolution_layouts(node, layouts)) return;
+  if (choose_convolution_layouts(node, layouts) || choose_pool_layouts(node, layouts)) return;
   if (choose_batch_norm_layouts(node, layouts) || choose_reduce_layouts(node, layouts)) return;
   if (!joins_regions(node) && !(is(node, Op::fused) && !region_why_not(node))) return;
   layouts.inputs = layouts.current;
@@ -57,6 +59,12 @@ std::unique_ptr<Backend> make_backend(Gpu& gpu) {
 }
 
 }  // namespace cuda
+
+const Backend& cuda_null_backend() {
+  static auto* gpu = new cuda::NullGpu;
+  static const auto* backend = cuda::make_backend(*gpu).release();
+  return *backend;
+}
 
 const Backend& cuda_backend(int index) {
   struct Opened {

@@ -3,6 +3,7 @@
 // loops on the CPU. Nothing here needs the CUDA toolkit. SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -12,23 +13,27 @@
 namespace suan::cuda {
 
 struct GpuTraits {
-  std::string model;            // "NVIDIA H100 80GB HBM3"
-  int architecture = 90;        // compute capability, major * 10 + minor
+  std::string model;      // "NVIDIA H100 80GB HBM3"
+  int architecture = 90;  // compute capability, major * 10 + minor
   int multiprocessors = 132;
   size_t memory_bytes = 0;
   size_t shared_bytes = 227 << 10;  // of one block, at most
-  std::string why_no_cudnn;     // empty: cuDNN is there
-  std::string why_no_cublas;    // empty: cuBLASLt is there
+  std::string why_no_cudnn;         // empty: cuDNN is there
+  std::string why_no_cublas;        // empty: cuBLASLt is there
 };
 
 // A kernel, loaded. Names one for as long as the Gpu lives.
-struct FunctionInfo;
+struct FunctionInfo {
+  explicit FunctionInfo(std::string_view kernel) : name(kernel) {}
+  virtual ~FunctionInfo() = default;
+  const std::string name;
+};
 using Function = const FunctionInfo*;
 
 struct Launch {
   unsigned blocks[3] = {1, 1, 1};
-  unsigned threads = 256;      // of one block, in one dimension
-  unsigned shared_bytes = 0;   // beside what the kernel declares
+  unsigned threads = 256;     // of one block, in one dimension
+  unsigned shared_bytes = 0;  // beside what the kernel declares
 };
 
 // What happens to a product or convolution before it is written:
@@ -44,11 +49,13 @@ struct Epilogue {
 // y[i] = epilogue(op(a[i]) op(b[i])) for i < batch, all row-major: op(a) is m x k, op(b) k x n.
 struct ProductSpec {
   int64_t m = 0, n = 0, k = 0, batch = 1;
-  bool transpose_a = false, transpose_b = false;   // then a lies as k x m, b as n x k
-  int64_t stride_a = 0, stride_b = 0, stride_y = 0;  // in elements, from one of the batch to the next
-  DType dtype = DType::f32, result = DType::f32;   // of a and b; of y, bias and residual
-  bool tf32 = false;                               // f32 operands rounded to TF32
-  size_t scratch_bytes = 0;                        // that it may use
+  bool transpose_a = false, transpose_b = false;  // then a lies as k x m, b as n x k
+  // From one of the batch to the next, in elements.
+  int64_t stride_a = 0, stride_b = 0, stride_y = 0;
+  DType dtype = DType::f32, result = DType::f32;  // of a and b; of y, bias and residual
+  bool tf32 = false;                              // f32 operands rounded to TF32
+  size_t alignment = 16;                          // of the matrices, in bytes
+  size_t scratch_bytes = 0;                       // that it may use
   Epilogue epilogue;
   bool operator==(const ProductSpec&) const = default;
 };

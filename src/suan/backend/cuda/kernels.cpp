@@ -1,18 +1,30 @@
 // The table of CUDA kernels, best first for each op. What none of them takes runs on the CPU.
 // SPDX-License-Identifier: Apache-2.0
+#include "suan/backend/cuda/attention.h"
 #include "suan/backend/cuda/backend.h"
 #include "suan/backend/cuda/batch_norm.h"
+#include "suan/backend/cuda/bits.h"
 #include "suan/backend/cuda/convolution.h"
 #include "suan/backend/cuda/cross_entropy.h"
+#include "suan/backend/cuda/csr.h"
 #include "suan/backend/cuda/cumsum.h"
+#include "suan/backend/cuda/gather.h"
+#include "suan/backend/cuda/move.h"
 #include "suan/backend/cuda/norm.h"
+#include "suan/backend/cuda/pool.h"
 #include "suan/backend/cuda/product.h"
+#include "suan/backend/cuda/random.h"
 #include "suan/backend/cuda/reduce.h"
 #include "suan/backend/cuda/region.h"
+#include "suan/backend/cuda/resize.h"
+#include "suan/backend/cuda/rotary.h"
 #include "suan/backend/cuda/row_plan.h"
+#include "suan/backend/cuda/scatter.h"
 #include "suan/backend/cuda/softmax.h"
 #include "suan/backend/cuda/top_k.h"
+#include "suan/ops/binary.table"
 #include "suan/ops/op.h"
+#include "suan/ops/unary.table"
 
 namespace suan::cuda {
 namespace {
@@ -56,6 +68,35 @@ constexpr Kernel kTable[] = {
 #undef BINARY
     REGION(select) REGION(cast) REGION(fused)
 #undef REGION
+        {Op::transpose, "cuda_copy", plain_why_not, make_transpose_call},
+    {Op::broadcast_to, "cuda_copy", plain_why_not, make_broadcast_call},
+    {Op::slice, "cuda_copy", plain_why_not, make_slice_call},
+    {Op::place, "cuda_copy", plain_why_not, make_place_call},
+    {Op::concat, "cuda_copy", plain_why_not, make_concat_call},
+    {Op::reorder, "cuda_copy", reorder_why_not, make_reorder_call},
+    {Op::pad, "cuda_copy", fill_why_not, make_pad_call},
+    {Op::full, "cuda_fill", fill_why_not, make_full_call},
+    {Op::arange, "cuda_fill", fill_why_not, make_arange_call},
+    {Op::gather, "cuda_gather", plain_why_not, make_gather_call},
+    {Op::take_along_axis, "cuda_gather", plain_why_not, make_take_along_axis_call},
+    {Op::check_range, "cuda_gather", plain_why_not, make_check_range_call, true},
+    {Op::scatter, "cuda_scatter", scatter_why_not, make_scatter_call, true},
+    {Op::put_along_axis, "cuda_scatter", scatter_why_not, make_put_along_axis_call, true},
+    {Op::segment_max, "cuda_scatter", scatter_why_not, make_segment_max_call},
+    {Op::random_uniform, "cuda_philox", plain_why_not, make_random_call},
+    {Op::random_normal, "cuda_philox", plain_why_not, make_random_call},
+    {Op::max_pool, "cuda_pool", pool_why_not, make_pool_call},
+    {Op::avg_pool, "cuda_pool", pool_why_not, make_pool_call},
+    {Op::avg_pool_gradient, "cuda_pool", pool_why_not, make_pool_call},
+    {Op::max_pool_gradient, "cuda_pool", pool_why_not, make_max_pool_gradient_call},
+    {Op::attention, "cuda_attention", attention_why_not, make_attention_call},
+    {Op::attention_gradient, "cuda_attention", attention_why_not, make_attention_gradient_call},
+    {Op::resize, "cuda_resize", float_why_not, make_resize_call},
+    {Op::rotary, "cuda_rotary", float_why_not, make_rotary_call, true},
+    {Op::bitwise, "cuda_bits", plain_why_not, make_bitwise_call},
+    {Op::bitcast, "cuda_bits", plain_why_not, make_bitcast_call},
+    {Op::csr_matmul, "cuda_csr", csr_why_not, make_csr_matmul_call},
+    {Op::csr_dot, "cuda_csr", csr_why_not, make_csr_dot_call},
 };
 
 }  // namespace

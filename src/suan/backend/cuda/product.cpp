@@ -15,8 +15,8 @@
 namespace suan::cuda {
 namespace {
 
-constexpr double kLarge = 1e7;                        // FLOPs of products that may use scratch memory
-constexpr size_t kScratch = size_t{32} << 20;         // what cuBLASLt wants on Hopper
+constexpr double kLarge = 1e7;                 // FLOPs of products that may use scratch memory
+constexpr size_t kScratch = size_t{32} << 20;  // what cuBLASLt wants on Hopper
 
 const char* epilogue_why_not(const Epilogue& epilogue) {
   const Activation a = epilogue.activation;
@@ -89,6 +89,14 @@ class ProductCall final : public Call {
     const double flops = 2.0 * static_cast<double>(y.numel()) * static_cast<double>(spec_.k);
     spec_.scratch_bytes = flops > kLarge ? kScratch : 0;
     element_ = size_of(node.types[0].dtype);
+    align_to(spec_.stride_a);
+    align_to(spec_.stride_b);
+    align_to(spec_.stride_y);
+    for (const Part& part : parts_) {
+      align_to(part.a);
+      align_to(part.b);
+      align_to(part.y);
+    }
   }
 
   size_t scratch_bytes() const override { return spec_.scratch_bytes; }
@@ -114,6 +122,10 @@ class ProductCall final : public Call {
   }
 
  private:
+  // A block begins at an aligned address; what lies so many elements after it need not.
+  void align_to(int64_t elements) {
+    while (static_cast<size_t>(elements) * element_ % spec_.alignment != 0) spec_.alignment /= 2;
+  }
   // As many leading axes as lie evenly in both operands are a batch, the others several products.
   void place_parts(const Shape& a, const Shape& b, const Shape& y) {
     const Stack stack_a(a, y), stack_b(b, y);
@@ -148,7 +160,7 @@ class ProductCall final : public Call {
   Following following_;
   ProductSpec spec_;
   std::vector<Part> parts_;
-  size_t element_;
+  size_t element_ = 0;
   mutable std::once_flag once_;
   mutable std::unique_ptr<Product> product_;
 };

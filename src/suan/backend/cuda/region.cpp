@@ -9,6 +9,7 @@
 #include <bit>
 #include <cmath>
 #include <unordered_map>
+#include <vector>
 
 #include "suan/backend/cuda/operand_index.h"
 #include "suan/backend/cuda/source.h"
@@ -22,6 +23,7 @@ namespace {
 
 constexpr unsigned kThreads = 256;
 constexpr size_t kPiece = 16;  // bytes that one instruction moves
+constexpr size_t kMostOperands = 128;
 
 // The region of a fused node; for a single node, a region of that node alone.
 std::shared_ptr<const Graph> region_of(const Node& node) {
@@ -58,15 +60,42 @@ class Writer {
     for (const Tensor& t : region_->outputs) widest = std::max(widest, size_of(t.dtype()));
     const auto most = static_cast<int64_t>(kPiece / widest);
     each_ = count_ % most == 0 ? most : 1;
+    const auto is_direct = [&](const Tensor& t) {
+      return t.shape() == shape_ || t.shape().numel() == 1;
+    };
+    same_for_all_ =
+        count_ <= kMost && std::all_of(region_->inputs.begin(), region_->inputs.end(), is_direct);
   }
   int64_t threads() const { return count_ / each_; }
+  // Whether the text does not depend on how many elements there are.
+  bool same_for_all() const { return same_for_all_; }
+
+  // Of regions of any sizes at once: block b works on the part whose blocks it is among.
+  std::string joint_text(size_t parts) {
+    write_all();
+    return fmt::format(
+        "struct Part@ {{\n{}  uint32_t count, first_block;\n}};\n"
+        "struct P@ {{\n  uint32_t parts, blocks;\n  Part@ part[{}];\n}};\n"
+        "SUAN_GLOBAL(@, P@) {{\n"
+        "  const auto& all = p;\n"
+        "  uint32_t low = 0, high = all.parts;\n"
+        "  while (high - low > 1) {{\n"
+        "    const uint32_t middle = (low + high) / 2;\n"
+        "    if (all.part[middle].first_block <= blockIdx.x) low = middle; else high = middle;\n"
+        "  }}\n"
+        "  const uint32_t begin = all.part[low].first_block;\n"
+        "  const uint32_t end = low + 1 < all.parts ? all.part[low + 1].first_block : all.blocks;\n"
+        "  {{\n  const Part@& p = all.part[low];\n{}"
+        "  for (uint32_t at = ((blockIdx.x - begin) * blockDim.x + threadIdx.x) * {};\n"
+        "       at < p.count; at += (end - begin) * blockDim.x * {}) {{\n"
+        "{}{}#pragma unroll\n    for (int e = 0; e < {}; ++e) {{\n{}    }}\n{}  }}\n  }}\n}}\n",
+        fields_, parts, once_, each_, each_, before_, results_, each_, body_, after_);
+  }
 
   std::string text() {
-    for (size_t i = 0; i < region_->inputs.size(); ++i) read(i);
-    for (const NodePtr& node : region_->nodes()) compute(*node);
-    for (size_t i = 0; i < region_->outputs.size(); ++i) write(i);
+    write_all();
     // 32-bit positions where the last one and a stride of the grid fit.
-    const char* index = count_ < (int64_t{1} << 30) ? "uint32_t" : "uint64_t";
+    const char* index = count_ <= kMost ? "uint32_t" : "uint64_t";
     return fmt::format(
         "struct P@ {{\n{}}};\n"
         "SUAN_GLOBAL(@, P@) {{\n{}"
@@ -78,6 +107,13 @@ class Writer {
   }
 
  private:
+  static constexpr int64_t kMost = int64_t{1} << 30;  // elements that 32 bits number
+
+  void write_all() {
+    for (size_t i = 0; i < region_->inputs.size(); ++i) read(i);
+    for (const NodePtr& node : region_->nodes()) compute(*node);
+    for (size_t i = 0; i < region_->outputs.size(); ++i) write(i);
+  }
   std::string value(const Tensor& t) const { return values_.at(&t.node()); }
 
   void read(size_t i) {
@@ -152,37 +188,96 @@ class Writer {
     fields_ += fmt::format("  {}* o{};\n", stored, i);
     results_ += fmt::format("    Vec<{}, {}> y{};\n", stored, each_, i);
     body_ += fmt::format("      put(y{}.v, e, {});\n", i, value(t));
-    after_ += fmt::format("    if (p.o{1}) *reinterpret_cast<Vec<{0}, {2}>*>(p.o{1} + at) = y{1};\n",
-                          stored, i, each_);
+    after_ +=
+        fmt::format("    if (p.o{1}) *reinterpret_cast<Vec<{0}, {2}>*>(p.o{1} + at) = y{1};\n",
+                    stored, i, each_);
   }
 
   std::shared_ptr<const Graph> region_;
   Layout layout_;
   Shape shape_;
   int64_t count_ = 0, each_ = 1;
+  bool same_for_all_ = false;
   int next_ = 0;
   std::unordered_map<const Node*, std::string> values_;
   std::string fields_, once_, before_, results_, body_, after_;
 };
 
+// One region of any operands.
 class RegionCall final : public Call {
  public:
   explicit RegionCall(Writer writer) : threads_(writer.threads()), source_(writer.text()) {}
 
   void run(const KernelArgs& args) const override {
-    const void* params[kMost];
+    const void* params[kMostOperands];
     size_t n = 0;
     for (const Operand& in : args.in) params[n++] = in.data;
     for (const Operand& out : args.out) params[n++] = out.data;
     Gpu& gpu = gpu_of(args);
-    source_.launch(gpu, {.blocks = {blocks_for(gpu, threads_, kThreads), 1, 1}, .threads = kThreads},
-                   params, n * sizeof(void*));
+    const unsigned blocks = blocks_for(gpu, threads_, kThreads);
+    source_.launch(gpu, {.blocks = {blocks, 1, 1}, .threads = kThreads}, params, n * sizeof(void*));
   }
-  static constexpr size_t kMost = 128;
 
  private:
   int64_t threads_;
   Source source_;
+};
+
+// A region whose operands all lie alike: any number of such are one launch, whatever their sizes.
+// One alone is a launch of one part.
+class UniformRegionCall final : public Call {
+ public:
+  explicit UniformRegionCall(const Node& node)
+      : threads_(Writer(node).threads()),
+        count_(node.types[0].shape.numel()),
+        alone_(Writer(node).joint_text(1)),
+        many_(Writer(node).joint_text(most_parts(node))),
+        most_(most_parts(node)) {}
+
+  void run(const KernelArgs& args) const override {
+    const Call* self = this;
+    launch(alone_, {&self, 1}, {&args, 1});
+  }
+  const std::string* joint() const override { return &many_.name(); }
+  void run_joined(std::span<const Call* const> calls,
+                  std::span<const KernelArgs> args) const override {
+    for (size_t first = 0; first < calls.size(); first += most_) {
+      const size_t count = std::min(most_, calls.size() - first);
+      launch(count == 1 ? alone_ : many_, calls.subspan(first, count), args.subspan(first, count));
+    }
+  }
+
+ private:
+  // What fits in the 4 KB that every driver takes as arguments.
+  static size_t most_parts(const Node& node) {
+    constexpr size_t kBytes = 4000;
+    return kBytes / ((node.inputs.size() + node.types.size()) * sizeof(void*) + 8);
+  }
+
+  // The struct of the text: parts, blocks, then for each part its addresses, count and first block.
+  void launch(const Source& source, std::span<const Call* const> calls,
+              std::span<const KernelArgs> args) const {
+    Gpu& gpu = gpu_of(args[0]);
+    const size_t each = args[0].in.size() + args[0].out.size() + 1;
+    const size_t parts = &source == &alone_ ? 1 : most_;
+    std::vector<uint64_t> words(1 + parts * each);
+    uint32_t block = 0;
+    for (size_t i = 0; i < calls.size(); ++i) {
+      const auto& call = static_cast<const UniformRegionCall&>(*calls[i]);
+      uint64_t* word = &words[1 + i * each];
+      for (const Operand& in : args[i].in) *word++ = reinterpret_cast<uintptr_t>(in.data);
+      for (const Operand& out : args[i].out) *word++ = reinterpret_cast<uintptr_t>(out.data);
+      *word = static_cast<uint64_t>(call.count_) | static_cast<uint64_t>(block) << 32;
+      block += blocks_for(gpu, call.threads_, kThreads);
+    }
+    words[0] = calls.size() | static_cast<uint64_t>(block) << 32;
+    source.launch(gpu, {.blocks = {block, 1, 1}, .threads = kThreads}, words.data(),
+                  words.size() * sizeof(uint64_t));
+  }
+
+  int64_t threads_, count_;
+  Source alone_, many_;
+  size_t most_;
 };
 
 }  // namespace
@@ -199,7 +294,7 @@ const char* region_why_not(const Node& node) {
   if (!is(node, Op::fused)) {
     return joins_regions(node) ? nullptr : "kernels do not compute with this dtype";
   }
-  if (node.inputs.size() + node.types.size() > RegionCall::kMost) return "it has too many operands";
+  if (node.inputs.size() + node.types.size() > kMostOperands) return "it has too many operands";
   for (const NodePtr& inner : node.regions[0]->nodes()) {
     if (!is(*inner, Op::input) && !is(*inner, Op::full) && !joins_regions(*inner)) {
       return "the region is not elementwise";
@@ -209,7 +304,9 @@ const char* region_why_not(const Node& node) {
 }
 
 std::unique_ptr<Call> make_region_call(const Node& node) {
-  return std::make_unique<RegionCall>(Writer(node));
+  Writer writer(node);
+  if (writer.same_for_all()) return std::make_unique<UniformRegionCall>(node);
+  return std::make_unique<RegionCall>(std::move(writer));
 }
 
 }  // namespace suan::cuda

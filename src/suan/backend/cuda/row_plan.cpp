@@ -42,16 +42,6 @@ unsigned blocks_of(int64_t count, int64_t each) {
   return static_cast<unsigned>(std::clamp<int64_t>((count + each - 1) / each, 1, kMost));
 }
 
-const char* plain_why_not(const Node& node) {
-  for (const Tensor& t : node.inputs) {
-    if (t && layout_of(t) != Layout::plain) return "an input is not in plain layout";
-  }
-  for (Layout layout : node.layouts) {
-    if (layout != Layout::plain) return "an output is not in plain layout";
-  }
-  return nullptr;
-}
-
 const char* float_rows_why_not(const Node& node) {
   if (!is_float(node.inputs[0].dtype())) return "the dtype is not a float";
   return plain_why_not(node);

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "suan/backend/cuda/gpu.h"
+#include "suan/backend/cuda/source.h"
 #include "suan/backend/kernel.h"
 
 namespace suan::cuda {
@@ -21,7 +22,6 @@ unsigned blocks_of(int64_t count, int64_t each);
 
 // A reason unless every operand is in plain layout and the first is a float.
 const char* float_rows_why_not(const Node& node);
-const char* plain_why_not(const Node& node);
 
 template <class Params>
 void launch(Gpu& gpu, const std::string& kernel, const Launch& launch, const Params& params) {

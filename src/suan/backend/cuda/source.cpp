@@ -6,28 +6,10 @@
 
 #include <algorithm>
 
-#include "suan/ops/elementwise.h"
-#include "suan/ops/op.h"
-
-namespace suan::embedded {
-std::string_view cuda_device();
-std::string_view cuda_rows();
-}  // namespace suan::embedded
+#include "suan/backend/cuda/prelude.h"
 
 namespace suan::cuda {
 namespace {
-
-// Each row of the tables as a function: row_add(a, b).
-std::string row_functions() {
-  std::string text = "namespace rows {\n";
-  for (const OpDef* op : all_ops()) {
-    if (!op->row || op->code == Op::select) continue;
-    const char* parameters = op->row->arity == 1 ? "T x" : "T a, T b";
-    text += fmt::format("template <class T> __device__ inline auto row_{}({}) {{ return {}; }}\n",
-                        op->name, parameters, op->row->source);
-  }
-  return text + "}\n";
-}
 
 uint64_t fnv1a(std::string_view text) {
   uint64_t hash = 0xcbf29ce484222325u;
@@ -36,12 +18,6 @@ uint64_t fnv1a(std::string_view text) {
 }
 
 }  // namespace
-
-const std::string& kernel_prelude() {
-  static const std::string text = std::string(embedded::cuda_device()) +
-                                  std::string(embedded::cuda_rows()) + row_functions();
-  return text;
-}
 
 Source::Source(std::string text) {
   name_ = fmt::format("k{:016x}", fnv1a(text));
@@ -64,9 +40,9 @@ void Source::launch(Gpu& gpu, const Launch& launch, const void* params, size_t b
 }
 
 const char* stored_name(DType dtype) {
-  constexpr const char* kNames[] = {"double",   "float",    "Bf16",     "F16",     "int64_t",
-                                    "int32_t",  "int16_t",  "int8_t",   "uint64_t", "uint32_t",
-                                    "uint16_t", "uint8_t",  "bool"};
+  constexpr const char* kNames[] = {"double",   "float",   "Bf16",   "F16",      "int64_t",
+                                    "int32_t",  "int16_t", "int8_t", "uint64_t", "uint32_t",
+                                    "uint16_t", "uint8_t", "bool"};
   return is_arithmetic(dtype) ? kNames[static_cast<int>(dtype)] : nullptr;
 }
 
@@ -74,6 +50,19 @@ const char* compute_name(DType dtype) {
   if (dtype == DType::f64) return "double";
   if (is_float(dtype)) return "float";
   return dtype == DType::u64 ? "uint64_t" : "int64_t";
+}
+
+const char* plain_why_not(const Node& node) {
+  for (const Tensor& t : node.inputs) {
+    if (t && layout_of(t) != Layout::plain) return "an input is not in plain layout";
+    if (t && t.dtype() == DType::string) return "texts stay on the host";
+  }
+  for (size_t i = 0; i < node.types.size(); ++i) {
+    if (node.layout(static_cast<int>(i)) != Layout::plain)
+      return "an output is not in plain layout";
+    if (node.types[i].dtype == DType::string) return "texts stay on the host";
+  }
+  return nullptr;
 }
 
 unsigned blocks_for(const Gpu& gpu, int64_t count, unsigned threads) {

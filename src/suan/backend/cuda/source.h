@@ -10,9 +10,6 @@
 
 namespace suan::cuda {
 
-// kernels/device.cuh, kernels/rows.cuh and the formulas of ops/*.table.
-const std::string& kernel_prelude();
-
 // A kernel that is compiled when it is launched first. Every "@" in the text stands for a name that
 // follows from the text.
 class Source {
@@ -34,6 +31,9 @@ inline Gpu& gpu_of(const KernelArgs& args) { return static_cast<Gpu&>(*args.devi
 const char* stored_name(DType dtype);
 // What arithmetic on it is done in: "float", "double", "int64_t" or "uint64_t".
 const char* compute_name(DType dtype);
+
+// For kernels that know no layout: whether all of a node's data is plain, and no texts.
+const char* plain_why_not(const Node& node);
 
 // Blocks of `threads` for `count` threads' work, where each may loop: enough to fill the GPU.
 unsigned blocks_for(const Gpu& gpu, int64_t count, unsigned threads);

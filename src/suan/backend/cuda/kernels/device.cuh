@@ -136,17 +136,17 @@ struct Convert<bool> {
     return x != From(0);
   }
 };
-#define SUAN_CONVERT_TO(T, least, most)                                    \
-  template <>                                                              \
-  struct Convert<T> {                                                      \
-    template <class From>                                                  \
-    static __device__ inline T from(From x) {                              \
-      return static_cast<T>(x);                                            \
-    }                                                                      \
+#define SUAN_CONVERT_TO(T, least, most)                                                \
+  template <>                                                                          \
+  struct Convert<T> {                                                                  \
+    template <class From>                                                              \
+    static __device__ inline T from(From x) {                                          \
+      return static_cast<T>(x);                                                        \
+    }                                                                                  \
     static __device__ inline T from(double x) { return saturated<T, least, most>(x); } \
-    static __device__ inline T from(float x) {                             \
-      return saturated<T, least, most>(static_cast<double>(x));            \
-    }                                                                      \
+    static __device__ inline T from(float x) {                                         \
+      return saturated<T, least, most>(static_cast<double>(x));                        \
+    }                                                                                  \
   };
 SUAN_CONVERT_TO(int64_t, (-0x7fffffffffffffffL - 1), 0x7fffffffffffffffL)
 SUAN_CONVERT_TO(int32_t, (-0x7fffffff - 1), 0x7fffffff)

@@ -5,8 +5,8 @@
 
 namespace rows {
 
-#define SUAN_FLOAT_FUNCTION(name)                                       \
-  __device__ inline double name(double x) { return ::name(x); }         \
+#define SUAN_FLOAT_FUNCTION(name)                               \
+  __device__ inline double name(double x) { return ::name(x); } \
   __device__ inline float name(float x) { return ::name##f(x); }
 SUAN_FLOAT_FUNCTION(exp)
 SUAN_FLOAT_FUNCTION(expm1)
@@ -74,9 +74,9 @@ __device__ inline uint64_t multiply(uint64_t a, uint64_t b) { return a * b; }
 __device__ inline uint64_t divide(uint64_t a, uint64_t b) { return b == 0 ? 0 : a / b; }
 __device__ inline uint64_t modulo(uint64_t a, uint64_t b) { return b == 0 ? 0 : a % b; }
 __device__ inline uint64_t abs(uint64_t x) { return x; }
-#define SUAN_WRAPPING(name)                                                                      \
-  __device__ inline int64_t name(int64_t a, int64_t b) {                                         \
-    return static_cast<int64_t>(name(static_cast<uint64_t>(a), static_cast<uint64_t>(b)));       \
+#define SUAN_WRAPPING(name)                                                                \
+  __device__ inline int64_t name(int64_t a, int64_t b) {                                   \
+    return static_cast<int64_t>(name(static_cast<uint64_t>(a), static_cast<uint64_t>(b))); \
   }
 SUAN_WRAPPING(add)
 SUAN_WRAPPING(subtract)

@@ -1,0 +1,12 @@
+// Attention in 16 bits on Tensor Cores. Other attention is decomposed into products and softmax.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "suan/backend/kernel.h"
+
+namespace suan::cuda {
+
+const char* attention_why_not(const Node& node);  // also of attention_gradient
+std::unique_ptr<Call> make_attention_call(const Node& node);
+std::unique_ptr<Call> make_attention_gradient_call(const Node& node);
+
+}  // namespace suan::cuda

@@ -1,0 +1,289 @@
+// Graphs of convolutions. Sizes are given as [n, c, spatial...] whatever lies in memory: strides
+// say that channels come last. SPDX-License-Identifier: Apache-2.0
+#ifdef SUAN_CUDNN
+#include "suan/backend/cuda/driver/convolution_graph.h"
+
+#include <algorithm>
+#include <array>
+
+#include "suan/backend/cuda/driver/trial.h"
+#include "suan/base/error.h"
+
+namespace suan::cuda {
+namespace {
+
+using Sizes = std::vector<int64_t>;
+
+cudnnDataType_t type_of(DType dtype) {
+  switch (dtype) {
+    case DType::f64:
+      return CUDNN_DATA_DOUBLE;
+    case DType::bf16:
+      return CUDNN_DATA_BFLOAT16;
+    case DType::f16:
+      return CUDNN_DATA_HALF;
+    default:
+      return CUDNN_DATA_FLOAT;
+  }
+}
+
+cudnnDataType_t compute_type(DType dtype) {
+  return dtype == DType::f64 ? CUDNN_DATA_DOUBLE : CUDNN_DATA_FLOAT;
+}
+
+cudnnPointwiseMode_t mode_of(Activation activation) {
+  switch (activation) {
+    case Activation::relu:
+      return CUDNN_POINTWISE_RELU_FWD;
+    case Activation::gelu:
+      return CUDNN_POINTWISE_GELU_FWD;
+    case Activation::gelu_tanh:
+      return CUDNN_POINTWISE_GELU_APPROX_TANH_FWD;
+    case Activation::sigmoid:
+      return CUDNN_POINTWISE_SIGMOID_FWD;
+    case Activation::silu:
+      return CUDNN_POINTWISE_SWISH_FWD;
+    case Activation::none:
+      break;
+  }
+  return CUDNN_POINTWISE_IDENTITY;
+}
+
+// cuDNN wants two spatial dimensions at least.
+Sizes planar(const Sizes& sizes, size_t leading, int64_t added) {
+  Sizes result = sizes;
+  if (result.size() == leading + 1) {
+    result.insert(result.begin() + static_cast<std::ptrdiff_t>(leading), added);
+  }
+  return result;
+}
+
+Sizes channels_last(const Sizes& sizes) {
+  Sizes strides(sizes.size());
+  strides[1] = 1;
+  int64_t stride = sizes[1];
+  for (size_t i = sizes.size() - 1; i >= 2; --i) {
+    strides[i] = stride;
+    stride *= sizes[i];
+  }
+  strides[0] = stride;
+  return strides;
+}
+
+class Builder {
+ public:
+  explicit Builder(const ConvolutionSpec& spec)
+      : spec_(spec),
+        x_(planar(spec.x, 2, 1)),
+        w_(planar(spec.w, 2, 1)),
+        y_(planar(spec.y, 2, 1)),
+        compute_(compute_type(spec.dtype)) {}
+
+  ConvolutionGraph build(cudnnHandle_t handle) {
+    add_convolution();
+    if (spec_.kind == ConvolutionKind::forward) add_epilogue();
+    std::vector<cudnnBackendDescriptor_t> raw;
+    for (const size_t i : operations_) raw.push_back(result_.parts[i].raw());
+    if (handle) result_.graph.set(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, handle);
+    result_.graph
+        .set(CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR, raw.size(), raw.data())
+        .finalize();
+    return std::move(result_);
+  }
+
+ private:
+  // Number of a part that was added.
+  size_t add(Descriptor part) {
+    result_.parts.push_back(std::move(part.finalize()));
+    return result_.parts.size() - 1;
+  }
+  const Descriptor& part(size_t i) const { return result_.parts[i]; }
+
+  size_t tensor(int64_t id, const Sizes& sizes) {
+    const bool between = id >= kBetween;  // never in memory
+    Descriptor t(CUDNN_BACKEND_TENSOR_DESCRIPTOR);
+    t.set(CUDNN_ATTR_TENSOR_DATA_TYPE, between ? compute_ : type_of(spec_.dtype))
+        .set(CUDNN_ATTR_TENSOR_DIMENSIONS, sizes)
+        .set(CUDNN_ATTR_TENSOR_STRIDES, channels_last(sizes))
+        .set(CUDNN_ATTR_TENSOR_UNIQUE_ID, id)
+        .set(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, kOperandAlign)
+        .set(CUDNN_ATTR_TENSOR_IS_VIRTUAL, between);
+    return add(std::move(t));
+  }
+
+  void set_factor(Descriptor& operation, cudnnBackendAttributeName_t name, double value) const {
+    if (compute_ == CUDNN_DATA_DOUBLE) {
+      operation.set(name, value);
+    } else {
+      operation.set(name, static_cast<float>(value));
+    }
+  }
+
+  // What one step of the epilogue reads is what the step before it wrote.
+  int64_t next_id() { return steps_left_ == 0 ? int64_t{kY} : kBetween + steps_left_--; }
+
+  size_t geometry() {
+    const auto spatial = static_cast<int64_t>(x_.size()) - 2;
+    Descriptor c(CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR);
+    c.set(CUDNN_ATTR_CONVOLUTION_COMP_TYPE, compute_)
+        .set(CUDNN_ATTR_CONVOLUTION_CONV_MODE, CUDNN_CROSS_CORRELATION)
+        .set(CUDNN_ATTR_CONVOLUTION_SPATIAL_DIMS, spatial)
+        .set(CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES, planar(spec_.stride, 0, 1))
+        .set(CUDNN_ATTR_CONVOLUTION_DILATIONS, planar(spec_.dilation, 0, 1))
+        .set(CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS, planar(spec_.before, 0, 0))
+        .set(CUDNN_ATTR_CONVOLUTION_POST_PADDINGS, planar(spec_.after, 0, 0));
+    return add(std::move(c));
+  }
+
+  struct Attributes {
+    cudnnBackendDescriptorType_t type;
+    cudnnBackendAttributeName_t geometry, x, w, y, alpha, beta;
+  };
+  static Attributes attributes_of(ConvolutionKind kind) {
+    switch (kind) {
+      case ConvolutionKind::data_gradient:
+        return {CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR,
+                CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC,
+                CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX,
+                CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W,
+                CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY,
+                CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_ALPHA,
+                CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_BETA};
+      case ConvolutionKind::weight_gradient:
+        return {CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_FILTER_DESCRIPTOR,
+                CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_CONV_DESC,
+                CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_X,
+                CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DW,
+                CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DY,
+                CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_ALPHA,
+                CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_BETA};
+      case ConvolutionKind::forward:
+        break;
+    }
+    return {CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR,
+            CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC,
+            CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X,
+            CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W,
+            CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y,
+            CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA,
+            CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA};
+  }
+
+  void add_convolution() {
+    const Epilogue& e = spec_.epilogue;
+    if (spec_.kind == ConvolutionKind::forward) {
+      steps_left_ = e.bias + e.residual + (e.activation != Activation::none);
+    }
+    const Attributes names = attributes_of(spec_.kind);
+    const size_t x = tensor(kX, x_), w = tensor(kW, w_);
+    last_ = tensor(next_id(), y_);
+    const size_t shape = geometry();
+    Descriptor operation(names.type);
+    operation.set(names.geometry, part(shape))
+        .set(names.x, part(x))
+        .set(names.w, part(w))
+        .set(names.y, part(last_));
+    set_factor(operation, names.alpha, 1);
+    set_factor(operation, names.beta, 0);
+    operations_.push_back(add(std::move(operation)));
+  }
+
+  // The order in which cuDNN's ready-made engines know these steps: residual, bias, activation.
+  void add_epilogue() {
+    const Epilogue& e = spec_.epilogue;
+    Sizes per_channel(y_.size(), 1);
+    per_channel[1] = y_[1];
+    if (e.residual) add_pointwise(CUDNN_POINTWISE_ADD, tensor(kResidual, y_));
+    if (e.bias) add_pointwise(CUDNN_POINTWISE_ADD, tensor(kBias, per_channel));
+    if (e.activation != Activation::none) add_pointwise(mode_of(e.activation), SIZE_MAX);
+  }
+
+  void add_pointwise(cudnnPointwiseMode_t mode, size_t second) {
+    Descriptor how(CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
+    how.set(CUDNN_ATTR_POINTWISE_MODE, mode).set(CUDNN_ATTR_POINTWISE_MATH_PREC, compute_);
+    const size_t step = add(std::move(how));
+    const size_t to = tensor(next_id(), y_);
+    Descriptor operation(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
+    operation.set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, part(step))
+        .set(CUDNN_ATTR_OPERATION_POINTWISE_XDESC, part(last_))
+        .set(CUDNN_ATTR_OPERATION_POINTWISE_YDESC, part(to));
+    if (second != SIZE_MAX) operation.set(CUDNN_ATTR_OPERATION_POINTWISE_BDESC, part(second));
+    operations_.push_back(add(std::move(operation)));
+    last_ = to;
+  }
+
+  const ConvolutionSpec& spec_;
+  Sizes x_, w_, y_;
+  cudnnDataType_t compute_;
+  ConvolutionGraph result_;
+  std::vector<size_t> operations_;
+  int steps_left_ = 0;
+  size_t last_ = 0;
+};
+
+// Whether an engine computes what the spec allows.
+bool is_allowed(const ConvolutionSpec& spec, const Descriptor& config) {
+  const Descriptor engine(CUDNN_BACKEND_ENGINE_DESCRIPTOR);
+  cudnnBackendDescriptor_t raw = engine.raw();
+  config.get(CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &raw);
+  std::array<cudnnBackendNumericalNote_t, CUDNN_NUMERICAL_NOTE_TYPE_COUNT> notes = {};
+  const size_t count =
+      engine.get(CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, std::span<cudnnBackendNumericalNote_t>(notes));
+  const bool full = spec.dtype == DType::f32 || spec.dtype == DType::f64;
+  return std::none_of(notes.begin(), notes.begin() + static_cast<std::ptrdiff_t>(count),
+                      [&](auto n) {
+                        switch (n) {
+                          case CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC:
+                          case CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION:
+                          case CUDNN_NUMERICAL_NOTE_FFT:
+                          case CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_6x6:
+                          case CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_13x13:
+                            return true;
+                          case CUDNN_NUMERICAL_NOTE_TENSOR_CORE:
+                            return spec.dtype == DType::f32 && !spec.tf32;
+                          case CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS:
+                            return full && !spec.tf32;
+                          default:
+                            return false;
+                        }
+                      });
+}
+
+}  // namespace
+
+ConvolutionGraph convolution_graph(const ConvolutionSpec& spec, cudnnHandle_t handle) {
+  return Builder(spec).build(handle);
+}
+
+std::vector<Descriptor> proposals(const ConvolutionSpec& spec, const ConvolutionGraph& graph,
+                                  const Descriptor* device) {
+  constexpr size_t kMost = 32;
+  std::vector<Descriptor> allowed;
+  for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
+    Descriptor search(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
+    search.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph.graph)
+        .set(CUDNN_ATTR_ENGINEHEUR_MODE, mode);
+    if (device) search.set(CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, *device);
+    std::vector<Descriptor> configs;
+    std::vector<cudnnBackendDescriptor_t> raw;
+    size_t count = 0;
+    try {
+      search.finalize();
+      for (size_t i = 0; i < kMost; ++i) {
+        configs.emplace_back(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
+        raw.push_back(configs.back().raw());
+      }
+      count = search.get(CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, kMost,
+                         raw.data());
+    } catch (const Error&) {  // a mode that knows nothing for this graph
+      continue;
+    }
+    for (size_t i = 0; i < std::min(count, kMost); ++i) {
+      if (is_allowed(spec, configs[i])) allowed.push_back(std::move(configs[i]));
+    }
+  }
+  return allowed;
+}
+
+}  // namespace suan::cuda
+#endif

@@ -1,0 +1,37 @@
+// Trying algorithms out. SPDX-License-Identifier: Apache-2.0
+#include "suan/backend/cuda/driver/trial.h"
+
+#include <algorithm>
+
+#include "suan/backend/cuda/kernels/fill_params.h"
+
+namespace suan::cuda {
+
+Trial::~Trial() {
+  for (const CUdeviceptr block : blocks_) queue_.free(block);
+}
+
+void* Trial::memory(size_t bytes) {
+  blocks_.reserve(blocks_.size() + 1);
+  blocks_.push_back(queue_.allocate(bytes));
+  return pointer_of(blocks_.back());
+}
+
+void* Trial::made_up(DType dtype, int64_t elements) {
+  void* block = memory(static_cast<size_t>(elements) * size_of(dtype));
+  const FillParams params{block, elements, blocks_.size()};
+  Launch launch;
+  launch.blocks[0] = static_cast<unsigned>(std::clamp<int64_t>(elements / 256, 1, 4096));
+  modules_.launch(modules_.own("noise_" + std::string(name(dtype))), launch, &params,
+                  sizeof(params));
+  return block;
+}
+
+double Trial::seconds(const std::function<void()>& run) {
+  run();
+  double best = queue_.seconds_of(run);
+  for (int i = 0; i < 2; ++i) best = std::min(best, queue_.seconds_of(run));
+  return best;
+}
+
+}  // namespace suan::cuda

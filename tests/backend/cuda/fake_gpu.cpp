@@ -1,0 +1,226 @@
+// What libsuan_cuda.so does in which order, on fake_driver.cpp. A program of its own, started by
+// driver_test.cpp, since a process opens one driver.
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <numeric>
+#include <optional>
+#include <thread>
+
+#include "suan/backend/cuda/kernels/fill_params.h"
+#include "suan/backend/cuda/open.h"
+#include "suan/backend/cuda/prelude.h"
+#include "tests/expect_error.h"
+#include "tests/temp_folder.h"
+
+namespace suan::cuda {
+namespace {
+
+class FakeGpu : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string why_not;
+    gpu_ = open_gpu(0, why_not);
+    ASSERT_TRUE(gpu_) << why_not;
+  }
+  void fill(const DeviceBlockPtr& block, size_t bytes, uint32_t value) const {
+    const FillParams params{block->address(), static_cast<int64_t>(bytes / 4), value};
+    gpu_->launch(gpu_->own("fill_b4"), {}, &params, sizeof(params));
+  }
+  // Whether all words of the block are `value`.
+  static bool holds(const DeviceBlockPtr& block, size_t bytes, uint32_t value) {
+    std::vector<uint32_t> words(bytes / 4);
+    block->download(words.data(), bytes);
+    return std::all_of(words.begin(), words.end(), [&](uint32_t w) { return w == value; });
+  }
+  std::shared_ptr<Gpu> gpu_;
+};
+class FakeGpuFault : public FakeGpu {};
+
+constexpr size_t kSizes[] = {4, 1 << 10, 1 << 20, 20 << 20, 70 << 20};
+
+TEST_F(FakeGpu, is_described) {
+  EXPECT_EQ(gpu_->name(), "cuda:0 (Fake GPU)");
+  EXPECT_EQ(gpu_->traits().architecture, 90);
+  EXPECT_EQ(gpu_->traits().memory_bytes, size_t{512} << 20);
+}
+
+TEST_F(FakeGpu, uploads_in_order_with_work) {
+  for (const size_t bytes : kSizes) {
+    const DeviceBlockPtr block = gpu_->allocate(bytes), before = gpu_->allocate(bytes);
+    std::vector<uint32_t> host(bytes / 4, 2);
+    fill(block, bytes, 1);
+    gpu_->copy(before->address(), block->address(), bytes);  // reads what the upload overwrites
+    gpu_->upload(block->address(), host.data(), bytes);
+    std::fill(host.begin(), host.end(), 3);  // it may be changed at once
+    EXPECT_TRUE(holds(before, bytes, 1)) << bytes;
+    EXPECT_TRUE(holds(block, bytes, 2)) << bytes;
+  }
+}
+
+TEST_F(FakeGpu, uploads_every_byte_in_its_place) {
+  for (const size_t bytes : kSizes) {
+    std::vector<uint32_t> host(bytes / 4), back(bytes / 4);
+    std::iota(host.begin(), host.end(), 5u);
+    const DeviceBlockPtr block = gpu_->allocate(bytes);
+    gpu_->upload(block->address(), host.data(), bytes);
+    gpu_->download(back.data(), block->address(), bytes);
+    EXPECT_EQ(host, back);
+  }
+}
+
+TEST_F(FakeGpu, takes_uploads_from_shared_memory_aside_too) {
+  const BufferPtr shared = gpu_->allocate_shared(4);
+  const DeviceBlockPtr block = gpu_->allocate(4);
+  *shared->as<uint32_t>() = 7;
+  gpu_->upload(block->address(), shared->data(), 4);
+  *shared->as<uint32_t>() = 8;
+  EXPECT_TRUE(holds(block, 4, 7));
+}
+
+TEST_F(FakeGpu, writes_shared_memory_that_is_seen_after_a_wait) {
+  const BufferPtr shared = gpu_->allocate_shared(4);
+  gpu_->clear(shared->data(), 4);
+  gpu_->wait();
+  EXPECT_EQ(*shared->as<uint32_t>(), 0u);
+}
+
+TEST_F(FakeGpu, frees_memory_when_work_on_it_has_ended) {
+  const DeviceBlockPtr kept = gpu_->allocate(1 << 20);
+  {
+    const DeviceBlockPtr block = gpu_->allocate(1 << 20);
+    fill(block, 1 << 20, 4);
+    gpu_->copy(kept->address(), block->address(), 1 << 20);
+  }
+  EXPECT_TRUE(holds(kept, 1 << 20, 4));
+}
+
+TEST_F(FakeGpu, plays_what_was_recorded) {
+  const DeviceBlockPtr a = gpu_->allocate(64), b = gpu_->allocate(64);
+  gpu_->clear(a->address(), 64);
+  gpu_->clear(b->address(), 64);
+  DeviceBlockPtr dropped = gpu_->allocate(64);
+  gpu_->own("fill_b4");  // loaded before
+  const auto recording = gpu_->record([&] {
+    gpu_->copy(b->address(), a->address(), 64);
+    fill(a, 64, 9);
+    dropped.reset();
+  });
+  EXPECT_TRUE(holds(a, 64, 0));
+  recording->play();
+  EXPECT_TRUE(holds(a, 64, 9));
+  EXPECT_TRUE(holds(b, 64, 0));
+  recording->play();
+  EXPECT_TRUE(holds(b, 64, 9));
+  EXPECT_GT(gpu_->seconds_of([&] { recording->play(); }), 0);
+}
+
+TEST_F(FakeGpu, refuses_what_cannot_be_recorded) {
+  const DeviceBlockPtr block = gpu_->allocate(64);
+  const auto record = [&](const std::function<void()>& work) { gpu_->record(work); };
+  EXPECT_ERROR(record([&] { gpu_->wait(); }), kUnsupported,
+               "cuda: waiting is not possible while work is recorded");
+  EXPECT_ERROR(record([&] { gpu_->upload(block->address(), "abc", 4); }), kUnsupported,
+               "cuda: an upload is not possible while work is recorded");
+  EXPECT_ERROR(record([&] { gpu_->allocate(4); }), kUnsupported,
+               "cuda: allocating is not possible while work is recorded");
+  EXPECT_ERROR(record([&] { fill(block, 64, 6); }), kUnsupported,
+               "cuda: loading a kernel is not possible while work is recorded");
+  fill(block, 64, 6);  // and then all goes on
+  EXPECT_TRUE(holds(block, 64, 6));
+}
+
+TEST_F(FakeGpu, threads_move_while_others_record) {
+  std::vector<std::thread> threads;
+  std::atomic<int> good = 0;
+  for (uint32_t t = 1; t <= 4; ++t) {
+    threads.emplace_back([&, t] {
+      const DeviceBlockPtr block = gpu_->allocate(5 << 20), copy = gpu_->allocate(5 << 20);
+      const std::vector<uint32_t> host((5 << 20) / 4, t);
+      for (int i = 0; i < 5; ++i) {
+        const auto recording =
+            gpu_->record([&] { gpu_->copy(copy->address(), block->address(), 5 << 20); });
+        gpu_->upload(block->address(), host.data(), 5 << 20);
+        recording->play();
+        good += holds(copy, 5 << 20, t);
+        fill(block, 5 << 20, 0);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(good, 20);
+}
+
+TEST_F(FakeGpu, checks_at_every_wait) {
+  int checked = 0;
+  auto handle = gpu_->at_wait([&] { ++checked; });
+  gpu_->wait();
+  const DeviceBlockPtr block = gpu_->allocate(4);
+  gpu_->clear(block->address(), 4);
+  EXPECT_TRUE(holds(block, 4, 0));
+  EXPECT_EQ(checked, 2);
+  handle.reset();
+  gpu_->wait();
+  EXPECT_EQ(checked, 2);
+  handle = gpu_->at_wait([] { fail(ErrorCode::kOutOfRange, "gather", "index 9 of 4"); });
+  EXPECT_ERROR(gpu_->wait(), kOutOfRange, "gather: index 9 of 4");
+}
+
+TEST_F(FakeGpu, says_how_much_memory_there_is_when_it_is_out) {
+  const DeviceBlockPtr taken = gpu_->allocate(500 << 20);
+  EXPECT_ERROR(
+      gpu_->allocate(100000000), kSystem,
+      "cuda: out of memory: 100000000 bytes were asked for, 12582912 of 536870912 are free "
+      "on the GPU");
+  EXPECT_ERROR(gpu_->own("nonsense"), kSystem, "cuda: there is no kernel nonsense");
+}
+
+TEST_F(FakeGpu, keeps_compiled_sources_on_disk) {
+  const TempFolder cache;
+  ::setenv("XDG_CACHE_HOME", cache.path().c_str(), 1);
+  const std::string source =
+      kernel_prelude() + "struct P { float* x; int64_t n, m; }; SUAN_GLOBAL(generated, P) {}";
+  Function function = nullptr;
+  try {
+    function = gpu_->compile(source, "generated");
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kUnsupported) GTEST_SKIP() << error.what();
+    throw;
+  }
+  EXPECT_EQ(gpu_->compile(source, "generated"), function);
+  EXPECT_ERROR(gpu_->compile(source, "other"), kSystem, "cuda: the source has no kernel other");
+  const std::filesystem::directory_iterator kept(cache / "suan/cuda"), end;
+  ASSERT_NE(kept, end);
+  std::string why_not;
+  const auto again = open_gpu(0, why_not);
+  write_file_atomically(kept->path(), "no code");  // is compiled again
+  EXPECT_TRUE(again->compile(source, "generated"));
+  EXPECT_EQ(read_file(kept->path()).substr(1, 3), "ELF");
+  const int wrong = 0;
+  EXPECT_ERROR(gpu_->launch(function, {}, &wrong, sizeof(wrong)), kSystem,
+               "cuda: kernel generated takes 24 bytes of arguments, 4 were given");
+}
+
+TEST_F(FakeGpuFault, is_thrown_by_the_wait) {
+  const DeviceBlockPtr block = gpu_->allocate(64);
+  const FillParams params{static_cast<char*>(block->address()) + 4, 16, 0};
+  gpu_->launch(gpu_->own("fill_b4"), {}, &params, sizeof(params));
+  EXPECT_ERROR(gpu_->wait(), kSystem,
+               "cuda: cuEventSynchronize: an illegal memory access was encountered (700)");
+  EXPECT_ERROR(gpu_->wait(), kSystem,
+               "cuda: cuEventRecord: an illegal memory access was encountered (700)");
+}
+
+TEST(FakeGpuReason, is_what_was_expected) {
+  const char* expected = std::getenv("FAKE_REASON");
+  const char* index = std::getenv("FAKE_INDEX");
+  ASSERT_TRUE(expected);
+  std::string why_not;
+  EXPECT_EQ(open_gpu(index ? std::atoi(index) : 0, why_not), nullptr);
+  EXPECT_EQ(why_not, expected);
+}
+
+}  // namespace
+}  // namespace suan::cuda

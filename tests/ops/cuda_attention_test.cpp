@@ -1,0 +1,59 @@
+// Attention on Tensor Cores: sizes that the suite's cases, which are small, do not have.
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "suan/ops/attention.h"
+#include "suan/ops/elementwise.h"
+#include "tests/emulate/emulated_gpu.h"
+#include "tests/ops/op_run.h"
+
+namespace suan {
+namespace {
+
+struct Sizes {
+  int64_t b, h, h_kv, t, s, d;
+  bool causal, heads_inside;
+};
+
+OpCase case_of(const Sizes& z) {
+  const auto shape = [&](int64_t heads, int64_t rows) {
+    return z.heads_inside ? Shape{z.b, rows, heads, z.d} : Shape{z.b, heads, rows, z.d};
+  };
+  OpCase c{"attention",
+           {real(shape(z.h, z.t)), real(shape(z.h_kv, z.s)), real(shape(z.h_kv, z.s))},
+           [=](const Tensors& x) -> Tensors {
+             const Attention out = attention_with_logsumexp(
+                 x[0], x[1], x[2], {.causal = z.causal, .heads_inside = z.heads_inside});
+             return {out.y, select(is_finite(out.logsumexp), out.logsumexp, 0.0)};
+           }};
+  c.checks.tolerance = 3;
+  return c;
+}
+
+class CudaAttention : public testing::TestWithParam<Sizes> {};
+
+TEST_P(CudaAttention, IsThatOfTheReference) {
+  emulate::EmulatedGpu& gpu = emulate::emulated_gpu();
+  gpu.launched.clear();
+  for (const DType dtype : {DType::bf16, DType::f16}) {
+    SCOPED_TRACE(name(dtype));
+    compare_floats(case_of(GetParam()), dtype, emulate::emulated_backend());
+  }
+  const auto ran = [&](const std::string& stem) {
+    return std::any_of(gpu.launched.begin(), gpu.launched.end(),
+                       [&](const std::string& kernel) { return kernel.starts_with(stem); });
+  };
+  EXPECT_TRUE(ran("attention_forward"));
+  EXPECT_TRUE(ran("attention_gradient_kv"));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, CudaAttention,
+                         testing::Values(Sizes{1, 1, 1, 64, 64, 64, false, false},
+                                         Sizes{2, 2, 1, 70, 90, 32, false, false},
+                                         Sizes{1, 2, 2, 100, 100, 64, true, true},
+                                         Sizes{1, 4, 2, 30, 150, 128, true, false},
+                                         Sizes{1, 1, 1, 90, 40, 32, true, false},
+                                         Sizes{1, 1, 1, 520, 70, 32, false, true}));
+
+}  // namespace
+}  // namespace suan
