@@ -22,9 +22,7 @@
 #include "suan/backend/cuda/scatter.h"
 #include "suan/backend/cuda/softmax.h"
 #include "suan/backend/cuda/top_k.h"
-#include "suan/ops/binary.table"
 #include "suan/ops/op.h"
-#include "suan/ops/unary.table"
 
 namespace suan::cuda {
 namespace {
