@@ -237,8 +237,12 @@ struct LogSumExp {
                                     int64_t) {
     C v[kWidth];
     Floats<T>::template load<kWidth>(p, offset, v);
+    if (!kColumns) {
+      exp_sum_add<kWidth>(s[0], v);
+      return;
+    }
     SUAN_UNROLL
-    for (int k = 0; k < kWidth; ++k) exp_sum_add(s[kColumns ? k : 0], v[k]);
+    for (int k = 0; k < kWidth; ++k) exp_sum_add<1>(s[k], v + k);
   }
   static __device__ inline State merge(State a, State b) { return exp_sum_merge(a, b); }
   static __device__ inline void finish(const ReduceParams& p, int64_t output, State s) {
