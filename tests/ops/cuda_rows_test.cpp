@@ -59,7 +59,7 @@ TEST(CudaSoftmax, TakesColumns) {
     compare_on_gpu({real(shape)}, f, DType::f16);
   }
 }
-TEST(CudaSoftmax, OfInfinitiesIsAsOnTheCpu) {
+TEST(CudaSoftmax, OfInfinitiesIsAsOnTheCpuAndSoIsLogSumExp) {
   for (int64_t length : {3, 9000}) {
     std::vector<double> values(static_cast<size_t>(4 * length), 1.0);
     const auto row = [&](int64_t r) { return values.begin() + r * length; };
@@ -70,6 +70,8 @@ TEST(CudaSoftmax, OfInfinitiesIsAsOnTheCpu) {
     for (int64_t axis : {0, 1}) {
       const Build g = [=](const Tensors& x) { return softmax(x[0], axis); };
       OpCase c{"", {given({4, length}, values)}, g, {.gradient = false}};
+      compare_floats(c, DType::f32, emulate::emulated_backend());
+      c.build = [=](const Tensors& x) { return logsumexp(x[0], {axis}); };
       compare_floats(c, DType::f32, emulate::emulated_backend());
     }
   }
@@ -193,6 +195,19 @@ Build cross_entropy_of(CrossEntropyAttrs attrs) {
     return {loss, Tensor(loss.node_ptr(), 1)};
   };
 }
+TEST(CudaNorms, OfManyRowsHaveOneKernelForAllGradients) {
+  const std::tuple<int64_t, int64_t, std::string> rows_of[] = {
+      {200, 768, "8_wide"}, {70, 301, "8"}, {65, 5000, "16_wide"}, {64, 4101, "16"}};
+  for (const auto& [rows, n, kernel] : rows_of) {
+    const In x = real({rows, n}), mean = real({rows}), rstd = real({rows}, 0.5, 2),
+             scale = real({n});
+    const auto launched = compare_on_gpu({x, x, mean, rstd, scale},
+                                         gradient_of(Op::layer_norm_gradient), DType::f32, 2);
+    expect_launched(launched, "norm_gradients" + kernel + "_f32");
+    compare_on_gpu({x, x, rstd}, gradient_of(Op::rms_norm_gradient), DType::bf16, 2);
+  }
+}
+
 TEST(CudaCrossEntropy, HasAKernelForEachNumberOfClasses) {
   const std::pair<int64_t, std::string> classes[] = {{10, "warp8"},
                                                      {200, "warp8_wide"},

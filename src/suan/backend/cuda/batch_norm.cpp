@@ -1,5 +1,5 @@
-// A reduction for each channel, then one pass over the elements. SPDX-License-Identifier:
-// Apache-2.0
+// A reduction for each channel, then one pass over the elements.
+// SPDX-License-Identifier: Apache-2.0
 #include "suan/ops/batch_norm.h"
 
 #include <algorithm>

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/backend/cuda/norm.h"
 
+#include <algorithm>
+
 #include "suan/backend/cuda/kernels/norm_params.h"
 #include "suan/backend/cuda/reduce_plan.h"
 #include "suan/backend/cuda/source.h"
@@ -53,12 +55,15 @@ class NormGradientCall final : public Call {
     params_.length = row_length(node);
     params_.rows = node.inputs[0].shape().numel() / params_.length;
     rows_ = plan_rows("norm_gradient", dtype, params_.rows, params_.length);
-    sums_ = plan_reduction("norm_scale", std::string(name(dtype)), {params_.rows, params_.length},
-                           {true, false}, wide_count(dtype));
+    joined_ = params_.length > 256 && params_.length <= 8192 && params_.rows >= 64;
+    sums_ = joined_
+                ? plan_joined(dtype)
+                : plan_reduction("norm_scale", std::string(name(dtype)),
+                                 {params_.rows, params_.length}, {true, false}, wide_count(dtype));
   }
   size_t scratch_bytes() const override { return sums_.scratch_bytes; }
   bool may_overwrite(size_t output, size_t input) const override {
-    return output == 0 && input < 2;  // each row of gx is written after that row is read
+    return output == 0 && input < 2;  // a row of gx is written after all reads of that row
   }
 
   void run(const KernelArgs& args) const override {
@@ -72,12 +77,36 @@ class NormGradientCall final : public Call {
     params.gx = args.out[0].data;
     params.gscale = args.out[1].data;
     params.gshift = params.centred ? args.out[2].data : nullptr;
-    if (params.gscale || params.gshift) sums_.run(gpu_of(args), params, args.scratch);
-    if (params.gx) launch(gpu_of(args), rows_.kernel, rows_.launch, params);
+    const bool sums = params.gscale || params.gshift;
+    if (sums) sums_.run(gpu_of(args), params, args.scratch);
+    if (params.gx && !(sums && joined_)) launch(gpu_of(args), rows_.kernel, rows_.launch, params);
   }
 
  private:
+  // One kernel that computes all gradients. Its blocks have several rows each, so that the sums of
+  // a block are few beside them.
+  ReducePlan plan_joined(DType dtype) const {
+    constexpr int64_t kMultiprocessors = 132, kRows = 4;
+    const int64_t each = params_.length <= 4096 ? 8 : 16;  // elements of a thread
+    const int64_t threads = (params_.length + 32 * each - 1) / (32 * each) * 32;
+    const int64_t resident = kMultiprocessors * std::clamp<int64_t>(1024 / threads, 1, 8);
+    const std::string suffix(name(dtype));
+    ReducePlan plan;
+    plan.shape.outputs = params_.length;
+    plan.shape.parts = std::min(resident, (params_.rows + kRows - 1) / kRows);
+    plan.kernel = "norm_gradients" + std::to_string(each) +
+                  (params_.length % wide_count(dtype) == 0 ? "_wide_" : "_") + suffix;
+    plan.launch = {.blocks = {static_cast<unsigned>(plan.shape.parts), 1, 1},
+                   .threads = static_cast<unsigned>(threads)};
+    plan.merge_kernel = "norm_scale_merge_" + suffix;
+    plan.merge_launch = {.blocks = {blocks_of(params_.length, 8), 1, 1}};
+    plan.scratch_bytes =
+        static_cast<size_t>(params_.length * plan.shape.parts) * 2 * size_of(wide(dtype));
+    return plan;
+  }
+
   NormGradientParams params_{};
+  bool joined_ = false;
   RowPlan rows_;
   ReducePlan sums_;
 };

@@ -135,6 +135,83 @@ struct ScaleSums {
   }
 };
 
+// All three gradients while a row is in registers: a block takes every gridDim.x-th row, and its
+// threads keep their columns' sums, a part of the results for each block.
+template <class T, int kElements, int kWidth>
+__device__ inline void norm_gradients(const NormGradientParams& p) {
+  typedef Compute<T> C;
+  typedef HeldRow<T, kElements, kWidth, BlockTeam> Row;
+  typedef typename ScaleSums<T>::State Sums;
+  __shared__ Sums parts[2][16];  // in turn, so that one barrier a row is enough
+  const C share = C(1) / C(p.length);
+  Sums columns[kElements];
+  C scale[kElements];
+  SUAN_UNROLL
+  for (int k = 0; k < kElements; ++k) {
+    columns[k] = ScaleSums<T>::start();
+    scale[k] = C(1);
+  }
+  if (p.scale) {
+    Row::each(p.length, [&](auto access, int64_t i, int slot) {
+      read(access, static_cast<const C*>(p.scale), i, scale + slot * kWidth);
+    });
+  }
+  int turn = 0;
+  for (int64_t r = blockIdx.x; r < p.rows; r += gridDim.x) {
+    Row z(static_cast<const T*>(p.x) + r * p.length, p.length);
+    Row h(static_cast<const T*>(p.g) + r * p.length, p.length);
+    const C mean = p.centred ? static_cast<const C*>(p.mean)[r] : C(0);
+    const C rstd = static_cast<const C*>(p.rstd)[r];
+    Sums sums = ScaleSums<T>::start();
+    Row::each(p.length, [&](auto, int64_t, int slot) {
+      SUAN_UNROLL
+      for (int k = slot * kWidth; k < (slot + 1) * kWidth; ++k) {
+        z.held[k] = (z.held[k] - mean) * rstd;
+        columns[k].scale += h.held[k] * z.held[k];
+        columns[k].shift += h.held[k];
+        h.held[k] *= scale[k];
+        sums.scale += h.held[k] * z.held[k];
+        sums.shift += h.held[k];
+      }
+    });
+    sums = reduction::merge_block<ScaleSums<T>>(sums, parts[turn]);
+    turn ^= 1;
+    if (!p.gx) continue;
+    const C mean_h = p.centred ? sums.shift * share : C(0), mean_hz = sums.scale * share;
+    T* gx = static_cast<T*>(p.gx) + r * p.length;
+    Row::each(p.length, [&](auto access, int64_t i, int slot) {
+      C v[kWidth];
+      SUAN_UNROLL
+      for (int k = 0; k < kWidth; ++k) {
+        const int at = slot * kWidth + k;
+        v[k] = rstd * (h.held[at] - mean_h - z.held[at] * mean_hz);
+      }
+      write(access, gx, i, v);
+    });
+  }
+  Row::each(p.length, [&](auto, int64_t i, int slot) {
+    SUAN_UNROLL
+    for (int k = 0; k < kWidth; ++k) {
+      reduction::keep<ScaleSums<T>>(p, i + k, blockIdx.x, columns[slot * kWidth + k]);
+    }
+  });
+}
+#define SUAN_NORM_GRADIENTS(suffix, T)                                                            \
+  SUAN_BOUNDED(512, norm_gradients8_##suffix, NormGradientParams) { norm_gradients<T, 8, 1>(p); } \
+  SUAN_BOUNDED(512, norm_gradients8_wide_##suffix, NormGradientParams) {                          \
+    norm_gradients<T, 8, Wide<T>::kCount>(p);                                                     \
+  }                                                                                               \
+  SUAN_BOUNDED(512, norm_gradients16_##suffix, NormGradientParams) {                              \
+    norm_gradients<T, 16, 1>(p);                                                                  \
+  }                                                                                               \
+  SUAN_BOUNDED(512, norm_gradients16_wide_##suffix, NormGradientParams) {                         \
+    norm_gradients<T, 16, Wide<T>::kCount>(p);                                                    \
+  }
+SUAN_NORM_GRADIENTS(f32, float)
+SUAN_NORM_GRADIENTS(bf16, Bf16)
+SUAN_NORM_GRADIENTS(f16, F16)
+SUAN_NORM_GRADIENTS(f64, double)
+
 SUAN_ROW_KERNELS(norm, NormParams)
 SUAN_ROW_KERNELS(norm_gradient, NormGradientParams)
 SUAN_REDUCE_KERNELS(norm_scale, NormGradientParams, ScaleSums)

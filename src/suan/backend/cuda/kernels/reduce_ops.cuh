@@ -195,18 +195,18 @@ __device__ inline MomentsState<C> merge_moments(MomentsState<C> a, MomentsState<
 }
 template <class C, int kWidth, bool kColumns>
 __device__ inline void add_moments(MomentsState<C>* s, const C* v) {
-  if (kColumns) {
+  if constexpr (kColumns) {
     SUAN_UNROLL
     for (int k = 0; k < kWidth; ++k) s[k] = merge_moments(s[k], {C(1), v[k], C(0)});
-    return;
+  } else {
+    C mean = 0, squares = 0;
+    SUAN_UNROLL
+    for (int k = 0; k < kWidth; ++k) mean += v[k];
+    mean *= C(1) / C(kWidth);
+    SUAN_UNROLL
+    for (int k = 0; k < kWidth; ++k) squares += (v[k] - mean) * (v[k] - mean);
+    s[0] = merge_moments(s[0], {C(kWidth), mean, squares});
   }
-  C mean = 0, squares = 0;
-  SUAN_UNROLL
-  for (int k = 0; k < kWidth; ++k) mean += v[k];
-  mean *= C(1) / C(kWidth);
-  SUAN_UNROLL
-  for (int k = 0; k < kWidth; ++k) squares += (v[k] - mean) * (v[k] - mean);
-  s[0] = merge_moments(s[0], {C(kWidth), mean, squares});
 }
 
 template <class T>
@@ -237,8 +237,12 @@ struct LogSumExp {
                                     int64_t) {
     C v[kWidth];
     Floats<T>::template load<kWidth>(p, offset, v);
-    SUAN_UNROLL
-    for (int k = 0; k < kWidth; ++k) exp_sum_add(s[kColumns ? k : 0], v[k]);
+    if constexpr (kColumns) {
+      SUAN_UNROLL
+      for (int k = 0; k < kWidth; ++k) exp_sum_add<1>(s[k], v + k);
+    } else {
+      exp_sum_add<kWidth>(s[0], v);
+    }
   }
   static __device__ inline State merge(State a, State b) { return exp_sum_merge(a, b); }
   static __device__ inline void finish(const ReduceParams& p, int64_t output, State s) {

@@ -89,6 +89,11 @@ struct HeldRow {
   }
   template <class F>
   __device__ inline void each(F f) const {
+    each(count, f);
+  }
+  template <class F>
+  static __device__ inline void each(int64_t n, F f) {
+    const int count = static_cast<int>(n);
     const int first = Team::rank() * kWidth, step = Team::size() * kWidth;
     SUAN_UNROLL
     for (int slot = 0; slot < kElements / kWidth; ++slot) {
@@ -171,16 +176,20 @@ template <class C>
 __device__ inline ExpSum<C> exp_sum_start() {
   return {C(-INFINITY), C(0)};
 }
-template <class C>
-__device__ inline void exp_sum_add(ExpSum<C>& s, C x) {
-  if (x == s.top) {
-    s.total += C(1);  // also where both are infinite
-  } else if (x < s.top) {
-    s.total += rows::exp(x - s.top);
-  } else {
-    s.total = s.total * rows::exp(s.top - x) + C(1);
-    s.top = x;
+// Several elements: at most one exponential more than there are elements. Where the largest is
+// infinite, exponentials are not shifted by it, so that their sum is 0 or infinite.
+template <int kCount, class C>
+__device__ inline void exp_sum_add(ExpSum<C>& s, const C* x) {
+  C most = x[0];
+  SUAN_UNROLL
+  for (int k = 1; k < kCount; ++k) most = Largest::combine(most, x[k]);
+  if (!(most <= s.top)) {
+    s.total *= rows::exp(s.top - most);
+    s.top = most;
   }
+  const C shift = rows::abs(s.top) == C(INFINITY) ? C(0) : s.top;
+  SUAN_UNROLL
+  for (int k = 0; k < kCount; ++k) s.total += rows::exp(x[k] - shift);
 }
 template <class C>
 __device__ inline ExpSum<C> exp_sum_merge(ExpSum<C> a, ExpSum<C> b) {
@@ -200,8 +209,7 @@ __device__ inline ExpSum<typename Row::C> exp_sum_of(Row& row, bool keeps) {
     row.each([&](auto access, int64_t i, int slot) {
       C v[decltype(access)::kWidth];
       row.get(access, i, slot, v);
-      SUAN_UNROLL
-      for (int k = 0; k < decltype(access)::kWidth; ++k) exp_sum_add(s, v[k]);
+      exp_sum_add<decltype(access)::kWidth>(s, v);
     });
     const C top = Row::Team::template reduce<Largest>(s.top, C(-INFINITY));
     const C mine = s.top == top ? s.total : s.total * rows::exp(s.top - top);

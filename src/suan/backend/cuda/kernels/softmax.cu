@@ -46,7 +46,10 @@ __device__ inline void softmax_columns(const SoftmaxParams& p) {
   const T* x = static_cast<const T*>(p.x) + first;
   T* y = static_cast<T*>(p.y) + first;
   ExpSum<C> s = exp_sum_start<C>();
-  for (int64_t i = strip; i < end; i += strips) exp_sum_add(s, get<C>(x, i * p.inner));
+  for (int64_t i = strip; i < end; i += strips) {
+    const C v = get<C>(x, i * p.inner);
+    exp_sum_add<1>(s, &v);
+  }
   parts[threadIdx.x] = s;
   for (int half = strips / 2; half > 0; half /= 2) {
     __syncthreads();
