@@ -51,8 +51,8 @@ class ProgramCache {
  public:
   RunContext& find(const Graph& graph) {
     const Backend& backend = current_backend();
-    std::string key = fmt::format("{} {} {} {} ", backend.name, num_threads(), exact_mode(),
-                                  reproducible_mode()) +
+    std::string key = fmt::format("{} {} {} {} ", reinterpret_cast<uintptr_t>(&backend),
+                                  num_threads(), exact_mode(), reproducible_mode()) +
                       structure_key(graph);
     const auto it = index_.find(key);
     if (it != index_.end()) {

@@ -1,4 +1,4 @@
-// Training steps of all models as a GPU would run them, on the GPU that computes nothing: which
+// Training steps of ten models as a GPU would run them, on the GPU that computes nothing: which
 // kernels are chosen (plans.txt), that all of it stays on the device, that values which live at the
 // same time have memory of their own, and that what is recorded is what ran.
 // SUAN_UPDATE_PLANS=1 writes plans.txt anew. SPDX-License-Identifier: Apache-2.0
@@ -31,11 +31,11 @@ struct Model {
 
 Type image(int64_t channels, int64_t size) { return {DType::f32, {2, channels, size, size}}; }
 
-std::vector<Model> all_models() {
+std::vector<Model> ten_models() {
   const Type tokens(DType::i64, {2, 64});
   std::vector<Model> models;
   for (const char* name : {"mlp", "lenet"}) models.push_back({name, {}, {image(1, 28)}, {2}});
-  for (const char* name : {"resnet20", "vgg16"}) models.push_back({name, {}, {image(3, 32)}, {2}});
+  models.push_back({"resnet20", {}, {image(3, 32)}, {2}});
   for (const char* name : {"resnet18", "resnet34", "resnet50", "mobilenet_v2"}) {
     models.push_back({name, {}, {image(3, 64)}, {2}});
   }
@@ -89,13 +89,11 @@ void expect_apart(const Plan& plan) {
 
 class GpuPlan : public testing::TestWithParam<Model> {
  protected:
-  void SetUp() override {
-    backend_ = cuda::make_backend(gpu_);
-    set_backend(*backend_);
-  }
+  void SetUp() override { set_backend(backend_); }
   void TearDown() override { set_backend("cpu"); }
-  cuda::NullGpu gpu_;
-  std::unique_ptr<Backend> backend_;
+  // What has been compiled for a backend may outlive a test.
+  cuda::NullGpu& gpu_ = *new cuda::NullGpu;
+  const Backend& backend_ = *cuda::make_backend(gpu_).release();
 };
 
 TEST_P(GpuPlan, IsOnTheDeviceAsAWhole) {
@@ -113,6 +111,8 @@ TEST_P(GpuPlan, IsOnTheDeviceAsAWhole) {
   std::vector<Tensor> args;
   for (const Type& type : model.inputs) args.push_back(zeros(type.shape, type.dtype));
   args.push_back(zeros(model.labels, DType::i64));
+
+  realise(args);
 
   const Plan& plan = step.program(args)->plan();
   for (const PlannedStep& planned : plan.steps) {
@@ -140,7 +140,7 @@ TEST_P(GpuPlan, IsOnTheDeviceAsAWhole) {
   EXPECT_TRUE(played.empty());  // by the device itself
 }
 
-INSTANTIATE_TEST_SUITE_P(All, GpuPlan, testing::ValuesIn(all_models()),
+INSTANTIATE_TEST_SUITE_P(All, GpuPlan, testing::ValuesIn(ten_models()),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace
