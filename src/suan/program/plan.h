@@ -57,8 +57,8 @@ struct Plan {
 };
 
 // Chooses a kernel for every node and lays out memory: for a backend with a device there, but for
-// what kernels of its fallbacks work on; where the two meet, copies are steps of the plan. Throws Error(kUnsupported) when no kernel
-// takes a node, with every kernel's reason.
+// what kernels of its fallbacks work on; where the two meet, copies are steps of the plan. Throws
+// Error(kUnsupported) when no kernel takes a node, with every kernel's reason.
 Plan make_plan(const Graph& graph, const Backend& backend);
 
 // Offsets such that intervals [first, last] that overlap in time do not overlap in memory: largest

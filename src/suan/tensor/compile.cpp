@@ -44,7 +44,8 @@ void set_backend(std::string_view name) {
   } else if (const int gpu = gpu_number(name); gpu >= 0) {
     backend_setting = &cuda_backend(gpu);
   } else {
-    fail("backend", "there is no backend '{}', expected cpu, cuda, cuda:1, cuda-null, reference or "
+    fail("backend",
+         "there is no backend '{}', expected cpu, cuda, cuda:1, cuda-null, reference or "
          "null",
          name);
   }

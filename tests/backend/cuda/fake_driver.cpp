@@ -166,7 +166,8 @@ CUresult cuDriverGetVersion(int* version) {
   *version = setting("FAKE_CUDA_VERSION", CUDA_VERSION);
   return CUDA_SUCCESS;
 }
-// NVRTC asks the driver that it finds in its process for one, and reads its size whatever the answer.
+// NVRTC asks the driver that it finds in its process for one, and reads its size whatever the
+// answer.
 CUresult cuGetExportTable(const void** table, const CUuuid* /*id*/) {
   static const size_t nothing[8] = {};
   *table = nothing;

@@ -45,7 +45,7 @@ constexpr Kernel kTable[] = {
     REDUCE(sum) REDUCE(max) REDUCE(min) REDUCE(prod) REDUCE(var) REDUCE(logsumexp) REDUCE(argmax)
         REDUCE(argmin)
 #undef REDUCE
-    {Op::softmax, "cuda_softmax", float_rows_why_not, make_softmax_call, true},
+            {Op::softmax, "cuda_softmax", float_rows_why_not, make_softmax_call, true},
     {Op::log_softmax, "cuda_softmax", float_rows_why_not, make_softmax_call, true},
     {Op::layer_norm, "cuda_norm", float_rows_why_not, make_norm_call, true},
     {Op::rms_norm, "cuda_norm", float_rows_why_not, make_norm_call, true},

@@ -141,8 +141,7 @@ class CudnnConvolution final : public Convolution {
     const auto begin = std::chrono::steady_clock::now();
     for (size_t i = first; i < configs.size() && tries > 0; ++i) {
       if (fastest && std::chrono::steady_clock::now() - begin > kTrySeconds) break;
-      auto plan =
-          make_plan(handle_->handle, configs[i], scratch_within(spec_.scratch_bytes));
+      auto plan = make_plan(handle_->handle, configs[i], scratch_within(spec_.scratch_bytes));
       if (!plan) continue;
       try {
         plan_ = std::move(*plan);

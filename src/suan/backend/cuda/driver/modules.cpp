@@ -170,8 +170,8 @@ void Modules::launch(Function function, const Launch& launch, const void* params
   }
   void* arguments[] = {const_cast<void*>(params)};
   const CUresult result = cuda_api().cuLaunchKernel(
-      loaded.function, launch.blocks[0], launch.blocks[1], launch.blocks[2], launch.threads, 1,
-      1, launch.shared_bytes, queue_->work(), arguments, nullptr);
+      loaded.function, launch.blocks[0], launch.blocks[1], launch.blocks[2], launch.threads, 1, 1,
+      launch.shared_bytes, queue_->work(), arguments, nullptr);
   if (result != CUDA_SUCCESS) check_cuda(result, ("launch of " + loaded.name).c_str());
 }
 

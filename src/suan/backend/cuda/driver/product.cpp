@@ -301,11 +301,11 @@ class LtProduct final : public Product {
 };
 
 std::string key_of(const ProductSpec& s) {
-  return fmt::format("{} {} {} {} {} {}{} {} {} {} {} {} {} {} {} {}", s.alignment, s.m, s.n, s.k, s.batch,
-                     s.transpose_a ? 't' : 'n', s.transpose_b ? 't' : 'n', s.stride_a, s.stride_b,
-                     s.stride_y, name(s.dtype), name(s.result), s.tf32 ? "tf32" : "full",
-                     static_cast<int>(s.epilogue.activation), s.epilogue.bias ? "bias" : "-",
-                     s.epilogue.residual ? "residual" : "-");
+  return fmt::format("{} {} {} {} {} {}{} {} {} {} {} {} {} {} {} {}", s.alignment, s.m, s.n, s.k,
+                     s.batch, s.transpose_a ? 't' : 'n', s.transpose_b ? 't' : 'n', s.stride_a,
+                     s.stride_b, s.stride_y, name(s.dtype), name(s.result),
+                     s.tf32 ? "tf32" : "full", static_cast<int>(s.epilogue.activation),
+                     s.epilogue.bias ? "bias" : "-", s.epilogue.residual ? "residual" : "-");
 }
 
 }  // namespace
