@@ -124,8 +124,8 @@ std::unique_ptr<suan::Recording> EmulatedGpu::record(const std::function<void()>
   };
   auto recorded = std::make_unique<Recorded>();
   recording_ = &recorded->works;
+  const std::shared_ptr<void> end(nullptr, [this](void*) { recording_ = nullptr; });
   work();
-  recording_ = nullptr;
   return recorded;
 }
 double EmulatedGpu::seconds_of(const std::function<void()>& work) {

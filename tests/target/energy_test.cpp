@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "tests/temp_folder.h"
 
 namespace suan {
@@ -33,6 +35,22 @@ TEST_F(Energy, IsUnknownWithoutCounters) {
   EXPECT_FALSE(EnergyMeter(folder_ / "none").joules().has_value());
   set("intel-rapl:0", "energy_uj", 1);
   EXPECT_FALSE(EnergyMeter(folder_.path()).joules().has_value());  // its range cannot be read
+}
+
+// Beside this program (cmake/suan_tests.cmake).
+std::string fake_nvml() {
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "libfake_nvml.so";
+}
+
+TEST(GpuEnergy, IsThatOfOneGpu) {
+  const GpuEnergyMeter meter(0, fake_nvml().c_str());
+  EXPECT_DOUBLE_EQ(meter.joules().value(), 2.5);
+  EXPECT_DOUBLE_EQ(meter.joules().value(), 5);
+}
+
+TEST(GpuEnergy, IsUnknownWithoutTheLibraryOrTheGpu) {
+  EXPECT_FALSE(GpuEnergyMeter(0, "libno_such_nvml.so").joules().has_value());
+  EXPECT_FALSE(GpuEnergyMeter(1, fake_nvml().c_str()).joules().has_value());
 }
 
 }  // namespace

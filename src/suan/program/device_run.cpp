@@ -41,7 +41,12 @@ DeviceRun::DeviceRun(const Plan& plan, const Backend& backend)
   place_operands();
 }
 
-DeviceRun::~DeviceRun() = default;
+// What has been sent may still write to the fault and the arena.
+DeviceRun::~DeviceRun() {
+  try {
+    device_.wait();
+  } catch (const Error&) {}  // thrown to whoever reads a result before this
+}
 
 // The arena of the plan, then the inputs and what leaves the program.
 void DeviceRun::place_storages() {
@@ -206,7 +211,11 @@ void DeviceRun::run_steps() {
 // The first run on these addresses makes kernels ready, which cannot be recorded.
 void DeviceRun::play_or_run() {
   if (profile) profile->resize(plan_.steps.size());
-  if (profile || mixed_ || runs_++ == 0) return run_steps();
+  if (profile || mixed_ || runs_ == 0) {
+    run_steps();
+    if (!profile) ++runs_;
+    return;
+  }
   if (!recording_) recording_ = device_.record([&] { run_steps(); });
   recording_->play();
 }
@@ -230,6 +239,7 @@ void DeviceRun::take_results(std::span<void* const> wanted, std::vector<BufferPt
       results[i] = result(i, std::move(results[i]));
       continue;
     }
+    results[i].reset();
     const auto storage = static_cast<size_t>(plan_.outputs[i]);
     const Storage& s = plan_.storages[storage];
     if (s.on_device) device_.download(wanted[i], addresses_[storage], s.bytes);
@@ -239,16 +249,23 @@ void DeviceRun::take_results(std::span<void* const> wanted, std::vector<BufferPt
 
 void DeviceRun::run(std::span<const BufferPtr> blocks, std::span<void* const> addresses,
                     std::span<void* const> wanted, std::vector<BufferPtr>& results) {
+  // What is not there yet may be computed by a run of its own: before the device is taken.
+  for (const PlannedState& s : plan_.states) s.state->buffer();
+  for (const BufferPtr& block : blocks) {
+    if (!block->device_block()) block->data();
+  }
   const std::lock_guard lock(device_.mutex);
   bind_states();
   send_inputs(blocks, addresses);
-  play_or_run();
-  take_results(wanted, results);
+  // Whatever happens from here on, the host's copies are not the states any more.
   for (const PlannedState& s : plan_.states) {
-    if (s.next < 0) continue;
-    s.state->buffer()->written_on_device();
-    s.state->replace(BufferPtr(s.state->buffer()));
+    if (s.next >= 0) s.state->buffer()->written_on_device();
   }
+  play_or_run();
+  for (const PlannedState& s : plan_.states) {
+    if (s.next >= 0) s.state->replace(BufferPtr(s.state->buffer()));
+  }
+  take_results(wanted, results);
 }
 
 }  // namespace suan

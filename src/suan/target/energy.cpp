@@ -1,6 +1,8 @@
-// Reading the counters of RAPL zones.
+// Reading the counters of RAPL zones and of GPUs.
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/target/energy.h"
+
+#include <dlfcn.h>
 
 #include <filesystem>
 #include <fstream>
@@ -39,6 +41,30 @@ std::optional<double> EnergyMeter::joules() const {
     total += *now - counter.start + (*now < counter.start ? counter.range : 0);
   }
   return counters_.empty() ? std::nullopt : std::optional(total / 1e6);
+}
+
+GpuEnergyMeter::GpuEnergyMeter(unsigned index, const char* library) {
+  void* nvml = dlopen(library, RTLD_NOW | RTLD_LOCAL);  // stays open: it keeps threads
+  if (!nvml) return;
+  const auto init = reinterpret_cast<int (*)()>(dlsym(nvml, "nvmlInit_v2"));
+  const auto find = reinterpret_cast<int (*)(unsigned, void**)>(
+      dlsym(nvml, "nvmlDeviceGetHandleByIndex_v2"));
+  const auto energy = reinterpret_cast<int (*)(void*, unsigned long long*)>(
+      dlsym(nvml, "nvmlDeviceGetTotalEnergyConsumption"));
+  if (!init || !find || !energy || init() != 0 || find(index, &device_) != 0) return;
+  energy_ = energy;
+  start_ = read();
+}
+
+std::optional<double> GpuEnergyMeter::read() const {
+  unsigned long long millijoules = 0;
+  if (!energy_ || energy_(device_, &millijoules) != 0) return std::nullopt;
+  return static_cast<double>(millijoules) / 1e3;
+}
+
+std::optional<double> GpuEnergyMeter::joules() const {
+  const std::optional<double> now = read();
+  return now && start_ ? std::optional(*now - *start_) : std::nullopt;
 }
 
 }  // namespace suan

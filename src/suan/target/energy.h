@@ -1,5 +1,6 @@
-// Energy: what the processors have taken, where the system tells it (Linux's powercap counters).
-// https://docs.kernel.org/power/powercap/powercap.html
+// Energy: what processors have taken, where the system tells it: Linux's powercap counters, and
+// NVML for GPUs. https://docs.kernel.org/power/powercap/powercap.html,
+// https://docs.nvidia.com/deploy/nvml-api/
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <optional>
@@ -21,6 +22,20 @@ class EnergyMeter {
     double start, range;
   };
   std::vector<Counter> counters_;
+};
+
+// The same for GPU number `index` of NVML, whose library (the driver brings it) is opened here.
+class GpuEnergyMeter {
+ public:
+  explicit GpuEnergyMeter(unsigned index = 0, const char* library = "libnvidia-ml.so.1");
+  // Of the board since the construction, in joules; nothing where NVML or its counter is not there.
+  std::optional<double> joules() const;
+
+ private:
+  std::optional<double> read() const;  // in joules, since the driver was loaded
+  int (*energy_)(void* device, unsigned long long* millijoules) = nullptr;
+  void* device_ = nullptr;
+  std::optional<double> start_;
 };
 
 }  // namespace suan

@@ -55,6 +55,7 @@ constexpr Target kTarget{
 }  // namespace
 
 std::unique_ptr<Backend> make_backend(Gpu& gpu) {
+  set_libraries(gpu.traits());
   return std::make_unique<Backend>(Backend{"cuda", kernels(), &cpu_backend(), &kTarget, &gpu});
 }
 

@@ -2,6 +2,8 @@
 // [o, h, w, c / groups]. SPDX-License-Identifier: Apache-2.0
 #include "suan/backend/cuda/convolution.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 #include <mutex>
@@ -75,6 +77,7 @@ ConvolutionSpec spec_of(const Node& anchor, const Epilogue& epilogue) {
 const char* anchor_why_not(const Node& anchor) {
   const DType dtype = anchor.types[0].dtype;
   if (!is_float(dtype) || dtype == DType::f64) return "the dtype is not f32, bf16 or f16";
+  if (!why_no_cudnn().empty()) return why_no_cudnn().c_str();
   const int rank = anchor.types[0].shape.rank();
   if (rank < 3 || rank > 5) return "there are not one to three spatial axes";
   for (const Tensor& t : anchor.inputs) {
@@ -96,6 +99,11 @@ const char* take_own_bias(Following& f) {
 
 const char* why_not(Following& f) {
   if (const char* reason = anchor_why_not(*f.chain.anchor)) return reason;
+  const Activation a = f.epilogue.activation;
+  if (f.chain.anchor->types[0].dtype == DType::f32 && a != Activation::none &&
+      a != Activation::relu) {
+    return "cuDNN has no such activation in f32";  // outside of Tensor Cores
+  }
   return take_own_bias(f);
 }
 
@@ -117,7 +125,9 @@ class ConvolutionCall final : public Call {
     for (const int64_t size : spec_.w) count *= static_cast<size_t>(size);
     return count * element_;
   }
-  std::string packed_form(int /*input*/) const override { return "channels_last"; }
+  std::string packed_form(int /*input*/) const override {
+    return fmt::format("channels_last {}", fmt::join(spec_.w, "x"));
+  }
   void pack(int /*input*/, const void* from, void* to) const override {
     const int64_t filters = spec_.w[0], channels = spec_.w[1];
     int64_t space = 1;

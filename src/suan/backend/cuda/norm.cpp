@@ -30,6 +30,10 @@ class NormCall final : public Call {
     params_.rows = node.inputs[0].shape().numel() / params_.length;
     plan_ = plan_rows("norm", node.inputs[0].dtype(), params_.rows, params_.length);
   }
+  // Every row reads all of scale and shift.
+  bool may_overwrite(size_t output, size_t input) const override {
+    return output == 0 && input == 0;
+  }
 
   void run(const KernelArgs& args) const override {
     NormParams params = params_;

@@ -18,8 +18,9 @@ namespace {
 constexpr double kLarge = 1e7;                 // FLOPs of products that may use scratch memory
 constexpr size_t kScratch = size_t{32} << 20;  // what cuBLASLt wants on Hopper
 
-const char* epilogue_why_not(const Epilogue& epilogue) {
+const char* epilogue_why_not(const Epilogue& epilogue, DType dtype) {
   const Activation a = epilogue.activation;
+  if (dtype == DType::f64 && !(epilogue == Epilogue())) return "cuBLASLt has no epilogues in f64";
   if (a != Activation::none && epilogue.residual) return "cuBLASLt has no activation of a sum";
   if (a != Activation::none && a != Activation::relu && a != Activation::gelu_tanh) {
     return "cuBLASLt has no such activation";
@@ -30,6 +31,7 @@ const char* epilogue_why_not(const Epilogue& epilogue) {
 const char* anchor_why_not(const Node& product) {
   const DType dtype = product.types[0].dtype;
   if (!is_float(dtype)) return "the dtype is not a float";
+  if (!why_no_cublas().empty()) return why_no_cublas().c_str();
   if (product.types[0].shape.numel() == 0 || product.inputs[0].shape().numel() == 0) {
     return "there is nothing to multiply";
   }
@@ -171,7 +173,7 @@ const char* product_why_not(const Node& node) {
   Following following;
   if (const char* reason = read_following(node, Op::matmul, following)) return reason;
   if (const char* reason = anchor_why_not(*following.chain.anchor)) return reason;
-  return epilogue_why_not(following.epilogue);
+  return epilogue_why_not(following.epilogue, node.types[0].dtype);
 }
 
 std::unique_ptr<Call> make_product_call(const Node& node) {
@@ -189,7 +191,7 @@ bool begins_product(const Node& node) {
 
 bool is_product(const Graph& region) {
   Following following;
-  return !read_following(region, Op::matmul, following) && !epilogue_why_not(following.epilogue);
+  return !read_following(region, Op::matmul, following) && !epilogue_why_not(following.epilogue, region.outputs[0].dtype());
 }
 
 }  // namespace suan::cuda

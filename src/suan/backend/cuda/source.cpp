@@ -19,6 +19,16 @@ uint64_t fnv1a(std::string_view text) {
 
 }  // namespace
 
+namespace {
+std::string no_cublas, no_cudnn;
+}
+const std::string& why_no_cublas() { return no_cublas; }
+const std::string& why_no_cudnn() { return no_cudnn; }
+void set_libraries(const GpuTraits& traits) {
+  no_cublas = traits.why_no_cublas;
+  no_cudnn = traits.why_no_cudnn;
+}
+
 Source::Source(std::string text) {
   name_ = fmt::format("k{:016x}", fnv1a(text));
   for (const char c : text) {

@@ -32,6 +32,11 @@ const char* stored_name(DType dtype);
 // What arithmetic on it is done in: "float", "double", "int64_t" or "uint64_t".
 const char* compute_name(DType dtype);
 
+// Why these libraries cannot be used here; empty: they can. Set when a GPU is opened, for all.
+const std::string& why_no_cublas();
+const std::string& why_no_cudnn();
+void set_libraries(const GpuTraits& traits);
+
 // For kernels that know no layout: whether all of a node's data is plain, and no texts.
 const char* plain_why_not(const Node& node);
 

@@ -42,12 +42,12 @@ class TopKCall final : public Call {
   }
   // Two arrays of candidates, of which one is read while the other is written.
   size_t scratch_bytes() const override {
-    return counts_.size() > 1 ? 2 * static_cast<size_t>(candidates()) * entry() : 0;
+    return counts_.size() > 1 ? 2 * array_bytes() : 0;
   }
 
   void run(const KernelArgs& args) const override {
     char* from = static_cast<char*>(args.scratch);
-    char* to = from + static_cast<size_t>(candidates()) * entry();
+    char* to = from + array_bytes();
     for (size_t pass = 0; pass < counts_.size(); ++pass) {
       TopKParams p = params_;
       const bool last = pass + 1 == counts_.size();
@@ -71,6 +71,7 @@ class TopKCall final : public Call {
  private:
   static int64_t segments_of(int64_t count) { return (count + kSegment - 1) / kSegment; }
   int64_t candidates() const { return counts_.size() > 1 ? lines_ * counts_[1] : 0; }
+  size_t array_bytes() const { return aligned(static_cast<size_t>(candidates()) * entry()); }
   size_t entry() const { return sizeof(uint64_t) + (apart_ ? sizeof(uint32_t) : 0); }
   template <class Key, class Index>
   void place(char* at, Key*& keys, Index*& indices) const {

@@ -27,6 +27,7 @@ std::vector<Value> run_compiled(const Model& model, const std::vector<Value>& ar
                                      .small_memory = options.small_memory,
                                      .without = options.without}));
   const auto results = context.run(blocks_of(arguments));
+  for (const BufferPtr& result : results) result->data();  // throws what a device found
   size_t next = 0;
   for_each_result(outputs, nodes, [&](Tensor& t) { t = make_constant(t.type(), results[next++]); });
   return outputs;
