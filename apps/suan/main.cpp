@@ -332,6 +332,21 @@ struct ModelCommands {
   }
 };
 
+void add_bench_kernels(CLI::App& bench_command, BenchKernelsOptions& options, int& exit_code) {
+  CLI::App& command = *bench_command.add_subcommand("kernels", "The time of one large kernel");
+  command.add_option("--case", options.name, "product, chain or copy")->capture_default_str();
+  command.add_option("--precision", options.precision, "f32 or bf16")->capture_default_str();
+  command.add_option("--size", options.size, "Of the product: rows and columns")
+      ->check(CLI::Range(1, 1 << 16))
+      ->capture_default_str();
+  command.add_option("--megabytes", options.megabytes, "Of the array that is read, in MiB")
+      ->check(CLI::Range(1, 1 << 16))
+      ->capture_default_str();
+  command.add_option("--runs", options.runs, "Runs to time")->check(CLI::PositiveNumber);
+  command.add_flag("--serve", options.serve, "Answer `go N` and `peak` lines on standard input");
+  add_command(command, options, run_bench_kernels, exit_code);
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Suan: trains, compresses, compiles and serves neural networks", "suan");
   app.set_version_flag("--version", SUAN_VERSION);
@@ -346,12 +361,16 @@ int run(int argc, char** argv) {
   BenchTrainOptions bench;
   auto* bench_command = app.add_subcommand("bench", "Measure Suan itself")->require_subcommand(1);
   auto* train = bench_command->add_subcommand("train", "The time of one training step");
-  train->add_option("--case", bench.name, "mlp, lenet, resnet18, gpt-mini or gpt-small");
+  train->add_option("--case", bench.name, bench_train_cases());
+  train->add_option("--batch", bench.batch, "Samples in a step (default: the case's own)")
+      ->check(CLI::Range(1, 1 << 20));
   train->add_option("--precision", bench.precision, "f32 or bf16");
   train->add_option("--steps", bench.steps, "Steps to time")->check(CLI::PositiveNumber);
   train->add_option("--warmup", bench.warmup, "Steps before that")->check(CLI::NonNegativeNumber);
   train->add_flag("--serve", bench.serve, "Answer `go N` and `peak` lines on standard input");
   add_command(*train, bench, run_bench_train, exit_code);
+  BenchKernelsOptions kernels;
+  add_bench_kernels(*bench_command, kernels, exit_code);
 
   RunCommands run_commands;
   run_commands.add(app, exit_code);
