@@ -122,6 +122,7 @@ int run_bench_kernels(const BenchKernelsOptions& options) {
   if (precision != DType::f32 && precision != DType::bf16) {
     fail("bench", "precision is '{}', expected f32 or bf16", options.precision);
   }
+  if (options.serve) refuse_unused(options, {"--runs", "--json"}, "with --serve");
   const PeakMemory memory;
   const Made made = make_bench(options, *precision);
   const auto run = [&](int n) {

@@ -41,14 +41,15 @@ template <class Options>
 void add_command(CLI::App& command, Options& options, int (*run)(const Options&), int& exit_code,
                  Kernels kernels = Kernels::all) {
   add_common(command, options, kernels);
-  command.callback([&command, &options, run, &exit_code] {
+  command.callback([&command, &options, run, &exit_code, kernels] {
     for (const CLI::Option* option : command.get_options()) {
       if (option->count()) options.given.insert(option->get_name());
     }
     if (options.threads) suan::set_num_threads(options.threads);
     suan::set_exact_mode(options.exact);
     suan::set_reproducible_mode(options.reproducible);
-    if (!options.device.empty()) suan::set_backend(options.device);
+    // Kernels::in_order: the command opens the device itself.
+    if (!options.device.empty() && kernels == Kernels::all) suan::set_backend(options.device);
     exit_code = run(options);
   });
 }
