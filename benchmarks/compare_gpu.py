@@ -1,86 +1,47 @@
 #!/usr/bin/env python3
-# Compares Suan with PyTorch on one NVIDIA GPU, taken in turns: the table of bars of the CUDA backend.
+# Compares Suan with PyTorch on one NVIDIA GPU, in turns: the bars of the CUDA backend.
 # SPDX-License-Identifier: Apache-2.0
 """usage: compare_gpu.py [--row ROW]... [--json FILE]     (--help lists the rows and options)
 
-Suan runs as `suan bench ... --serve`, PyTorch as benchmarks/torch_gpu_worker.py, in the variants that it names; the
-fastest one counts. One run of this script takes both in turns on the same card. What cannot run says "not run: reason".
-Without PyTorch, Suan is measured alone and rows that are ratios to PyTorch are not run.
+Suan runs as `suan bench ... --serve`, PyTorch as torch_gpu_worker.py in several variants, of which
+the fastest one counts. One run of this script takes both in turns on the same card. What cannot run
+says "not run: reason". Without PyTorch, Suan is measured alone, and ratios to PyTorch are not run.
 
-The JSON is a list of rows with the fields of `compare.py train` (case, precision, suan_ms, peer, peer_ms, ratio,
-suan_peak_mb, peer_peak_mb, alternations, flops, parameters, suan, date, machine, system), and
-  row, what    the key and what it means        unit, suan_rate, peer_rate   tokens/s or images/s, where there are any
-  ratio        Suan / best PyTorch, of the rate where there is one, else of the time; of a kernel, the share of the limit
-  better       "higher" or "lower"              bar, floor    what ratio and suan_rate must reach; met: whether they do
-  seconds      of rows with a bar in seconds: their ratio is seconds / bar
-  device, driver, versions                      not_run       the reason; the fields of results are then missing
-Memory is what the process takes of the card, by NVML: with its context, and with what its allocator keeps.
+The JSON is a list of rows with the fields of `compare.py train` (case, precision, suan_ms, peer,
+peer_ms, ratio, suan_peak_mb, peer_peak_mb, alternations, flops, parameters, suan, date, machine,
+system), and
+  row, what   the key and what it means
+  ratio       Suan / best PyTorch, of the rate where there is one, else of the time; of a kernel,
+              the share of its limit; of a row with `seconds`: seconds / bar_seconds
+  unit, suan_rate, peer_rate   tokens/s or images/s
+  better      "higher" or "lower"; bar, floor: what ratio and suan_rate must reach; met: if they do
+  not_run     the reason why there is no ratio (met is null); failed: true where Suan is the reason
+  device, driver, versions
+Memory is what a process takes of the card, by NVML: with its context, and what its allocator keeps.
 """
+
 import argparse
 import contextlib
 import json
 import os
 import pathlib
-import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 import compare
 import gpu_report
 import nvml
+from gpu_worker import GpuWorker, NotRun, SuanFails, alternate, cosine_of, model_file, start
 from recipes import time_to
 
 HERE = pathlib.Path(__file__).resolve().parent
-TRAIN_VARIANTS = ("eager", "eager+graph", "compile+graph", "max-autotune")
+TRAIN_VARIANTS = ("eager+graph", "compile+graph", "max-autotune", "eager")
 INFER_VARIANTS = ("eager+graph", "reduce-overhead", "max-autotune")
 KERNEL_MB, PRODUCT_SIZE = 2048, 8192
+RESERVE = 20  # seconds of a row that are kept for what follows the trials of variants
 ROWS = gpu_report.ROWS
-
-
-class NotRun(Exception):
-    """The reason why a row has no result."""
-
-
-class GpuWorker(compare.Worker):
-    """A worker that is stopped where one answer takes longer than the limit."""
-
-    def __init__(self, name, command, limit, env=None):
-        self.limit, self.error = limit, ""
-        before = dict(os.environ)
-        os.environ.update(env or {})
-        try:
-            super().__init__(name, command, min(8, os.cpu_count() or 1))
-        except OSError as error:
-            raise NotRun(f"{name}: {error.strerror}") from None
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
-
-    def read(self):
-        late = threading.Event()
-
-        def stop():
-            late.set()
-            self.process.kill()
-        timer = threading.Timer(self.limit, stop)
-        timer.start()
-        try:
-            return super().read()
-        finally:
-            timer.cancel()
-            if late.is_set():
-                self.error = f"took more than {self.limit:.0f} s"
-
-
-def start(stack, worker):
-    """The worker, if it runs; it is closed with the stack."""
-    stack.callback(worker.close)
-    if not worker.ready:
-        raise NotRun(f"{worker.name}: {worker.error[:120]}")
-    return worker
 
 
 def start_suan(stack, options, *words):
@@ -92,11 +53,14 @@ def start_peer(stack, options, variant, *words):
     if not options.torch:
         raise NotRun(f"PyTorch: {options.why_no_torch}")
     command = [options.python, HERE / "torch_gpu_worker.py", *words, variant]
-    return start(stack, GpuWorker(variant, command, options.limit))
+    left = options.deadline - time.monotonic() - RESERVE
+    if left < 1:
+        raise NotRun(f"{variant}: no time was left (--seconds)")
+    return start(stack, GpuWorker(variant, command, min(options.limit, left)))
 
 
 def screen(stack, options, variants, *words):
-    """The fastest variant, still running, and the least memory that one took of the card; at most two run at once."""
+    """The fastest variant, still running, and the least memory that one took; two run at most."""
     best, least, reasons = None, None, []
     for variant in options.variant or variants:
         with contextlib.ExitStack() as trial:
@@ -105,7 +69,7 @@ def screen(stack, options, variants, *words):
                 peer = start_peer(trial, options, variant, *words)
                 for _ in range(compare.SCREEN_ROUNDS):
                     peer.go()
-            except (NotRun, SystemExit) as error:
+            except NotRun as error:
                 reasons.append(str(error))
                 print(f"  left out: {error}", flush=True)
                 continue
@@ -123,21 +87,21 @@ def screen(stack, options, variants, *words):
     return best, least
 
 
-def alternate(options, *workers):
-    for worker in workers:
-        worker.times.clear()
-    for _ in range(options.alternations):
-        for worker in workers:
-            worker.go()
-    return [statistics.median(worker.times) for worker in workers]
-
-
 def fields(options, suan, suan_ms, peer=None, peer_ms=None):
-    result = {"suan_ms": round(suan_ms, 4), "suan_ms_min": round(min(suan.times), 4), "alternations": options.alternations,
-              "suan": suan.ready["version"], "flops": suan.ready.get("flops", 0)}
+    result = {
+        "suan_ms": round(suan_ms, 4),
+        "suan_ms_min": round(min(suan.times), 4),
+        "alternations": options.alternations,
+        "suan": suan.ready["version"],
+        "flops": suan.ready.get("flops", 0),
+    }
     if peer:
-        result |= {"peer": f"PyTorch {peer.ready['version']} {peer.name}", "peer_ms": round(peer_ms, 4),
-                   "peer_ms_min": round(min(peer.times), 4), "ratio": suan_ms / peer_ms}
+        result |= {
+            "peer": f"PyTorch {peer.ready['version']} {peer.name}",
+            "peer_ms": round(peer_ms, 4),
+            "peer_ms_min": round(min(peer.times), 4),
+            "ratio": suan_ms / peer_ms,
+        }
     return result
 
 
@@ -146,9 +110,15 @@ def train(options, row):
     case, batch, per_sample = row["case"], row["batch"], row["per_sample"]
     with contextlib.ExitStack() as stack:
         before = options.memory_mb()
-        suan = start_suan(stack, options, "train", "--case", case, "--precision", "bf16", "--batch", batch)
+        suan = start_suan(
+            stack, options, "train", "--case", case, "--precision", "bf16", "--batch", batch
+        )
         taken = options.memory_mb() - before
-        result = {"parameters": suan.ready["parameters"], "suan_peak_mb": round(taken, 1), "unit": row["unit"]}
+        result = {
+            "parameters": suan.ready["parameters"],
+            "suan_peak_mb": round(taken, 1),
+            "unit": row["unit"],
+        }
         try:
             peer, least = screen(stack, options, TRAIN_VARIANTS, "train", case, batch)
         except NotRun as error:
@@ -157,53 +127,37 @@ def train(options, row):
             result |= fields(options, suan, suan_ms)
         else:
             if peer.ready["parameters"] != suan.ready["parameters"]:
-                raise NotRun(f"{suan.ready['parameters']} parameters in Suan, {peer.ready['parameters']} in PyTorch")
+                raise NotRun(
+                    f"{suan.ready['parameters']} parameters in Suan, "
+                    f"{peer.ready['parameters']} in PyTorch"
+                )
             suan_ms, peer_ms = alternate(options, suan, peer)
             result |= fields(options, suan, suan_ms, peer, peer_ms)
-            result |= {"peer_peak_mb": round(least, 1), "ratio": peer_ms / suan_ms, "memory_ratio": taken / max(least, 1e-9),
-                       "peer_rate": round(batch * per_sample / peer_ms * 1e3)}
+            result |= {
+                "peer_peak_mb": round(least, 1),
+                "ratio": peer_ms / suan_ms,
+                "memory_ratio": taken / max(least, 1e-9),
+                "peer_rate": round(batch * per_sample / peer_ms * 1e3),
+            }
     return result | {"suan_rate": round(batch * per_sample / suan_ms * 1e3)}
-
-
-def cosine_of(options, case, folder, model, peer):
-    """That of Suan's first output on the card and the peer's, for the same inputs."""
-    peer.ask(f"output {folder}")
-    inputs = [word for path in pathlib.Path(folder).glob("input_*.npy")
-              for word in ("--input", f"{path.stem[6:]}={path}")]
-    done = subprocess.run([str(options.suan), "run", str(model), *inputs, "--precision", "bf16", "--device", options.device,
-                           "--save", folder], capture_output=True, text=True, check=False, timeout=options.limit)
-    if done.returncode != 0:
-        raise NotRun(f"suan run {case}: {done.stderr.strip()}")
-    code = ("import sys, numpy as n; a, b = (n.load(p).astype('f8') for p in sys.argv[1:]);"
-            "print((a * b).sum() / n.sqrt((a * a).sum() * (b * b).sum()))")
-    done = subprocess.run([options.python, "-c", code, f"{folder}/output_0.npy", f"{folder}/peer.npy"], check=False,
-                          capture_output=True, text=True)
-    if done.returncode != 0:
-        raise NotRun(f"the outputs of {case} cannot be compared: {done.stderr.strip().splitlines()[-1]}")
-    return float(done.stdout)
-
-
-def model_file(options, case):
-    path = options.models / f"{case}.onnx"
-    if not path.exists():
-        done = subprocess.run([options.python, str(HERE / "make_models.py"), "--folder", str(options.models), case],
-                              env=dict(os.environ, SUAN_BENCH_VENV="1"), capture_output=True, text=True, check=False,
-                              timeout=options.limit)
-        if done.returncode != 0:
-            raise NotRun(f"{path.name} cannot be made: {(done.stderr.strip().splitlines() or ['no output'])[-1]}")
-    return path
 
 
 def infer(options, row):
     case = row["case"]
+    if not options.torch:
+        raise NotRun(f"PyTorch: {options.why_no_torch}")
     model = model_file(options, case)
     with contextlib.ExitStack() as stack:
         sizes = ["--dim", "seq=128"] if case in compare.LANGUAGE_MODELS else []
-        suan = start_suan(stack, options, "infer", model, "--batch", 1, *sizes, "--precision", "bf16")
+        suan = start_suan(
+            stack, options, "infer", model, "--batch", 1, *sizes, "--precision", "bf16"
+        )
         peer, _ = screen(stack, options, INFER_VARIANTS, "infer", case, 1)
-        cosine = cosine_of(options, case, stack.enter_context(tempfile.TemporaryDirectory()), model, peer)
+        cosine = cosine_of(
+            options, case, stack.enter_context(tempfile.TemporaryDirectory()), model, peer
+        )
         if cosine < 0.999:
-            raise NotRun(f"outputs differ: their cosine is {cosine:.6f}")
+            raise SuanFails(f"outputs differ: their cosine is {cosine:.6f}")
         return fields(options, suan, *alternate_pair(options, suan, peer)) | {"cosine": cosine}
 
 
@@ -214,7 +168,17 @@ def alternate_pair(options, suan, peer):
 
 def product(options, _row):
     with contextlib.ExitStack() as stack:
-        suan = start_suan(stack, options, "kernels", "--case", "product", "--size", PRODUCT_SIZE, "--precision", "bf16")
+        suan = start_suan(
+            stack,
+            options,
+            "kernels",
+            "--case",
+            "product",
+            "--size",
+            PRODUCT_SIZE,
+            "--precision",
+            "bf16",
+        )
         peer = start_peer(stack, options, "product", "kernel", PRODUCT_SIZE)
         suan_ms, peer, peer_ms = alternate_pair(options, suan, peer)
         return fields(options, suan, suan_ms, peer, peer_ms) | {"ratio": peer_ms / suan_ms}
@@ -235,30 +199,46 @@ def chain(options, _row):
         if options.torch:
             beside = {"ratio_to_compiled": times[0] / times.pop()}
         limit = min(times[1:])
-        return fields(options, suan, times[0]) | beside | {
-            "peer": "a copy", "peer_ms": round(limit, 4), "ratio": limit / times[0]}
+        return (
+            fields(options, suan, times[0])
+            | beside
+            | {"peer": "a copy", "peer_ms": round(limit, 4), "ratio": limit / times[0]}
+        )
 
 
 def first_step(options, row):
-    """From process start until the first optimizer step has ended; `warm` takes what a run before it left."""
+    """From process start to the end of the first step; `warm` has what a run before it left."""
     with tempfile.TemporaryDirectory() as cache:
         env = {"XDG_CACHE_HOME": cache, "CUDA_CACHE_PATH": f"{cache}/driver"}
-        command = [options.suan, "bench", "train", "--case", row["case"], "--precision", "bf16", "--device", options.device,
-                   "--batch", row["batch"], "--warmup", 1, "--steps", 1, "--json"]
+        command = [
+            options.suan,
+            "bench",
+            "train",
+            "--case",
+            row["case"],
+            "--precision",
+            "bf16",
+            "--device",
+            options.device,
+            "--batch",
+            row["batch"],
+            "--warmup",
+            1,
+            "--serve",
+        ]
         for _ in range(2 if row["warm"] else 1):
-            began = time.monotonic()
-            done = subprocess.run([str(c) for c in command], env=dict(os.environ, **env), capture_output=True, text=True,
-                                  check=False, timeout=options.limit)
-            seconds = time.monotonic() - began
-            if done.returncode != 0:
-                raise NotRun(f"suan: {done.stderr.strip()}")
-        report = json.loads(done.stdout.splitlines()[-1])
-    first = report.get("first_seconds", seconds)  # without the end of the process
-    return {"seconds": round(first, 3), "suan": compare_version(options)}
+            with contextlib.ExitStack() as stack:
+                worker = start(stack, GpuWorker("suan", command, options.limit, env))
+    return {
+        "seconds": round(worker.first_answer - worker.began, 3),
+        "suan": worker.ready["version"],
+    }
 
 
 def compare_version(options):
-    done = subprocess.run([str(options.suan), "--version"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [str(options.suan), "--version"], capture_output=True, text=True, check=False
+    )
     return done.stdout.strip().split()[-1] if done.stdout.strip() else "?"
 
 
@@ -266,26 +246,46 @@ def mnist(options, row):
     if not os.environ.get("SUAN_DATA"):
         raise NotRun("SUAN_DATA is not set")
     with tempfile.TemporaryDirectory() as folder:
-        command = [str(options.suan), "train", "mnist-lenet", "--quiet", "--device", options.device, "--json"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=options.limit)
+        command = [
+            str(options.suan),
+            "train",
+            "mnist-lenet",
+            "--quiet",
+            "--device",
+            options.device,
+            "--json",
+        ]
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, check=False, timeout=options.limit
+        )
         if done.returncode != 0:
-            raise NotRun(f"suan: {done.stderr.strip()}")
+            raise SuanFails(done.stderr.strip())
         report = json.loads(done.stdout.splitlines()[-1])
         reached = time_to(0.99, pathlib.Path(folder, report["run"]))
     if reached is None:
-        raise NotRun(f"99 % was not reached: {100 * report['accuracy']:.2f} %")
+        raise SuanFails(f"99 % was not reached: {100 * report['accuracy']:.2f} %")
     return {"seconds": reached, "accuracy": report["accuracy"], "suan": compare_version(options)}
 
 
-MEASURES = {"train": train, "infer": infer, "product": product, "chain": chain, "first": first_step, "mnist": mnist}
+MEASURES = {
+    "train": train,
+    "infer": infer,
+    "product": product,
+    "chain": chain,
+    "first": first_step,
+    "mnist": mnist,
+}
 
 
 def measure(options, row):
     why_not = options.why_no_gpu
+    options.deadline = time.monotonic() + options.seconds
     if not why_not:
         try:
             return MEASURES[row["measure"]](options, row)
-        except (NotRun, SystemExit) as error:
+        except SuanFails as error:
+            return {"not_run": str(error), "failed": True}
+        except NotRun as error:
             why_not = str(error)
         except subprocess.TimeoutExpired:
             why_not = f"took more than {options.limit:.0f} s"
@@ -294,31 +294,54 @@ def measure(options, row):
 
 def look_around(options):
     """Whether there is a GPU and PyTorch, and what they are."""
-    done = subprocess.run([str(options.suan), "devices", "--json"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [str(options.suan), "devices", "--json"], capture_output=True, text=True, check=False
+    )
     if done.returncode != 0:
         raise SystemExit(f"compare_gpu: {done.stderr.strip()}")
     devices = json.loads(done.stdout.splitlines()[-1])
     options.why_no_gpu = "" if devices["cuda"] else devices["cuda_why_not"]
-    code = "import torch; assert torch.cuda.is_available(), 'torch.cuda is not available'; print(torch.__version__)"
+    code = (
+        "import torch; assert torch.cuda.is_available(), 'torch.cuda is not available'; "
+        "print(torch.__version__)"
+    )
     done = subprocess.run([options.python, "-c", code], capture_output=True, text=True, check=False)
     options.torch = done.stdout.strip() if done.returncode == 0 else ""
     options.why_no_torch = (done.stderr.strip().splitlines() or [""])[-1]
     index = int(options.device.partition(":")[2] or 0)
     options.memory_mb = lambda: nvml.used_mb(index)
     device = devices["cuda"][index]["model"] if index < len(devices["cuda"]) else ""
-    return {"device": device, "driver": nvml.driver(), "versions": {"suan": compare_version(options), "torch": options.torch},
-            **compare.machine()}
+    return {
+        "device": device,
+        "driver": nvml.driver(),
+        "versions": {"suan": compare_version(options), "torch": options.torch},
+        **compare.machine(),
+    }
 
 
 def parse_options(words):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--row", action="append", choices=tuple(ROWS))
-    parser.add_argument("--variant", action="append", help="of PyTorch; default: all that torch_gpu_worker.py has")
+    parser.add_argument(
+        "--variant", action="append", help="of PyTorch; default: all that torch_gpu_worker.py has"
+    )
     parser.add_argument("--alternations", type=compare.at_least(1), default=5)
-    parser.add_argument("--limit", type=float, default=300, help="seconds for one answer of a worker")
+    parser.add_argument(
+        "--limit", type=float, default=300, help="seconds for one answer of a worker"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=1200, help="for a row: no variant of PyTorch starts later"
+    )
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--json", metavar="FILE")
-    parser.add_argument("--models", type=pathlib.Path, default=compare.ROOT / "build/models", help="where ONNX files are")
+    parser.add_argument(
+        "--models",
+        type=pathlib.Path,
+        default=compare.ROOT / "build/models",
+        help="where ONNX files are",
+    )
     parser.add_argument("--python", default=sys.executable, help="the Python that has PyTorch")
     parser.add_argument("--suan", default=compare.ROOT / "build/release/bin/suan")
     return parser.parse_args(words)
@@ -331,7 +354,9 @@ def main():
     print(gpu_report.HEAD, flush=True)
     for key in options.row or ROWS:
         if ROWS[key].get("with") in [r["row"] for r in results]:  # it was measured with another row
-            found = gpu_report.shared(key, next(r for r in results if r["row"] == ROWS[key]["with"]))
+            found = gpu_report.shared(
+                key, next(r for r in results if r["row"] == ROWS[key]["with"])
+            )
         else:
             found = gpu_report.judged(key, measure(options, ROWS[key]))
         results.append(found | around)

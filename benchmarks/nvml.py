@@ -4,7 +4,11 @@ import ctypes
 
 
 class Memory(ctypes.Structure):
-    _fields_ = [("total", ctypes.c_ulonglong), ("free", ctypes.c_ulonglong), ("used", ctypes.c_ulonglong)]
+    _fields_ = [
+        ("total", ctypes.c_ulonglong),
+        ("free", ctypes.c_ulonglong),
+        ("used", ctypes.c_ulonglong),
+    ]
 
 
 def library():
@@ -27,4 +31,6 @@ def used_mb(index):
     nvml, card, memory = library(), ctypes.c_void_p(), Memory()
     if not nvml or nvml.nvmlDeviceGetHandleByIndex_v2(index, ctypes.byref(card)) != 0:
         return 0.0
-    return memory.used / 1e6 if nvml.nvmlDeviceGetMemoryInfo(card, ctypes.byref(memory)) == 0 else 0.0
+    return (
+        memory.used / 1e6 if nvml.nvmlDeviceGetMemoryInfo(card, ctypes.byref(memory)) == 0 else 0.0
+    )

@@ -7,8 +7,8 @@
 bf16: training by autocast with f32 parameters and the fused optimizer, inference with bf16 weights
 from host memory to host memory; attention is SDPA, images are channels_last. A VARIANT is words
 joined by '+': eager, compile (Inductor, max-autotune without its CUDA graphs), max-autotune or
-reduce-overhead (torch.compile's modes, which use CUDA graphs), and graph (the whole step is captured
-by torch.cuda.graph).
+reduce-overhead (torch.compile's modes, which use CUDA graphs), and graph (the whole step is
+captured by torch.cuda.graph).
 """
 import json
 import os

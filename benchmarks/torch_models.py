@@ -189,7 +189,8 @@ CASES = {
     "resnet18": Case(ResNet18, (64, 3, 32, 32), 10, 11_173_962, "sgd", True),
     "gpt-mini": Case(lambda: Gpt(4, 128, 4, 64), (12, 64), 65, 804_096, "adamw", False),
     "gpt-small": Case(lambda: Gpt(6, 384, 6, 256), (4, 256), 65, 10_745_088, "adamw", False),
-    "gpt2-124m": Case(lambda: Gpt(12, 768, 12, 1024, 50304, True), (16, 1024), 50304, 124_475_904, "adamw", False),
+    "gpt2-124m": Case(lambda: Gpt(12, 768, 12, 1024, 50304, True), (16, 1024), 50304, 124_475_904,
+                      "adamw", False),
     "resnet50": Case(ResNet50, (64, 3, 224, 224), 1000, 25_557_032, "sgd", True),
 }
 
