@@ -19,7 +19,7 @@ namespace {
 
 using namespace suan::app;
 
-// What a command leaves to its user of the choice of kernels.
+// What a command leaves to its user of the choice of kernels; in_order opens the device itself.
 enum class Kernels : uint8_t { all, in_order, none };
 
 void add_common(CLI::App& command, CommonOptions& options, Kernels kernels) {
@@ -48,7 +48,6 @@ void add_command(CLI::App& command, Options& options, int (*run)(const Options&)
     if (options.threads) suan::set_num_threads(options.threads);
     suan::set_exact_mode(options.exact);
     suan::set_reproducible_mode(options.reproducible);
-    // Kernels::in_order: the command opens the device itself.
     if (!options.device.empty() && kernels == Kernels::all) suan::set_backend(options.device);
     exit_code = run(options);
   });
@@ -337,12 +336,10 @@ void add_bench_kernels(CLI::App& bench_command, BenchKernelsOptions& options, in
   CLI::App& command = *bench_command.add_subcommand("kernels", "The time of one large kernel");
   command.add_option("--case", options.name, "product, chain or copy")->capture_default_str();
   command.add_option("--precision", options.precision, "f32 or bf16")->capture_default_str();
-  command.add_option("--size", options.size, "Of the product: rows and columns")
-      ->check(CLI::Range(1, 1 << 16))
-      ->capture_default_str();
-  command.add_option("--megabytes", options.megabytes, "Of the array that is read, in MiB")
-      ->check(CLI::Range(1, 1 << 16))
-      ->capture_default_str();
+  const CLI::Range size(1, 1 << 16);
+  command.add_option("--size", options.size, "Of the product: rows and columns")->check(size);
+  command.add_option("--megabytes", options.megabytes, "MiB of the array that is read")
+      ->check(size);
   command.add_option("--runs", options.runs, "Runs to time")->check(CLI::PositiveNumber);
   command.add_flag("--serve", options.serve, "Answer `go N` and `peak` lines on standard input");
   add_command(command, options, run_bench_kernels, exit_code);
@@ -363,8 +360,7 @@ int run(int argc, char** argv) {
   auto* bench_command = app.add_subcommand("bench", "Measure Suan itself")->require_subcommand(1);
   auto* train = bench_command->add_subcommand("train", "The time of one training step");
   train->add_option("--case", bench.name, bench_train_cases());
-  train->add_option("--batch", bench.batch, "Samples in a step (default: the case's own)")
-      ->check(CLI::Range(1, 1 << 20));
+  train->add_option("--batch", bench.batch, "Samples in a step")->check(CLI::Range(1, 1 << 20));
   train->add_option("--precision", bench.precision, "f32 or bf16");
   train->add_option("--steps", bench.steps, "Steps to time")->check(CLI::PositiveNumber);
   train->add_option("--warmup", bench.warmup, "Steps before that")->check(CLI::NonNegativeNumber);
