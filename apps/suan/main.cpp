@@ -334,12 +334,11 @@ struct ModelCommands {
 
 void add_bench_kernels(CLI::App& bench_command, BenchKernelsOptions& options, int& exit_code) {
   CLI::App& command = *bench_command.add_subcommand("kernels", "The time of one large kernel");
-  command.add_option("--case", options.name, "product, chain or copy")->capture_default_str();
-  command.add_option("--precision", options.precision, "f32 or bf16")->capture_default_str();
-  const CLI::Range size(1, 1 << 16);
-  command.add_option("--size", options.size, "Of the product: rows and columns")->check(size);
-  command.add_option("--megabytes", options.megabytes, "MiB of the array that is read")
-      ->check(size);
+  command.add_option("--case", options.name, "product, chain or copy");
+  command.add_option("--precision", options.precision, "f32 or bf16");
+  const CLI::Range any(1, 1 << 16);
+  command.add_option("--size", options.size, "Rows and columns of the product")->check(any);
+  command.add_option("--megabytes", options.megabytes, "MiB of the array read")->check(any);
   command.add_option("--runs", options.runs, "Runs to time")->check(CLI::PositiveNumber);
   command.add_flag("--serve", options.serve, "Answer `go N` and `peak` lines on standard input");
   add_command(command, options, run_bench_kernels, exit_code);
@@ -350,7 +349,6 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", SUAN_VERSION);
   app.require_subcommand(1);
   int exit_code = 0;
-
   DevicesOptions devices;
   auto* devices_command = app.add_subcommand("devices", "What this machine offers");
   devices_command->add_flag("--measure", devices.measure, "Measure its peak rates anew");
