@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The commands a person types. Each installs the packages it needs, and does nothing twice.
-.PHONY: demo build test test-peers test-tsan slow-test check format clean deps deps-check
+.PHONY: demo build test test-peers test-tsan slow-test cuda-bundle check format clean deps deps-check
 
 demo: build
 	@build/release/bin/suan demo
@@ -22,6 +22,10 @@ test-tsan: deps-check
 
 slow-test: deps
 	@tools/run_tests slow-test release/suan_slow_tests
+
+cuda-bundle: build
+	@tools/build release suan_ops_tests
+	@tools/cuda_bundle
 
 check: deps-check
 	@tools/check

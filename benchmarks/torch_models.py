@@ -72,11 +72,57 @@ class ResNet18(nn.Module):
         return self.fc(x.mean((2, 3)))
 
 
-class CausalSelfAttention(nn.Module):
-    def __init__(self, width, heads):
+class Bottleneck(nn.Module):
+    """1x1, 3x3 (with the stride) and 1x1 to four times the width, with a shortcut."""
+
+    def __init__(self, inputs, width, stride):
         super().__init__()
-        self.c_attn = nn.Linear(width, 3 * width, bias=False)
-        self.c_proj = nn.Linear(width, width, bias=False)
+        outputs = 4 * width
+        self.conv1 = nn.Conv2d(inputs, width, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, outputs, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(outputs)
+        self.downsample = None
+        if stride != 1 or inputs != outputs:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+
+    def forward(self, x):
+        shortcut = x if self.downsample is None else self.downsample(x)
+        x = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        x = F.relu(self.bn2(self.conv2(x)), inplace=True)
+        return F.relu(self.bn3(self.conv3(x)) + shortcut, inplace=True)
+
+
+class ResNet50(nn.Module):
+    """ResNet-50 with torchvision's names."""
+
+    def __init__(self, classes=1000):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        inputs = 64
+        for i, (width, count) in enumerate(((64, 3), (128, 4), (256, 6), (512, 3)), 1):
+            blocks = []
+            for j in range(count):
+                blocks.append(Bottleneck(inputs, width, 2 if i > 1 and j == 0 else 1))
+                inputs = 4 * width
+            setattr(self, f"layer{i}", nn.Sequential(*blocks))
+        self.fc = nn.Linear(inputs, classes)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.bn1(self.conv1(x)), inplace=True), 3, 2, 1)
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return self.fc(x.mean((2, 3)))
+
+
+class CausalSelfAttention(nn.Module):
+    def __init__(self, width, heads, bias=False):
+        super().__init__()
+        self.c_attn = nn.Linear(width, 3 * width, bias=bias)
+        self.c_proj = nn.Linear(width, width, bias=bias)
         self.heads = heads
 
     def forward(self, x):
@@ -88,22 +134,22 @@ class CausalSelfAttention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    def __init__(self, width):
+    def __init__(self, width, bias=False):
         super().__init__()
-        self.c_fc = nn.Linear(width, 4 * width, bias=False)
-        self.c_proj = nn.Linear(4 * width, width, bias=False)
+        self.c_fc = nn.Linear(width, 4 * width, bias=bias)
+        self.c_proj = nn.Linear(4 * width, width, bias=bias)
 
     def forward(self, x):
         return self.c_proj(F.gelu(self.c_fc(x), approximate="tanh"))
 
 
 class Block(nn.Module):
-    def __init__(self, width, heads):
+    def __init__(self, width, heads, bias=False):
         super().__init__()
-        self.ln_1 = nn.LayerNorm(width, bias=False)
-        self.attn = CausalSelfAttention(width, heads)
-        self.ln_2 = nn.LayerNorm(width, bias=False)
-        self.mlp = FeedForward(width)
+        self.ln_1 = nn.LayerNorm(width, bias=bias)
+        self.attn = CausalSelfAttention(width, heads, bias)
+        self.ln_2 = nn.LayerNorm(width, bias=bias)
+        self.mlp = FeedForward(width, bias)
 
     def forward(self, x):
         x = x + self.attn(self.ln_1(x))
@@ -111,15 +157,15 @@ class Block(nn.Module):
 
 
 class Gpt(nn.Module):
-    """nanoGPT without biases and dropout; the output layer shares the token embedding's weight."""
+    """nanoGPT without dropout and, unless asked for, biases; the output layer shares the token embedding's weight."""
 
-    def __init__(self, layers, width, heads, context, vocabulary=65):
+    def __init__(self, layers, width, heads, context, vocabulary=65, bias=False):
         super().__init__()
         self.transformer = nn.ModuleDict({
             "wte": nn.Embedding(vocabulary, width),
             "wpe": nn.Embedding(context, width),
-            "h": nn.ModuleList(Block(width, heads) for _ in range(layers)),
-            "ln_f": nn.LayerNorm(width, bias=False)})
+            "h": nn.ModuleList(Block(width, heads, bias) for _ in range(layers)),
+            "ln_f": nn.LayerNorm(width, bias=bias)})
         self.lm_head = nn.Linear(width, vocabulary, bias=False)
         self.lm_head.weight = self.transformer.wte.weight
         for name, p in self.named_parameters():
@@ -143,12 +189,15 @@ CASES = {
     "resnet18": Case(ResNet18, (64, 3, 32, 32), 10, 11_173_962, "sgd", True),
     "gpt-mini": Case(lambda: Gpt(4, 128, 4, 64), (12, 64), 65, 804_096, "adamw", False),
     "gpt-small": Case(lambda: Gpt(6, 384, 6, 256), (4, 256), 65, 10_745_088, "adamw", False),
+    "gpt2-124m": Case(lambda: Gpt(12, 768, 12, 1024, 50304, True), (16, 1024), 50304, 124_475_904,
+                      "adamw", False),
+    "resnet50": Case(ResNet50, (64, 3, 224, 224), 1000, 25_557_032, "sgd", True),
 }
 
 
 def make_batch(case):
     """The same kind of input for both engines: normal images or uniform tokens, uniform labels."""
-    if case.model in (Mlp, LeNet, ResNet18):
+    if case.model in (Mlp, LeNet, ResNet18, ResNet50):
         return torch.randn(case.input), torch.randint(case.classes, case.input[:1])
     return torch.randint(case.classes, case.input), torch.randint(case.classes, case.input).flatten()
 

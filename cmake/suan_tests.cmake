@@ -32,6 +32,7 @@ foreach(tier unit ops slow)
       ${SUAN_PRIVATE_DEPENDENCIES})
     # Kernels that the emulator compiles call back into it.
     set_target_properties(${name} PROPERTIES ENABLE_EXPORTS ON)
+    suan_look_in_lib(${name})
     if(TARGET suan_cuda)
       add_dependencies(${name} suan_cuda)  # opened at run time
     endif()

@@ -10,12 +10,14 @@
 #include "apps/suan/bench_worker.h"
 #include "apps/suan/commands.h"
 #include "apps/suan/model.h"
+#include "suan/backend/kernel.h"
 #include "suan/base/error.h"
 #include "suan/base/random.h"
 #include "suan/base/threads.h"
 #include "suan/program/program.h"
 #include "suan/target/energy.h"
 #include "suan/target/machine.h"
+#include "suan/tensor/compile.h"
 
 namespace suan::app {
 namespace {
@@ -28,7 +30,12 @@ double seconds_since(Clock::time_point start) {
 
 double milliseconds(Engine& engine, const std::vector<onnx::Value>& arguments) {  // of one run
   const auto start = Clock::now();
-  engine.run(arguments);
+  const auto results = engine.run(arguments);
+  if (current_backend().device) {  // until they have reached the host
+    for (const onnx::Value& result : results) {
+      if (result.tensor) result.tensor.array().buffer->data();
+    }
+  }
   return 1e3 * seconds_since(start);
 }
 
@@ -150,7 +157,8 @@ int run_bench_infer(const BenchInferOptions& options) {
     refuse_unused(options, {"--runs", "--interpret"}, "with --lengths");
     return run_lengths(options);
   }
-  machine_peak();  // if it is to be measured, that memory is not the model's
+  if (!current_backend().device)
+    machine_peak();  // if it is to be measured, that memory is not the model's
   InferBench bench(options);
   if (!bench.interpreted().empty()) fmt::print("interpreted: {}\n", bench.interpreted());
   bench.run(options.warmup);
@@ -163,11 +171,11 @@ int run_bench_infer(const BenchInferOptions& options) {
   const std::optional<double> joules = energy.joules();
   const auto [p50, p90, p99] = Latency(std::move(times));
   const double gflops = bench.flops() / p50 / 1e6;
-  const double share = 100 * gflops / peak_gflops(machine_peak(), bench.precision());
+  const double share = share_of_peak(gflops, bench.precision());
   const double throughput = 1e3 * static_cast<double>(bench.batch()) / p50;
   fmt::print("latency     p50 {:.3f} ms, p90 {:.3f} ms, p99 {:.3f} ms\n", p50, p90, p99);
-  fmt::print("throughput  {:.1f} samples/s, {:.1f} GFLOP/s, {:.1f} % of peak\n", throughput, gflops,
-             share);
+  fmt::print("throughput  {:.1f} samples/s, {:.1f} GFLOP/s{}\n", throughput, gflops,
+             of_peak(share));
   fmt::print("memory      {:.0f} MB at most\n", bench.peak_mb());
   fmt::print("first       {:.3f} s from the file to the first result\n", bench.first_seconds());
   const double joules_per_run = joules.value_or(NAN) / options.runs;

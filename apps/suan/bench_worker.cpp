@@ -5,12 +5,15 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
 
+#include "suan/backend/kernel.h"
 #include "suan/base/error.h"
 #include "suan/target/machine.h"
+#include "suan/tensor/compile.h"
 
 namespace suan::app {
 namespace {
@@ -31,6 +34,14 @@ PeakMemory::PeakMemory() : before_mb_(status_mb("VmRSS")) {
   std::ofstream("/proc/self/clear_refs") << "5";  // the high-water mark starts anew
 }
 double PeakMemory::mb() const { return status_mb("VmHWM") - before_mb_; }
+
+double share_of_peak(double gflops, DType precision) {
+  if (current_backend().device) return NAN;
+  return 100 * gflops / peak_gflops(machine_peak(), precision);
+}
+std::string of_peak(double share) {
+  return std::isnan(share) ? std::string() : fmt::format(", {:.1f} % of peak", share);
+}
 
 void serve_benchmark(const formats::JsonFields& ready,
                      const std::function<std::vector<double>(int)>& run, const PeakMemory& memory,

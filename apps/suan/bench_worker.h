@@ -19,6 +19,10 @@ class PeakMemory {
   double before_mb_;
 };
 
+// Percent of the CPU's peak; on a device NaN, which of_peak() leaves out and JSON writes as null.
+double share_of_peak(double gflops, DType precision);
+std::string of_peak(double share);  // ", 93.1 % of peak"
+
 // Prints `ready` and then answers lines on standard input: `go N` by the times in milliseconds that
 // run(N) gives, `peak` by the arithmetic rate in this precision. Throws Error for other lines.
 void serve_benchmark(const formats::JsonFields& ready,

@@ -35,11 +35,23 @@ int run_devices(const DevicesOptions& options);
 struct BenchTrainOptions : CommonOptions {
   std::string name = "lenet";
   std::string precision = "f32";
+  int batch = 0;  // 0: the case's own
   int steps = 20;
   int warmup = 3;
   bool serve = false;
 };
 int run_bench_train(const BenchTrainOptions& options);
+std::string bench_train_cases();  // "mlp, lenet or gpt-mini"
+
+struct BenchKernelsOptions : CommonOptions {
+  std::string name = "product";
+  std::string precision = "f32";
+  int64_t size = 1024;    // of the product's matrices
+  size_t megabytes = 64;  // of the array that a chain or a copy reads
+  int runs = 20;
+  bool serve = false;
+};
+int run_bench_kernels(const BenchKernelsOptions& options);
 
 struct DemoOptions : CommonOptions {
   std::string report = "report.html";

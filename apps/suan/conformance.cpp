@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <functional>
 
 #include "apps/suan/commands.h"
 #include "suan/base/error.h"
@@ -17,6 +18,7 @@
 #include "suan/base/threads.h"
 #include "suan/engine/engine_file.h"
 #include "suan/program/choice.h"
+#include "suan/tensor/compile.h"
 
 namespace suan::app {
 namespace {
@@ -52,37 +54,51 @@ std::vector<onnx::Value> run_from_file(const std::shared_ptr<const onnx::Model>&
   return make_engine(file, path)->run(arguments);
 }
 
-std::string run_in_child(const fs::path& test, const ConformanceOptions& options) {
+// What `work` gives in a process of its own, or how that ended.
+std::string in_child(const std::function<std::string()>& work, int timeout) {
   int ends[2];
   if (pipe(ends) != 0) fail(ErrorCode::kSystem, "conformance", "pipe: {}", std::strerror(errno));
   const pid_t child = fork();
   if (child < 0) fail(ErrorCode::kSystem, "conformance", "fork: {}", std::strerror(errno));
   if (child == 0) {
     close(ends[0]);
-    const auto runner = [&](const std::shared_ptr<const onnx::Model>& model) -> onnx::Runner {
-      if (options.engine_file) {
-        return [model](const auto& arguments) { return run_from_file(model, arguments); };
-      }
-      const auto engine =
-          std::make_shared<Engine>(model, EngineOptions{.interpret = options.interpret});
-      return [engine](const auto& arguments) { return engine->run(arguments); };
-    };
-    const std::string reason =
-        onnx::run_conformance_test(test, runner, {.unfused = options.unfused});
+    const std::string reason = work();
     const ssize_t written = write(ends[1], reason.data(), reason.size());
     _exit(written == static_cast<ssize_t>(reason.size()) ? 0 : 1);
   }
   close(ends[1]);
   bool timed_out = false;
-  std::string reason = read_until_end(ends[0], options.timeout, timed_out);
+  std::string reason = read_until_end(ends[0], timeout, timed_out);
   close(ends[0]);
   if (timed_out) kill(child, SIGKILL);
   int status = 0;
   waitpid(child, &status, 0);
-  if (timed_out) return fmt::format("took more than {} s", options.timeout);
+  if (timed_out) return fmt::format("took more than {} s", timeout);
   if (WIFSIGNALED(status)) return fmt::format("crashed: {}", strsignal(WTERMSIG(status)));
   if (status != 0) return fmt::format("ended with code {}", WEXITSTATUS(status));
   return reason;
+}
+
+// A driver's state does not outlive a fork: each process opens the device for itself.
+void open_device(const ConformanceOptions& options) {
+  if (!options.device.empty()) set_backend(options.device);
+}
+
+std::string run_test(const fs::path& test, const ConformanceOptions& options) {
+  const auto runner = [&](const std::shared_ptr<const onnx::Model>& model) -> onnx::Runner {
+    if (options.engine_file) {
+      return [model](const auto& arguments) { return run_from_file(model, arguments); };
+    }
+    const auto engine =
+        std::make_shared<Engine>(model, EngineOptions{.interpret = options.interpret});
+    return [engine](const auto& arguments) { return engine->run(arguments); };
+  };
+  return in_child(
+      [&] {
+        open_device(options);
+        return onnx::run_conformance_test(test, runner, {.unfused = options.unfused});
+      },
+      options.timeout);
 }
 
 using Failures = std::vector<std::pair<std::string, std::string>>;
@@ -148,7 +164,7 @@ Suite run_suite(const std::string& folder, const ConformanceOptions& options) {
   Suite suite;
   suite.folder = folder;
   for (const fs::path& test : onnx::find_conformance_tests(folder)) {
-    const std::string reason = run_in_child(test, options);
+    const std::string reason = run_test(test, options);
     if (reason.empty()) {
       ++suite.passed;
       continue;
@@ -165,6 +181,17 @@ Suite run_suite(const std::string& folder, const ConformanceOptions& options) {
 
 int run_conformance(const ConformanceOptions& options) {
   if (options.engine_file) refuse_unused(options, {"--interpret"}, "with --engine-file");
+  const std::string why_not = in_child(
+      [&] {
+        try {
+          open_device(options);
+        } catch (const Error& error) {
+          return std::string(error.what());
+        }
+        return std::string();
+      },
+      options.timeout);
+  if (!why_not.empty()) fail(ErrorCode::kUnsupported, "--device", "{}", why_not);
   set_reproducible_mode(true);  // tests are too small to measure kernels on
   if (!options.threads) set_num_threads(1);
   int passed = 0;

@@ -19,7 +19,7 @@ namespace {
 
 using namespace suan::app;
 
-// What a command leaves to its user of the choice of kernels.
+// What a command leaves to its user of the choice of kernels; in_order opens the device itself.
 enum class Kernels : uint8_t { all, in_order, none };
 
 void add_common(CLI::App& command, CommonOptions& options, Kernels kernels) {
@@ -41,14 +41,14 @@ template <class Options>
 void add_command(CLI::App& command, Options& options, int (*run)(const Options&), int& exit_code,
                  Kernels kernels = Kernels::all) {
   add_common(command, options, kernels);
-  command.callback([&command, &options, run, &exit_code] {
+  command.callback([&command, &options, run, &exit_code, kernels] {
     for (const CLI::Option* option : command.get_options()) {
       if (option->count()) options.given.insert(option->get_name());
     }
     if (options.threads) suan::set_num_threads(options.threads);
     suan::set_exact_mode(options.exact);
     suan::set_reproducible_mode(options.reproducible);
-    if (!options.device.empty()) suan::set_backend(options.device);
+    if (!options.device.empty() && kernels == Kernels::all) suan::set_backend(options.device);
     exit_code = run(options);
   });
 }
@@ -332,12 +332,23 @@ struct ModelCommands {
   }
 };
 
+void add_bench_kernels(CLI::App& bench_command, BenchKernelsOptions& options, int& exit_code) {
+  CLI::App& command = *bench_command.add_subcommand("kernels", "The time of one large kernel");
+  command.add_option("--case", options.name, "product, chain or copy");
+  command.add_option("--precision", options.precision, "f32 or bf16");
+  const CLI::Range any(1, 1 << 16);
+  command.add_option("--size", options.size, "Rows and columns of the product")->check(any);
+  command.add_option("--megabytes", options.megabytes, "MiB of the array read")->check(any);
+  command.add_option("--runs", options.runs, "Runs to time")->check(CLI::PositiveNumber);
+  command.add_flag("--serve", options.serve, "Answer `go N` and `peak` lines on standard input");
+  add_command(command, options, run_bench_kernels, exit_code);
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Suan: trains, compresses, compiles and serves neural networks", "suan");
   app.set_version_flag("--version", SUAN_VERSION);
   app.require_subcommand(1);
   int exit_code = 0;
-
   DevicesOptions devices;
   auto* devices_command = app.add_subcommand("devices", "What this machine offers");
   devices_command->add_flag("--measure", devices.measure, "Measure its peak rates anew");
@@ -346,12 +357,15 @@ int run(int argc, char** argv) {
   BenchTrainOptions bench;
   auto* bench_command = app.add_subcommand("bench", "Measure Suan itself")->require_subcommand(1);
   auto* train = bench_command->add_subcommand("train", "The time of one training step");
-  train->add_option("--case", bench.name, "mlp, lenet, resnet18, gpt-mini or gpt-small");
+  train->add_option("--case", bench.name, bench_train_cases());
+  train->add_option("--batch", bench.batch, "Samples in a step")->check(CLI::Range(1, 1 << 20));
   train->add_option("--precision", bench.precision, "f32 or bf16");
   train->add_option("--steps", bench.steps, "Steps to time")->check(CLI::PositiveNumber);
   train->add_option("--warmup", bench.warmup, "Steps before that")->check(CLI::NonNegativeNumber);
   train->add_flag("--serve", bench.serve, "Answer `go N` and `peak` lines on standard input");
   add_command(*train, bench, run_bench_train, exit_code);
+  BenchKernelsOptions kernels;
+  add_bench_kernels(*bench_command, kernels, exit_code);
 
   RunCommands run_commands;
   run_commands.add(app, exit_code);

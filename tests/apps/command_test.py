@@ -11,7 +11,7 @@ import unittest
 from command import SMALL, SUAN, Command, onnx_model, png
 
 COMMANDS = ["demo", "devices", "train", "eval", "predict", "generate", "inspect", "profile", "bench train", "run", "diff",
-            "bench infer", "conformance", "compile", "convert"]
+            "bench infer", "bench kernels", "conformance", "compile", "convert"]
 
 
 class CommandTest(Command):
@@ -109,6 +109,25 @@ class CommandTest(Command):
         self.assertEqual(pathlib.Path(self.folder, whole, last).read_bytes(),
                          pathlib.Path(self.folder, "runs/digits-lenet-2", last).read_bytes())
 
+    def test_kernels_are_timed(self):
+        for words, rate in (["product", "--size", "64"], "gflops"), (["chain", "--megabytes", "1"], "gbytes"), \
+                (["copy", "--megabytes", "1"], "gbytes"):
+            for device in "cpu", "cuda-null":
+                report = self.json("bench", "kernels", "--case", *words, "--runs", "3", "--device", device)
+                self.assertEqual(report["case"], words[0])
+                if device == "cpu":
+                    self.assertGreater(report[rate], 0)
+                    self.assertGreaterEqual(report["ms_median"], report["ms_min"])
+        self.refused("bench kernels --case sum".split(),
+                     "bench: there is no case 'sum', expected product, chain or copy")
+
+    def test_steps_are_timed_with_a_batch_and_on_a_device(self):
+        words = ["bench", "train", "--case", "mlp", "--batch", "8", "--steps", "2"]
+        self.assertEqual(self.json(*words)["parameters"], 101770)
+        self.assertIsNone(self.json(*words, "--device", "cuda-null")["percent_of_peak"])
+        self.refused("bench train --case gpt".split(), "bench: there is no case 'gpt', expected mlp, lenet, "
+                     "resnet18, gpt-mini, gpt-small, gpt2-124m or resnet50")
+
     def test_profile_writes_a_trace_whose_times_add_up(self):
         report = self.json("profile", *SMALL, "--steps", "3", "--trace", "t.json")
         events = json.loads(pathlib.Path(self.folder, "t.json").read_text())["traceEvents"]
@@ -161,6 +180,7 @@ class CommandTest(Command):
             ("run m.onnx --dim n=3", "--dim: got 'n=3', but no input leaves a size open"),
             ("bench infer m.onnx --interpret --no-pass fuse", "--no-pass: has no effect with --interpret"),
             ("bench infer m.onnx --serve --runs 3", "--runs: has no effect with --serve"),
+            ("bench kernels --serve --runs 3", "--runs: has no effect with --serve"),
             ("bench infer m.onnx --lengths 3 --runs 3", "--runs: has no effect with --lengths"),
             ("inspect m.onnx --set train.batch=2", "--set: has no effect on a model"),
             ("inspect m.onnx --graph --why", "--why: has no effect with --graph"),
