@@ -167,8 +167,10 @@ int run_bench_infer(const BenchInferOptions& options) {
     return 0;
   }
   const EnergyMeter energy;
+  const GpuEnergyMeter gpu_energy;
   std::vector<double> times = bench.run(options.runs);
-  const std::optional<double> joules = energy.joules();
+  const std::optional<double> joules =
+      current_backend().device ? gpu_energy.joules() : energy.joules();
   const auto [p50, p90, p99] = Latency(std::move(times));
   const double gflops = bench.flops() / p50 / 1e6;
   const double share = share_of_peak(gflops, bench.precision());

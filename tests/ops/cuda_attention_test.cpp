@@ -2,8 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include "suan/autodiff/gradient.h"
 #include "suan/ops/attention.h"
 #include "suan/ops/elementwise.h"
+#include "suan/ops/reduce.h"
 #include "tests/emulate/emulated_gpu.h"
 #include "tests/ops/op_run.h"
 
@@ -45,6 +47,22 @@ TEST_P(CudaAttention, IsThatOfTheReference) {
   };
   EXPECT_TRUE(ran("attention_forward"));
   EXPECT_TRUE(ran("attention_gradient_kv"));
+}
+
+// Of the gradients only one is wanted: the others have no memory of their own to the end.
+TEST(CudaAttentionGradient, OfQueriesAlone) {
+  Graph graph;
+  for (int i = 0; i < 3; ++i) {
+    graph.inputs.push_back(make_input(Type(DType::bf16, {1, 2, 70, 32}), ""));
+  }
+  const auto& x = graph.inputs;
+  const Tensor y = attention(x[0], x[1], x[2], {.causal = true});
+  graph.outputs = gradients(sum(y * y), Tensors{x[0]});
+  const OpCase c = case_of({1, 2, 2, 70, 70, 32, true, false});
+  const auto inputs = make_inputs(c, DType::bf16);
+  const auto want = Runner(graph, reference_backend()).run(inputs);
+  const auto got = Runner(graph, emulate::emulated_backend()).run(inputs);
+  expect_close(numbers(got[0]), numbers(want[0]), 3 * tolerance_of(DType::bf16), "gq");
 }
 
 INSTANTIATE_TEST_SUITE_P(All, CudaAttention,

@@ -47,8 +47,8 @@ GpuEnergyMeter::GpuEnergyMeter(unsigned index, const char* library) {
   void* nvml = dlopen(library, RTLD_NOW | RTLD_LOCAL);  // stays open: it keeps threads
   if (!nvml) return;
   const auto init = reinterpret_cast<int (*)()>(dlsym(nvml, "nvmlInit_v2"));
-  const auto find = reinterpret_cast<int (*)(unsigned, void**)>(
-      dlsym(nvml, "nvmlDeviceGetHandleByIndex_v2"));
+  const auto find =
+      reinterpret_cast<int (*)(unsigned, void**)>(dlsym(nvml, "nvmlDeviceGetHandleByIndex_v2"));
   const auto energy = reinterpret_cast<int (*)(void*, unsigned long long*)>(
       dlsym(nvml, "nvmlDeviceGetTotalEnergyConsumption"));
   if (!init || !find || !energy || init() != 0 || find(index, &device_) != 0) return;

@@ -70,7 +70,8 @@ class Blocks {
   std::map<char*, size_t> blocks_;
   std::atomic<size_t> used_{0};
 };
-Blocks device_memory, pinned_memory;
+// Outlive the threads of streams, which may still be running when the process ends.
+Blocks &device_memory = *new Blocks, &pinned_memory = *new Blocks;
 size_t memory_size() { return static_cast<size_t>(setting("FAKE_CUDA_MEMORY_MB", 512)) << 20; }
 
 bool is_there(const void* p, size_t bytes) {

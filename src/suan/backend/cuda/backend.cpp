@@ -12,6 +12,7 @@
 #include "suan/backend/cuda/product.h"
 #include "suan/backend/cuda/reduce.h"
 #include "suan/backend/cuda/region.h"
+#include "suan/backend/cuda/source.h"
 #include "suan/backend/evaluate.h"
 #include "suan/backend/follow_data.h"
 #include "suan/base/error.h"

@@ -191,7 +191,8 @@ bool begins_product(const Node& node) {
 
 bool is_product(const Graph& region) {
   Following following;
-  return !read_following(region, Op::matmul, following) && !epilogue_why_not(following.epilogue, region.outputs[0].dtype());
+  return !read_following(region, Op::matmul, following) &&
+         !epilogue_why_not(following.epilogue, region.outputs[0].dtype());
 }
 
 }  // namespace suan::cuda

@@ -41,9 +41,7 @@ class TopKCall final : public Call {
     }
   }
   // Two arrays of candidates, of which one is read while the other is written.
-  size_t scratch_bytes() const override {
-    return counts_.size() > 1 ? 2 * array_bytes() : 0;
-  }
+  size_t scratch_bytes() const override { return counts_.size() > 1 ? 2 * array_bytes() : 0; }
 
   void run(const KernelArgs& args) const override {
     char* from = static_cast<char*>(args.scratch);
