@@ -89,11 +89,17 @@ void expect_apart(const Plan& plan) {
 
 class GpuPlan : public testing::TestWithParam<Model> {
  protected:
-  void SetUp() override { set_backend(backend_); }
+  void SetUp() override { set_backend(backend()); }
   void TearDown() override { set_backend("cpu"); }
   // What has been compiled for a backend may outlive a test.
-  cuda::NullGpu& gpu_ = *new cuda::NullGpu;
-  const Backend& backend_ = *cuda::make_backend(gpu_).release();
+  static cuda::NullGpu& gpu() {
+    static auto* const gpu = new cuda::NullGpu;
+    return *gpu;
+  }
+  static const Backend& backend() {
+    static const Backend* const backend = cuda::make_backend(gpu()).release();
+    return *backend;
+  }
 };
 
 TEST_P(GpuPlan, IsOnTheDeviceAsAWhole) {
@@ -127,12 +133,12 @@ TEST_P(GpuPlan, IsOnTheDeviceAsAWhole) {
   }
 
   const auto kernels_of = [&] {
-    gpu_.sent.clear();
+    gpu().sent.clear();
     step(args);
-    std::erase_if(gpu_.sent, [](const std::string& what) {
+    std::erase_if(gpu().sent, [](const std::string& what) {
       return what == "upload" || what == "download" || what == "copy";
     });
-    return gpu_.sent;
+    return gpu().sent;
   };
   const std::vector<std::string> ran = kernels_of(), recorded = kernels_of(), played = kernels_of();
   EXPECT_GT(ran.size(), 5u);
