@@ -152,14 +152,14 @@ struct PlainConvolution final : suan::cuda::Convolution {
 std::unique_ptr<suan::cuda::Convolution> EmulatedGpu::convolution(
     const suan::cuda::ConvolutionSpec& spec) {
   return std::make_unique<PlainConvolution>(spec, [this](std::function<void()> work) {
-    launched.push_back("convolution");
+    launched.emplace_back("convolution");
     if (!collecting_) send(std::move(work));
   });
 }
 
 std::unique_ptr<suan::cuda::Product> EmulatedGpu::product(const suan::cuda::ProductSpec& spec) {
   return std::make_unique<PlainProduct>(spec, [this](std::function<void()> work) {
-    launched.push_back("product");
+    launched.emplace_back("product");
     if (!collecting_) send(std::move(work));
   });
 }

@@ -82,7 +82,7 @@ class CudaKernels : public testing::Test {
 };
 
 TEST_F(CudaKernels, TransposeByTilesWithAndWithoutWholePacks) {
-  const auto by = [](std::vector<int64_t> axes) -> Build {
+  const auto by = [](const std::vector<int64_t>& axes) -> Build {
     return [=](const Tensors& x) { return transpose(x[0], axes); };
   };
   for (const DType dtype : {DType::i8, DType::bf16, DType::f32, DType::f64}) {
@@ -132,7 +132,7 @@ TEST_F(CudaKernels, PlaceAndPadWriteEveryElementOnce) {
   expect_same(
       DType::i16, {3, 5}, [](const Tensors& x) { return pad(x[0], {1, 1}, {2, 0}, 7); },
       "copy_padded_b2");
-  const auto into = [](PlaceAttrs a) -> Build {
+  const auto into = [](const PlaceAttrs& a) -> Build {
     return [=](const Tensors& x) { return place(x[0], a); };
   };
   expect_same(DType::f32, {3, 8}, into({{7, 4}, {-3, 1}, {9, 16}}), "copy_padded_b16");

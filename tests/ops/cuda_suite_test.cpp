@@ -40,7 +40,10 @@ class CudaOps : public testing::TestWithParam<NamedCases> {
     for_each_case(dtypes, [](const OpCase& c, DType dtype) {
       try {
         run_once(c, dtype, emulate::emulated_backend());
-      } catch (const Error&) {}  // of what runs on the CPU, on numbers that nobody has computed
+      } catch (
+          const Error& error) {  // of what runs on the CPU, on numbers that nobody has computed
+        RecordProperty("collecting", error.what());
+      }
     });
     gpu.collect(false);
     gpu.compile_collected();
@@ -66,7 +69,9 @@ TEST_P(CudaOps, HaveSourcesThatCompile) {
                 [](const OpCase& c, DType dtype) {
                   try {
                     run_once(c, dtype, *backend);
-                  } catch (const Error&) {}  // of what runs on the CPU, on made-up numbers
+                  } catch (const Error& error) {  // of what runs on the CPU, on made-up numbers
+                    RecordProperty("collecting", error.what());
+                  }
                 });
   static std::set<std::string> compiled;
   std::string all = cuda::kernel_prelude();

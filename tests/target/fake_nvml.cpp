@@ -1,5 +1,6 @@
 // NVML of a machine with one GPU that takes 2.5 joules from one reading to the next.
 // SPDX-License-Identifier: Apache-2.0
+// NOLINTBEGIN(readability-identifier-naming): NVML's
 extern "C" {
 int nvmlInit_v2() { return 0; }
 int nvmlDeviceGetHandleByIndex_v2(unsigned index, void** device) {
@@ -13,3 +14,4 @@ int nvmlDeviceGetTotalEnergyConsumption(void* /*device*/, unsigned long long* mi
   return 0;
 }
 }
+// NOLINTEND(readability-identifier-naming)

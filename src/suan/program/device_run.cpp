@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "suan/base/error.h"
+#include "suan/base/log.h"
 #include "suan/graph/state.h"
 
 namespace suan {
@@ -33,7 +34,7 @@ DeviceBlockPtr on_device(const BufferPtr& block, Device& device) {
 }
 
 DeviceRun::DeviceRun(const Plan& plan, const Backend& backend)
-    : plan_(plan), device_(*backend.device), backend_(backend) {
+    : plan_(plan), device_(*backend.device) {
   fault_ = device_.allocate_shared(sizeof(Fault));
   *fault_->as<Fault>() = {};
   check_ = device_.at_wait([&plan, fault = fault_] { check_fault(plan, fault); });
@@ -45,7 +46,9 @@ DeviceRun::DeviceRun(const Plan& plan, const Backend& backend)
 DeviceRun::~DeviceRun() {
   try {
     device_.wait();
-  } catch (const Error&) {}  // thrown to whoever reads a result before this
+  } catch (const Error& error) {  // nobody has read a result, to whom it would be thrown
+    log(LogLevel::kWarning, "{}", error.what());
+  }
 }
 
 // The arena of the plan, then the inputs and what leaves the program.

@@ -39,7 +39,6 @@ class DeviceRun {
 
   const Plan& plan_;
   Device& device_;
-  const Backend& backend_;
   DeviceBlockPtr arena_;  // also inputs and fresh blocks
   BufferPtr host_arena_;
   std::vector<DeviceBlockPtr> constants_;  // keeps them there

@@ -83,7 +83,8 @@ class SourceCall final : public Call {
     params[n++] = args.out[0].data;
     Gpu& gpu = gpu_of(args);
     const unsigned blocks = blocks_for(gpu, count_, kThreads);
-    source_.launch(gpu, {.blocks = {blocks, 1, 1}, .threads = kThreads}, params, n * sizeof(void*));
+    source_.launch(gpu, {.blocks = {blocks, 1, 1}, .threads = kThreads},
+                   static_cast<const void*>(params), n * sizeof(void*));
   }
 
  private:

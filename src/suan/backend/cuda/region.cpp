@@ -215,7 +215,8 @@ class RegionCall final : public Call {
     for (const Operand& out : args.out) params[n++] = out.data;
     Gpu& gpu = gpu_of(args);
     const unsigned blocks = blocks_for(gpu, threads_, kThreads);
-    source_.launch(gpu, {.blocks = {blocks, 1, 1}, .threads = kThreads}, params, n * sizeof(void*));
+    source_.launch(gpu, {.blocks = {blocks, 1, 1}, .threads = kThreads},
+                   static_cast<const void*>(params), n * sizeof(void*));
   }
 
  private:

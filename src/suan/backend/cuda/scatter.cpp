@@ -28,7 +28,7 @@ struct Sizes {
 class ScatterCall final : public Call {
  public:
   ScatterCall(const Sizes& s, DType dtype, Combine combine)
-      : count_(s.count), size_(s.size), sort_(s.count, s.size) {
+      : count_(s.count), sort_(s.count, s.size) {
     keys_.count = params_.count = static_cast<uint32_t>(s.count);
     keys_.none = params_.none = static_cast<uint32_t>(s.size);
     keys_.axis_step = 1;
@@ -120,7 +120,7 @@ class ScatterCall final : public Call {
     joins_ = !is_few();
   }
 
-  int64_t count_, size_, list_size_ = 1, pieces_ = 0;
+  int64_t count_, list_size_ = 1, pieces_ = 0;
   uint64_t join_threads_ = 0;
   size_t partial_bytes_ = 0;
   bool joins_ = false, zeros_ = false;

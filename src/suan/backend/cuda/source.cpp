@@ -29,7 +29,7 @@ void set_libraries(const GpuTraits& traits) {
   no_cudnn = traits.why_no_cudnn;
 }
 
-Source::Source(std::string text) {
+Source::Source(std::string_view text) {
   name_ = fmt::format("k{:016x}", fnv1a(text));
   for (const char c : text) {
     if (c == '@') {

@@ -14,7 +14,7 @@ namespace suan::cuda {
 // follows from the text.
 class Source {
  public:
-  explicit Source(std::string text);
+  explicit Source(std::string_view text);
   const std::string& text() const { return text_; }  // without the prelude
   const std::string& name() const { return name_; }
   void launch(Gpu& gpu, const Launch& launch, const void* params, size_t bytes) const;

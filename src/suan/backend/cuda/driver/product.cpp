@@ -153,8 +153,10 @@ std::string text_of(const Algorithm& algorithm) {
 bool parse(std::string_view text, cublasLtMatmulAlgo_t& code) {
   if (text.size() != std::size(code.data) * 16) return false;
   for (uint64_t& word : code.data) {
-    const auto [end, error] = std::from_chars(text.data(), text.data() + 16, word, 16);
-    if (error != std::errc() || end != text.data() + 16) return false;
+    const std::string digits(text.substr(0, 16));
+    const char* last = digits.c_str() + digits.size();
+    const auto [end, error] = std::from_chars(digits.c_str(), last, word, 16);
+    if (error != std::errc() || end != last) return false;
     text.remove_prefix(16);
   }
   return true;

@@ -10,8 +10,8 @@ using suan::cuda::BatchNormParams;
 
 template <class T>
 struct Statistics {
-  typedef Compute<T> C;
-  typedef MomentsState<C> State;
+  using C = Compute<T>;
+  using State = MomentsState<C>;
   static __device__ inline State start() { return {C(0), C(0), C(0)}; }
   template <int kWidth, bool kColumns>
   static __device__ inline void add(const BatchNormParams& p, State* s, int64_t offset, int64_t,
@@ -35,7 +35,7 @@ __device__ inline C rstd_of(const BatchNormParams& p, int64_t channel) {
 // gscale = sum(g (x - mean)) rstd, gshift = sum(g).
 template <class T>
 struct GradientSums {
-  typedef Compute<T> C;
+  using C = Compute<T>;
   struct State {
     C scale, shift;
   };

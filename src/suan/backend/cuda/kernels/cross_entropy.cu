@@ -67,7 +67,7 @@ __device__ inline void sum_and_pick(const CrossEntropyParams& p, const Row& row,
 
 template <class T, class Row>
 __device__ inline void cross_entropy(const CrossEntropyParams& p) {
-  typedef typename Row::C C;
+  using C = typename Row::C;
   const C weight = C(1) / C(*p.counted), smoothing = C(p.smoothing);
   for (int64_t r = Row::Team::first(); r < p.rows; r += Row::Team::step()) {
     const int64_t label = label_of(p, r);

@@ -34,7 +34,7 @@ __device__ inline bool has_column(const CsrMatrix& m, int64_t e) {
 }
 template <class T>
 __device__ inline Compute<T> value_at(const CsrMatrix& m, int64_t e) {
-  typedef Compute<T> C;
+  using C = Compute<T>;
   return m.values ? get<C>(static_cast<const T*>(m.values), e) : C(1);
 }
 // The last row that begins at or before an element.
@@ -53,7 +53,7 @@ __device__ inline int64_t row_of(const CsrMatrix& m, int64_t e) {
 
 template <class T>
 __device__ inline void csr_matmul(const CsrProductParams& p) {
-  typedef Compute<T> C;
+  using C = Compute<T>;
   const CsrMatrix& m = p.matrix;
   const auto n = static_cast<int64_t>(p.n.by);
   const T* dense = static_cast<const T*>(p.a);
@@ -79,7 +79,7 @@ __device__ inline void places(const CsrPlacesParams& p) {
 // The first of the elements with a column sums all of them.
 template <class T>
 __device__ inline void csr_transposed(const CsrProductParams& p) {
-  typedef Compute<T> C;
+  using C = Compute<T>;
   const CsrMatrix& m = p.matrix;
   const auto n = static_cast<int64_t>(p.n.by);
   const T* dense = static_cast<const T*>(p.a);
@@ -100,7 +100,7 @@ __device__ inline void csr_transposed(const CsrProductParams& p) {
 // A warp for each element.
 template <class T>
 __device__ inline void csr_dot(const CsrProductParams& p) {
-  typedef Compute<T> C;
+  using C = Compute<T>;
   const CsrMatrix& m = p.matrix;
   const auto n = static_cast<int64_t>(p.n.by);
   const int lane = threadIdx.x & 31;

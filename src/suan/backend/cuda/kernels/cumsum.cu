@@ -33,7 +33,7 @@ __device__ inline C sum_before(C x, C* warps, C& total) {
 
 template <class T>
 __device__ inline void cumsum_rows(const CumsumParams& p) {
-  typedef Compute<T> C;
+  using C = Compute<T>;
   __shared__ C warps[32];
   const int64_t tile = static_cast<int64_t>(blockDim.x) * kEach;
   for (int64_t r = blockIdx.x; r < p.lines; r += gridDim.x) {
@@ -64,7 +64,7 @@ __device__ inline void cumsum_rows(const CumsumParams& p) {
 
 template <class T>
 __device__ inline void cumsum_columns(const CumsumParams& p) {
-  typedef Compute<T> C;
+  using C = Compute<T>;
   for (int64_t line = thread_number(); line < p.lines; line += thread_count()) {
     const int64_t outer = line / p.inner;
     const int64_t first = outer * p.inner * p.length + (line - outer * p.inner);

@@ -6,14 +6,14 @@
 #define SUAN_DEVICE_CUH
 
 #ifdef __CUDACC_RTC__
-typedef signed char int8_t;
-typedef short int16_t;
-typedef int int32_t;
-typedef long int64_t;
-typedef unsigned char uint8_t;
-typedef unsigned short uint16_t;
-typedef unsigned int uint32_t;
-typedef unsigned long uint64_t;
+using int8_t = signed char;
+using int16_t = short;
+using int32_t = int;
+using int64_t = long;
+using uint8_t = unsigned char;
+using uint16_t = unsigned short;
+using uint32_t = unsigned int;
+using uint64_t = unsigned long;
 #else
 #include <stdint.h>
 #endif
@@ -49,27 +49,27 @@ struct F16 {
 // What arithmetic on T is done in.
 template <class T>
 struct ComputeOf {
-  typedef int64_t type;
+  using type = int64_t;
 };
 template <>
 struct ComputeOf<double> {
-  typedef double type;
+  using type = double;
 };
 template <>
 struct ComputeOf<float> {
-  typedef float type;
+  using type = float;
 };
 template <>
 struct ComputeOf<Bf16> {
-  typedef float type;
+  using type = float;
 };
 template <>
 struct ComputeOf<F16> {
-  typedef float type;
+  using type = float;
 };
 template <>
 struct ComputeOf<uint64_t> {
-  typedef uint64_t type;
+  using type = uint64_t;
 };
 template <class T>
 using Compute = typename ComputeOf<T>::type;

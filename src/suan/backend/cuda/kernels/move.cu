@@ -45,7 +45,7 @@ __device__ inline void copy(const CopyParams& p) {
 template <class T>
 __device__ inline void copy_repeated(const CopyParams& p) {
   constexpr int kCount = 16 / sizeof(T);
-  typedef Vec<T, kCount> Wide;
+  using Wide = Vec<T, kCount>;
   const T* from = static_cast<const T*>(p.from);
   Wide* to = static_cast<Wide*>(p.to);
   for (uint64_t at = thread_number(); at < p.count; at += thread_count()) {
@@ -63,7 +63,7 @@ __device__ inline void copy_repeated(const CopyParams& p) {
 template <class T>
 __device__ inline void copy_tiles(const TilesParams& p) {
   constexpr int kPack = sizeof(T) < 4 ? 4 / sizeof(T) : 1, kSide = 32 * kPack, kWarps = 8;
-  typedef Vec<T, kPack> Pack;
+  using Pack = Vec<T, kPack>;
   __shared__ Pack tile[kSide][33];
   const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
   for (uint64_t number = blockIdx.x; number < p.tiles; number += gridDim.x) {

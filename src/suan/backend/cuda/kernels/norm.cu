@@ -10,7 +10,7 @@ using suan::cuda::NormParams;
 
 template <class T, class Row>
 __device__ inline void norm(const NormParams& p) {
-  typedef typename Row::C C;
+  using C = typename Row::C;
   const C *scale = static_cast<const C*>(p.scale), *shift = static_cast<const C*>(p.shift);
   const C share = C(1) / C(p.length);
   for (int64_t r = Row::Team::first(); r < p.rows; r += Row::Team::step()) {
@@ -60,7 +60,7 @@ __device__ inline void norm(const NormParams& p) {
 // gx = rstd (h - mean(h) - z mean(h z)), with z = (x - mean) rstd and h = g scale.
 template <class T, class Row>
 __device__ inline void norm_gradient(const NormGradientParams& p) {
-  typedef typename Row::C C;
+  using C = typename Row::C;
   const C* scale = static_cast<const C*>(p.scale);
   const C share = C(1) / C(p.length);
   for (int64_t r = Row::Team::first(); r < p.rows; r += Row::Team::step()) {
@@ -105,7 +105,7 @@ __device__ inline void norm_gradient(const NormGradientParams& p) {
 // Over the rows: gscale = sum(g z), gshift = sum(g).
 template <class T>
 struct ScaleSums {
-  typedef Compute<T> C;
+  using C = Compute<T>;
   struct State {
     C scale, shift;
   };
@@ -139,9 +139,9 @@ struct ScaleSums {
 // threads keep their columns' sums, a part of the results for each block.
 template <class T, int kElements, int kWidth>
 __device__ inline void norm_gradients(const NormGradientParams& p) {
-  typedef Compute<T> C;
-  typedef HeldRow<T, kElements, kWidth, BlockTeam> Row;
-  typedef typename ScaleSums<T>::State Sums;
+  using C = Compute<T>;
+  using Row = HeldRow<T, kElements, kWidth, BlockTeam>;
+  using Sums = typename ScaleSums<T>::State;
   __shared__ Sums parts[2][16];  // in turn, so that one barrier a row is enough
   const C share = C(1) / C(p.length);
   Sums columns[kElements];

@@ -101,8 +101,8 @@ __device__ inline void for_windows(const PoolParams& p, const int (&at)[3], F&& 
 // Some elements of T that lie together, and sums of them.
 template <class T, int kEach>
 struct Some {
-  typedef Compute<T> C;
-  typedef Vec<T, kEach> Stored;
+  using C = Compute<T>;
+  using Stored = Vec<T, kEach>;
   C v[kEach];
 
   __device__ explicit Some(C value) {
@@ -129,7 +129,7 @@ struct Some {
 // The first largest element of each window: NaN is larger than all. Keeps it, or which it is.
 template <class T, int kEach, bool kWhich>
 __device__ inline void largest(const PoolParams& p) {
-  typedef Some<T, kEach> Elements;
+  using Elements = Some<T, kEach>;
   const auto inner = static_cast<int64_t>(p.inner.by);
   for (uint64_t t = thread_number(); t < p.count; t += thread_count()) {
     const Place place(p, t, SizeOfY());
@@ -167,7 +167,7 @@ __device__ inline void max_pool_choose(const PoolParams& p) {
 
 template <class T, int kEach>
 __device__ inline void max_pool_gradient(const PoolParams& p) {
-  typedef Some<T, kEach> Elements;
+  using Elements = Some<T, kEach>;
   const auto inner = static_cast<int64_t>(p.inner.by);
   for (uint64_t t = thread_number(); t < p.count; t += thread_count()) {
     const Place place(p, t, SizeOfX());
@@ -197,8 +197,8 @@ __device__ inline C share_of(const PoolParams& p, int i, int j, int k) {
 
 template <class T, int kEach>
 __device__ inline void avg_pool(const PoolParams& p) {
-  typedef Some<T, kEach> Elements;
-  typedef Compute<T> C;
+  using Elements = Some<T, kEach>;
+  using C = Compute<T>;
   const auto inner = static_cast<int64_t>(p.inner.by);
   for (uint64_t t = thread_number(); t < p.count; t += thread_count()) {
     const Place place(p, t, SizeOfY());
@@ -213,7 +213,7 @@ __device__ inline void avg_pool(const PoolParams& p) {
 
 template <class T, int kEach>
 __device__ inline void avg_pool_gradient(const PoolParams& p) {
-  typedef Some<T, kEach> Elements;
+  using Elements = Some<T, kEach>;
   const auto inner = static_cast<int64_t>(p.inner.by);
   for (uint64_t t = thread_number(); t < p.count; t += thread_count()) {
     const Place place(p, t, SizeOfX());

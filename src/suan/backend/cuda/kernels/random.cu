@@ -6,8 +6,8 @@
 namespace randoms {
 
 using namespace suan::cuda;
-typedef Vec<uint32_t, 4> Words;
-typedef Vec<float, 4> Numbers;
+using Words = Vec<uint32_t, 4>;
+using Numbers = Vec<float, 4>;
 
 __device__ inline Words philox(Words c, uint32_t k0, uint32_t k1) {
   SUAN_UNROLL

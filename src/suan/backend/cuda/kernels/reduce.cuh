@@ -102,7 +102,7 @@ __device__ inline void keep(const P& p, int64_t output, int64_t part, const type
 // The innermost dim is reduced: a warp or a block walks along memory.
 template <class Op, int kWidth, class P>
 __device__ inline void rows_of(const P& p) {
-  typedef typename Op::State State;
+  using State = typename Op::State;
   __shared__ State parts[kThreads / 32];
   const ReduceShape& q = p.shape;
   const bool whole = q.whole != 0;
@@ -124,7 +124,7 @@ __device__ inline void rows_of(const P& p) {
 // another share them.
 template <class Op, int kWidth, class P>
 __device__ inline void columns_of(const P& p) {
-  typedef typename Op::State State;
+  using State = typename Op::State;
   __shared__ State parts[kThreads];
   const ReduceShape& q = p.shape;
   const int across = q.across, column = threadIdx.x & (across - 1);
@@ -160,7 +160,7 @@ __device__ inline void columns_of(const P& p) {
 // A warp merges the parts of one result.
 template <class Op, class P>
 __device__ inline void merge_parts(const P& p) {
-  typedef typename Op::State State;
+  using State = typename Op::State;
   const int64_t output = WarpTeam::first();
   if (output >= p.shape.outputs) return;
   const State* parts = static_cast<const State*>(p.partials) + output * p.shape.parts;

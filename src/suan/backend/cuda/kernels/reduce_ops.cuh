@@ -9,7 +9,7 @@ namespace reduction {
 // Elements of a float dtype, in what they are computed in.
 template <class T>
 struct Floats {
-  typedef Compute<T> C;
+  using C = Compute<T>;
   template <int kWidth>
   static __device__ inline void load(const ReduceParams& p, int64_t offset, C* values) {
     read(Access<kWidth, true>(), static_cast<const T*>(p.x), offset, values);
@@ -25,7 +25,7 @@ struct Floats {
 // after their highest bit is flipped, which only extremes want.
 template <bool kOrdered>
 struct Integers {
-  typedef int64_t C;
+  using C = int64_t;
   static constexpr int kFirst = 4;  // of DType: i64, i32, i16, i8, u64, u32, u16, u8, bool
   static __device__ inline int64_t flipped(uint64_t x) {
     return static_cast<int64_t>(kOrdered ? x ^ (uint64_t(1) << 63) : x);
@@ -124,7 +124,7 @@ struct Minimum {
 
 template <class E, class How>
 struct Fold {
-  typedef typename E::C C;
+  using C = typename E::C;
   struct State {
     C value;
   };
@@ -151,7 +151,7 @@ struct Fold {
 // The position of the first largest or smallest; NaN wins.
 template <class E, bool kLargest>
 struct Position {
-  typedef typename E::C C;
+  using C = typename E::C;
   struct State {
     C value;
     int64_t index;  // -1: none yet
@@ -211,8 +211,8 @@ __device__ inline void add_moments(MomentsState<C>* s, const C* v) {
 
 template <class T>
 struct Variance {
-  typedef Compute<T> C;
-  typedef MomentsState<C> State;
+  using C = Compute<T>;
+  using State = MomentsState<C>;
   static __device__ inline State start() { return {C(0), C(0), C(0)}; }
   template <int kWidth, bool kColumns>
   static __device__ inline void add(const ReduceParams& p, State* s, int64_t offset, int64_t,
@@ -229,8 +229,8 @@ struct Variance {
 
 template <class T>
 struct LogSumExp {
-  typedef Compute<T> C;
-  typedef ExpSum<C> State;
+  using C = Compute<T>;
+  using State = ExpSum<C>;
   static __device__ inline State start() { return exp_sum_start<C>(); }
   template <int kWidth, bool kColumns>
   static __device__ inline void add(const ReduceParams& p, State* s, int64_t offset, int64_t,

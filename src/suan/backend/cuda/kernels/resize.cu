@@ -9,7 +9,7 @@ using namespace suan::cuda;
 
 template <class T>
 __device__ inline void resize(const ResizeParams& p) {
-  typedef Compute<T> C;
+  using C = Compute<T>;
   const auto inner = static_cast<int64_t>(p.inner.by);
   const C* weight = static_cast<const C*>(p.weight);
   for (uint64_t t = thread_number(); t < p.count; t += thread_count()) {

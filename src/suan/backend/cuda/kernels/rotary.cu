@@ -10,10 +10,10 @@ using namespace suan::cuda;
 // kEach pairs of T by angles of type A.
 template <class T, class A, int kEach>
 struct Turn {
-  typedef Compute<T> C;
-  typedef Vec<T, kEach> Some;
-  typedef Vec<T, 2 * kEach> Pairs;
-  typedef Vec<A, kEach> Angles;
+  using C = Compute<T>;
+  using Some = Vec<T, kEach>;
+  using Pairs = Vec<T, 2 * kEach>;
+  using Angles = Vec<A, kEach>;
 
   const Angles &cos, &sin;
   __device__ void one(T& a, T& b, int e) const {
@@ -38,7 +38,7 @@ struct Turn {
 
 template <class T, class A, int kEach>
 __device__ inline void rotary(const RotaryParams& p) {
-  typedef Turn<T, A, kEach> Turning;
+  using Turning = Turn<T, A, kEach>;
   for (uint64_t t = thread_number(); t < p.count; t += thread_count()) {
     uint64_t row = t;
     const int64_t i = split(row, p.row_units) * kEach;

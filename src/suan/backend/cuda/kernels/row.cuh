@@ -78,8 +78,8 @@ struct BlockTeam {
 // f(access, i, slot) for the accesses of a thread, which `get` then gives and `set` changes.
 template <class T, int kElements, int kWidth, class RowTeam>
 struct HeldRow {
-  typedef RowTeam Team;
-  typedef Compute<T> C;
+  using Team = RowTeam;
+  using C = Compute<T>;
   static constexpr bool kHeld = true;
   C held[kElements];
   int count;
@@ -116,8 +116,8 @@ struct HeldRow {
 // single elements at the ends. Other rows beside it begin at the same place of such a piece.
 template <class T>
 struct StreamedRow {
-  typedef BlockTeam Team;
-  typedef Compute<T> C;
+  using Team = BlockTeam;
+  using C = Compute<T>;
   static constexpr bool kHeld = false;
   const T* x;
   int64_t count;
@@ -203,7 +203,7 @@ __device__ inline ExpSum<C> exp_sum_merge(ExpSum<C> a, ExpSum<C> b) {
 // Of a whole row. Held rows keep exp(x - largest) in place of x where `keeps`.
 template <class Row>
 __device__ inline ExpSum<typename Row::C> exp_sum_of(Row& row, bool keeps) {
-  typedef typename Row::C C;
+  using C = typename Row::C;
   ExpSum<C> s = exp_sum_start<C>();
   if (!Row::kHeld) {  // one pass, though with more arithmetic
     row.each([&](auto access, int64_t i, int slot) {

@@ -48,8 +48,8 @@ struct Place {
 // The elements of a piece in the type that they are combined in.
 template <class T, int kEach>
 struct Sum {
-  typedef Compute<T> C;
-  typedef Vec<T, kEach> Stored;
+  using C = Compute<T>;
+  using Stored = Vec<T, kEach>;
   C v[kEach];
 
   __device__ void load(const void* from, int64_t at) {

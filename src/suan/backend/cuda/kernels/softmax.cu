@@ -9,7 +9,7 @@ using suan::cuda::SoftmaxParams;
 
 template <class T, class Row>
 __device__ inline void softmax(const SoftmaxParams& p) {
-  typedef typename Row::C C;
+  using C = typename Row::C;
   const bool log = p.log != 0;
   for (int64_t r = Row::Team::first(); r < p.lines; r += Row::Team::step()) {
     Row row(static_cast<const T*>(p.x) + r * p.length, p.length);
@@ -36,7 +36,7 @@ __device__ inline void softmax(const SoftmaxParams& p) {
 // Threads side by side take lines side by side; those above one another share a line.
 template <class T>
 __device__ inline void softmax_columns(const SoftmaxParams& p) {
-  typedef Compute<T> C;
+  using C = Compute<T>;
   __shared__ ExpSum<C> parts[256];
   const int across = p.across, column = threadIdx.x & (across - 1);
   const int strip = threadIdx.x / across, strips = blockDim.x / across;

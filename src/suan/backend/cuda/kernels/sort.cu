@@ -39,7 +39,7 @@ __device__ inline void count_digits(const SortParams& p) {
 // Sums of all counts before each, by one block of 1,024 threads, four counts each at a time.
 __device__ inline void scan_counts(const SortParams& p) {
   __shared__ uint32_t sums[32];
-  typedef Vec<uint32_t, 4> Four;
+  using Four = Vec<uint32_t, 4>;
   Four* counts = reinterpret_cast<Four*>(p.counts);
   const uint32_t fours = kSortBins / 4 * p.blocks;
   const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
