@@ -34,7 +34,8 @@ void multiply_add(Sums& c, const Quad& a, uint32_t b0, uint32_t b1, T) {
 
 inline Quad load_emulated(const void* row, bool turned) {
   const void* rows[32];
-  emulate::suan_emulate_exchange(&row, rows, sizeof row);
+  emulate::suan_emulate_exchange(static_cast<const void*>(&row), static_cast<void*>(rows),
+                                 sizeof row);
   const int lane = static_cast<int>(threadIdx.x & 31);
   Quad q;
   for (int matrix = 0; matrix < 4; ++matrix) {

@@ -75,7 +75,7 @@ std::string bitcast_text(const Type& type) {
 // All operands, then the result.
 class SourceCall final : public Call {
  public:
-  SourceCall(std::string text, int64_t count) : count_(count), source_(std::move(text)) {}
+  SourceCall(const std::string& text, int64_t count) : count_(count), source_(text) {}
   void run(const KernelArgs& args) const override {
     const void* params[3];
     size_t n = 0;

@@ -144,7 +144,7 @@ Function Modules::compiled(const std::string& source, std::string_view name) {
   if (const Function found = locked_find(named)) return found;
   queue_->refuse_in_recording("compiling a kernel");
   queue_->make_current();
-  const CUmodule module = load(key, source);
+  CUmodule module = load(key, source);
   const std::lock_guard lock(mutex_);
   if (const Function found = find(named)) return found;
   CUfunction function = nullptr;
