@@ -185,4 +185,5 @@ inline void narrow(float x, F16& y);
     return true;                                                                       \
   }();                                                                                 \
   static void name(const Params p)
+#define SUAN_UNROLL
 #define SUAN_DYNAMIC_SHARED(name) unsigned char* name = ::emulate::suan_emulate_shared()

@@ -30,6 +30,16 @@ void RunErrors::throw_if_any() {
   throw error;
 }
 
+const char* plain_why_not(const Node& node) {
+  for (const Tensor& t : node.inputs) {
+    if (t && layout_of(t) != Layout::plain) return "an input is not in plain layout";
+  }
+  for (Layout layout : node.layouts) {
+    if (layout != Layout::plain) return "an output is not in plain layout";
+  }
+  return nullptr;
+}
+
 std::unique_ptr<Call> make_call(const Kernel& kernel, const Node& node) {
   struct Nothing final : Call {
     void run(const KernelArgs& /*args*/) const override {}

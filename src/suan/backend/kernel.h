@@ -86,6 +86,9 @@ class Call {
 // blocks.
 void pack_inputs(const Call& call, std::span<Operand> in, std::vector<BufferPtr>& packs);
 
+// For kernels that know no layout: a reason where some operand is not in plain layout, or null.
+const char* plain_why_not(const Node& node);
+
 constexpr int64_t kThreadWork = 1 << 14;  // element-operations worth a thread
 
 struct Kernel {

@@ -67,4 +67,16 @@ NodePtr make_fused(std::vector<Tensor> inputs, Graph region) {
                    {std::make_shared<const Graph>(std::move(region))});
 }
 
+std::shared_ptr<const Graph> region_of(const Node& node) {
+  if (!node.regions.empty()) return node.regions[0];
+  auto region = std::make_shared<Graph>();
+  std::vector<Tensor> inputs;
+  for (const Tensor& t : node.inputs) {
+    region->inputs.push_back(make_input(t.type(), ""));
+    inputs.push_back(region->inputs.back());
+  }
+  region->outputs = {Tensor(with_inputs(node, inputs), 0)};
+  return region;
+}
+
 }  // namespace suan

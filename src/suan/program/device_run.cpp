@@ -39,7 +39,9 @@ DeviceRun::DeviceRun(const Plan& plan, const Backend& backend)
   *fault_->as<Fault>() = {};
   check_ = device_.at_wait([&plan, fault = fault_] { check_fault(plan, fault); });
   place_storages();
-  place_operands();
+  operands_ = OperandTable(plan, addresses_);
+  mixed_ = std::any_of(plan.steps.begin(), plan.steps.end(),
+                       [](const PlannedStep& step) { return step.kernel && !step.on_device; });
 }
 
 // What has been sent may still write to the fault and the arena.
@@ -78,31 +80,6 @@ void DeviceRun::place_storages() {
   }
 }
 
-void DeviceRun::place_operands() {
-  const auto add = [&](int storage, const Tensor& t) {
-    Operand operand;
-    if (t) operand.type = t.type();
-    if (t) operand.layout = layout_of(t);
-    if (storage >= 0) operand.data = addresses_[static_cast<size_t>(storage)];
-    if (storage >= 0 && plan_.storages[static_cast<size_t>(storage)].place == Place::state) {
-      state_operands_.emplace_back(operands_.size(), storage);
-    }
-    operands_.push_back(operand);
-  };
-  for (const PlannedStep& step : plan_.steps) {
-    first_operand_.push_back(operands_.size());
-    mixed_ = mixed_ || (step.kernel && !step.on_device);
-    if (!step.kernel) {
-      const Tensor value(step.node, 0);
-      add(step.in[0], value);
-      add(step.out[0], value);
-      continue;
-    }
-    for (size_t i = 0; i < step.in.size(); ++i) add(step.in[i], step.node->inputs[i]);
-    for (size_t i = 0; i < step.out.size(); ++i) add(step.out[i], {step.node, static_cast<int>(i)});
-  }
-}
-
 // A state that is written has its block for itself; where somebody holds the old value, it is left
 // to them.
 void DeviceRun::bind_states() {
@@ -123,10 +100,8 @@ void DeviceRun::bind_states() {
   if (found == states_) return;
   states_ = std::move(found);
   recording_.reset();
-  runs_ = 0;
-  for (const auto& [operand, storage] : state_operands_) {
-    operands_[operand].data = addresses_[static_cast<size_t>(storage)];
-  }
+  ready_ = false;
+  operands_.set(addresses_);
 }
 
 void DeviceRun::send_inputs(std::span<const BufferPtr> blocks, std::span<void* const> addresses) {
@@ -145,7 +120,7 @@ void DeviceRun::send_inputs(std::span<const BufferPtr> blocks, std::span<void* c
 
 void DeviceRun::copy_step(size_t i) {
   const PlannedStep& step = plan_.steps[i];
-  const Operand &from = operands_[first_operand_[i]], &to = operands_[first_operand_[i] + 1];
+  const Operand &from = operands_.inputs(i)[0], &to = operands_.outputs(i)[0];
   const bool was_there = plan_.storages[static_cast<size_t>(step.in[0])].on_device;
   const bool goes_there = plan_.storages[static_cast<size_t>(step.out[0])].on_device;
   const size_t bytes = plan_.storages[static_cast<size_t>(step.out[0])].bytes;
@@ -162,11 +137,9 @@ void DeviceRun::copy_step(size_t i) {
 
 KernelArgs DeviceRun::arguments(size_t i) {
   const PlannedStep& step = plan_.steps[i];
-  const std::span<const Operand> all(operands_.data() + first_operand_[i],
-                                     step.in.size() + step.out.size());
   char* scratch = step.on_device ? static_cast<char*>(arena_->address()) : host_arena_->as<char>();
-  KernelArgs args{all.first(step.in.size()), all.last(step.out.size()),
-                  scratch + step.scratch_offset, errors_};
+  KernelArgs args{operands_.inputs(i), operands_.outputs(i), scratch + step.scratch_offset,
+                  errors_};
   if (step.on_device) {
     args.device = &device_;
     args.fault = fault_->as<Fault>();
@@ -214,9 +187,9 @@ void DeviceRun::run_steps() {
 // The first run on these addresses makes kernels ready, which cannot be recorded.
 void DeviceRun::play_or_run() {
   if (profile) profile->resize(plan_.steps.size());
-  if (profile || mixed_ || runs_ == 0) {
+  if (profile || mixed_ || !ready_) {
     run_steps();
-    if (!profile) ++runs_;
+    if (!profile) ready_ = true;
     return;
   }
   if (!recording_) recording_ = device_.record([&] { run_steps(); });

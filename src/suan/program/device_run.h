@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "suan/backend/device.h"
-#include "suan/program/plan.h"
+#include "suan/program/operand_table.h"
 
 namespace suan {
 
@@ -25,7 +25,6 @@ class DeviceRun {
 
  private:
   void place_storages();
-  void place_operands();
   void bind_states();
   void send_inputs(std::span<const BufferPtr> blocks, std::span<void* const> addresses);
   void run_steps();
@@ -44,12 +43,10 @@ class DeviceRun {
   std::vector<DeviceBlockPtr> constants_;  // keeps them there
   std::vector<size_t> offsets_;            // within arena_, by storage
   std::vector<void*> addresses_;           // by storage
-  std::vector<Operand> operands_;          // of all steps, inputs then outputs
-  std::vector<size_t> first_operand_;
-  std::vector<std::pair<size_t, int>> state_operands_;  // operand, storage
-  std::vector<void*> states_;                           // addresses at the last run
-  bool mixed_ = false;                                  // some steps run on the host
-  int runs_ = 0;                                        // on the same addresses
+  OperandTable operands_;
+  std::vector<void*> states_;  // addresses at the last run
+  bool mixed_ = false;         // some steps run on the host
+  bool ready_ = false;         // it has run on these addresses
   std::unique_ptr<Recording> recording_;
   BufferPtr fault_;
   std::shared_ptr<void> check_;

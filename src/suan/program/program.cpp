@@ -129,25 +129,7 @@ RunContext::RunContext(ProgramPtr program) : program_(std::move(program)) {
       addresses_[i] = plan.constants[static_cast<size_t>(s.index)]->data();
     }
   }
-  for (const PlannedStep& step : plan.steps) {
-    first_operand_.push_back(operands_.size());
-    const auto add = [&](int storage, const Tensor& t) {
-      Operand operand;
-      if (t) operand.type = t.type();
-      if (t) operand.layout = layout_of(t);
-      if (storage >= 0) operand.data = addresses_[static_cast<size_t>(storage)];
-      if (storage >= 0 && !operand.data) patches_.push_back({operands_.size(), storage});
-      operands_.push_back(operand);
-    };
-    if (!step.kernel) {  // a copy
-      const Tensor value(step.node, 0);
-      add(step.in[0], value);
-      add(step.out[0], value);
-      continue;
-    }
-    for (size_t i = 0; i < step.in.size(); ++i) add(step.in[i], step.node->inputs[i]);
-    for (size_t i = 0; i < step.out.size(); ++i) add(step.out[i], {step.node, static_cast<int>(i)});
-  }
+  operands_ = OperandTable(plan, addresses_);
 }
 
 void RunContext::bind(std::span<void* const> inputs, std::span<void* const> outputs) {
@@ -178,9 +160,7 @@ void RunContext::bind(std::span<void* const> inputs, std::span<void* const> outp
     std::atomic_thread_fence(std::memory_order_acquire);  // whoever let go of it has read it
     addresses_[i] = block->data();
   }
-  for (const Patch& p : patches_) {
-    operands_[p.operand].data = addresses_[static_cast<size_t>(p.storage)];
-  }
+  operands_.set(addresses_);
 }
 
 void RunContext::run_steps() {
@@ -202,10 +182,8 @@ void RunContext::run_steps() {
 
 KernelArgs RunContext::arguments(size_t i) {
   const PlannedStep& step = program_->plan().steps[i];
-  const std::span<const Operand> all(operands_.data() + first_operand_[i],
-                                     step.in.size() + step.out.size());
-  return {all.first(step.in.size()), all.last(step.out.size()),
-          arena_->as<char>() + step.scratch_offset, errors_};
+  return {operands_.inputs(i), operands_.outputs(i), arena_->as<char>() + step.scratch_offset,
+          errors_};
 }
 
 void RunContext::run_step(size_t i) {

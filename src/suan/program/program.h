@@ -9,7 +9,7 @@
 
 #include "suan/backend/kernel.h"
 #include "suan/passes/pass.h"
-#include "suan/program/plan.h"
+#include "suan/program/operand_table.h"
 
 namespace suan {
 
@@ -81,10 +81,6 @@ class RunContext {
   std::vector<double>* profile = nullptr;
 
  private:
-  struct Patch {  // an operand whose address changes from run to run
-    size_t operand;
-    int storage;
-  };
   void bind(std::span<void* const> inputs, std::span<void* const> outputs);
   void take_outputs(std::span<void* const> outputs);
   void run_steps();
@@ -96,9 +92,7 @@ class RunContext {
   ProgramPtr program_;
   std::unique_ptr<DeviceRun> device_;  // of a backend with a device: all else is then unused
   BufferPtr arena_;
-  std::vector<Operand> operands_;  // of all steps, inputs then outputs
-  std::vector<size_t> first_operand_;
-  std::vector<Patch> patches_;
+  OperandTable operands_;
   std::vector<BufferPtr> fresh_;
   std::vector<void*> given_;      // for each fresh block the caller's memory that takes its place
   std::vector<void*> inputs_;     // addresses of blocks that run() was given

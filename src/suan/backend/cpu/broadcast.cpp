@@ -9,30 +9,8 @@
 namespace suan::cpu {
 namespace {
 
-Shape padded(const Shape& shape, int rank) {
-  Shape out = shape;
-  while (out.rank() < rank) out.insert(0, 1);
-  return out;
-}
-
-// The dims of a broadcast operand inside the output's physical shape, innermost first, merged.
-std::vector<Dim> broadcast_dims(const Shape& operand, const Shape& space) {
-  const Shape strides = operand.strides();
-  std::vector<Dim> dims;
-  for (int i = space.rank() - 1; i >= 0; --i) {
-    if (space[i] == 1) continue;
-    const int64_t stride = operand[i] == 1 ? 0 : strides[i];
-    if (!dims.empty() && stride == dims.back().stride * dims.back().size) {
-      dims.back().size *= space[i];
-    } else {
-      dims.push_back({space[i], stride});
-    }
-  }
-  return dims;
-}
-
 // Steps a mixed-radix index, innermost first, after dims[from] has reached its size.
-void carry(const std::vector<Dim>& dims, int64_t* index, int64_t& offset, size_t from) {
+void carry(const std::vector<SeenDim>& dims, int64_t* index, int64_t& offset, size_t from) {
   for (size_t i = from; i + 1 < dims.size() && index[i] == dims[i].size; ++i) {
     offset += dims[i + 1].stride - dims[i].size * dims[i].stride;
     index[i] = 0;
@@ -46,8 +24,7 @@ Broadcast plan_broadcast(const Type& operand, const Shape& loop, Layout layout) 
   Broadcast out;
   out.load = find_load_function(operand.dtype);
   out.element = size_of(operand.dtype);
-  out.dims = broadcast_dims(physical_shape(padded(operand.shape, loop.rank()), layout),
-                            physical_shape(loop, layout));
+  out.dims = seen_dims(operand.shape, loop, layout);
   size_t varying = 0;
   for (size_t i = 0; i < out.dims.size(); ++i) varying = out.dims[i].stride ? i + 1 : varying;
   out.period = 1;

@@ -4,18 +4,14 @@
 #include <vector>
 
 #include "suan/backend/cpu/tile.h"
-#include "suan/graph/layout.h"
+#include "suan/backend/seen_dims.h"
 
 namespace suan::cpu {
-
-struct Dim {
-  int64_t size, stride;
-};
 
 // One operand, its shape padded to the rank of the loop, as dims of the loop's physical shape
 // (merged, innermost first) with stride 0 where it repeats.
 struct Broadcast {
-  std::vector<Dim> dims;
+  std::vector<SeenDim> dims;
   int64_t period = 0;  // it repeats after this many elements
   LoadFunction load = nullptr;
   size_t element = 4;

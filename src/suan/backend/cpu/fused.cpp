@@ -15,6 +15,7 @@
 #include "suan/base/error.h"
 #include "suan/base/threads.h"
 #include "suan/graph/graph.h"
+#include "suan/ops/fused.h"
 #include "suan/ops/leaf.h"
 #include "suan/ops/op.h"
 
@@ -70,19 +71,6 @@ struct Output {
   size_t element;
   std::vector<int> hazards;  // direct inputs that are read after the value is written
 };
-
-// The region of a fused node; for a single node, a region of that node alone.
-std::shared_ptr<const Graph> region_of(const Node& node) {
-  if (!node.regions.empty()) return node.regions[0];
-  auto region = std::make_shared<Graph>();
-  std::vector<Tensor> inputs;
-  for (const Tensor& t : node.inputs) {
-    region->inputs.push_back(make_input(t.type(), ""));
-    inputs.push_back(region->inputs.back());
-  }
-  region->outputs = {Tensor(with_inputs(node, inputs), 0)};
-  return region;
-}
 
 class FusedCall final : public Call {
  public:

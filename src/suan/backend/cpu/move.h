@@ -38,7 +38,4 @@ std::unique_ptr<Call> make_slice_call(const Node& node);
 std::unique_ptr<Call> make_place_call(const Node& node);
 std::unique_ptr<Call> make_concat_call(const Node& node);
 
-// A reason unless every operand is in plain layout.
-const char* plain_why_not(const Node& node);
-
 }  // namespace suan::cpu

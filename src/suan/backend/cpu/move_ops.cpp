@@ -50,16 +50,6 @@ std::unique_ptr<Call> make(const Node& node) {
 
 }  // namespace
 
-const char* plain_why_not(const Node& node) {
-  for (const Tensor& t : node.inputs) {
-    if (t && layout_of(t) != Layout::plain) return "an input is not in plain layout";
-  }
-  for (Layout layout : node.layouts) {
-    if (layout != Layout::plain) return "an output is not in plain layout";
-  }
-  return nullptr;
-}
-
 std::unique_ptr<Call> make_transpose_call(const Node& node) { return make<transpose_copies>(node); }
 std::unique_ptr<Call> make_broadcast_call(const Node& node) { return make<broadcast_copies>(node); }
 std::unique_ptr<Call> make_slice_call(const Node& node) { return make<slice_copies>(node); }

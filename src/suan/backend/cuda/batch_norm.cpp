@@ -49,7 +49,7 @@ class BatchNormCall final : public Call {
     params.gscale = gradient_ ? args.out[1].data : nullptr;
     params.gshift = gradient_ ? args.out[2].data : nullptr;
     sums_.run(gpu_of(args), params, args.scratch);
-    launch(gpu_of(args), apply_, launch_, params);
+    apply_.launch(gpu_of(args), launch_, params);
   }
 
  private:
@@ -59,9 +59,9 @@ class BatchNormCall final : public Call {
     const int64_t width = line % wide == 0 ? wide : 1;
     params_.planes = count / line;
     params_.whole = !last && line > 32 * width * 4;
-    apply_ = std::string(gradient_ ? "batch_norm_gradient_" : "batch_norm_") +
-             (last ? "channels" : "planes") + (width > 1 ? "_wide_" : "_") +
-             std::string(name(dtype));
+    apply_ = OwnKernel(std::string(gradient_ ? "batch_norm_gradient_" : "batch_norm_") +
+                       (last ? "channels" : "planes") + (width > 1 ? "_wide_" : "_") +
+                       std::string(name(dtype)));
     launch_ = {.blocks = {blocks_of(params_.planes, params_.whole ? 1 : kThreads / 32), 1, 1},
                .threads = kThreads};
     if (!last) return;
@@ -76,7 +76,7 @@ class BatchNormCall final : public Call {
   bool gradient_;
   BatchNormParams params_{};
   ReducePlan sums_;
-  std::string apply_;
+  OwnKernel apply_;
   Launch launch_;
 };
 

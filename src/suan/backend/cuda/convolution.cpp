@@ -1,5 +1,4 @@
-// Convolutions as cuDNN takes them: at least two spatial axes, data [n, h, w, c], filters
-// [o, h, w, c / groups]. SPDX-License-Identifier: Apache-2.0
+// Convolutions as cuda/gpu.h describes them. SPDX-License-Identifier: Apache-2.0
 #include "suan/backend/cuda/convolution.h"
 
 #include <fmt/format.h>
@@ -48,14 +47,7 @@ Parts parts_of(const Node& anchor) {
   }
 }
 
-// With one spatial axis, a second one of size 1 before it: the same in memory.
-std::vector<int64_t> sizes(const Shape& shape) {
-  if (shape.rank() == 3) return {shape[0], shape[1], 1, shape[2]};
-  return {shape.begin(), shape.end()};
-}
-std::vector<int64_t> along_axes(const std::vector<int64_t>& values, int64_t neutral) {
-  return values.size() == 1 ? std::vector<int64_t>{neutral, values[0]} : values;
-}
+std::vector<int64_t> sizes(const Shape& shape) { return {shape.begin(), shape.end()}; }
 
 ConvolutionSpec spec_of(const Node& anchor, const Epilogue& epilogue) {
   const Parts parts = parts_of(anchor);
@@ -64,10 +56,10 @@ ConvolutionSpec spec_of(const Node& anchor, const Epilogue& epilogue) {
           .x = sizes(parts.x->shape),
           .w = sizes(parts.w->shape),
           .y = sizes(parts.y->shape),
-          .stride = along_axes(attrs.stride, 1),
-          .dilation = along_axes(attrs.dilation, 1),
-          .before = along_axes(attrs.pad_begin, 0),
-          .after = along_axes(attrs.pad_end, 0),
+          .stride = attrs.stride,
+          .dilation = attrs.dilation,
+          .before = attrs.pad_begin,
+          .after = attrs.pad_end,
           .groups = attrs.groups,
           .dtype = parts.x->dtype,
           .scratch_bytes = kScratch,
@@ -77,7 +69,7 @@ ConvolutionSpec spec_of(const Node& anchor, const Epilogue& epilogue) {
 const char* anchor_why_not(const Node& anchor) {
   const DType dtype = anchor.types[0].dtype;
   if (!is_float(dtype) || dtype == DType::f64) return "the dtype is not f32, bf16 or f16";
-  if (!why_no_cudnn().empty()) return why_no_cudnn().c_str();
+  if (!cudnn_why_not().empty()) return cudnn_why_not().c_str();
   const int rank = anchor.types[0].shape.rank();
   if (rank < 3 || rank > 5) return "there are not one to three spatial axes";
   for (const Tensor& t : anchor.inputs) {

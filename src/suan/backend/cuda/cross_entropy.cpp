@@ -22,7 +22,7 @@ class CrossEntropyCall final : public Call {
     params_.narrow_labels = node.inputs[1].dtype() == DType::i32;
     params_.kind = Fault::label;
     rows_ = plan_rows("cross_entropy", node.inputs[0].dtype(), params_.rows, params_.length);
-    mean_ = fmt::format("cross_entropy_mean_{}", name(node.types[0].dtype));
+    mean_ = OwnKernel(fmt::format("cross_entropy_mean_{}", name(node.types[0].dtype)));
   }
   size_t scratch_bytes() const override {
     return kLosses + static_cast<size_t>(params_.rows) * sizeof(double);
@@ -44,16 +44,16 @@ class CrossEntropyCall final : public Call {
     params.step = args.step;
     Gpu& gpu = gpu_of(args);
     const Launch one{.threads = 512};
-    launch(gpu, "cross_entropy_count", one, params);
-    launch(gpu, rows_.kernel, rows_.launch, params);
-    if (params.loss) launch(gpu, mean_, one, params);
+    count_.launch(gpu, one, params);
+    rows_.kernel.launch(gpu, rows_.launch, params);
+    if (params.loss) mean_.launch(gpu, one, params);
   }
 
  private:
   static constexpr size_t kLosses = 256;
   CrossEntropyParams params_{};
   RowPlan rows_;
-  std::string mean_;
+  OwnKernel count_{"cross_entropy_count"}, mean_;
 };
 
 }  // namespace

@@ -28,7 +28,7 @@ class CumsumCall final : public Call {
     const bool rows = params_.inner == 1;
     const std::string suffix =
         is_float(dtype) ? std::string(name(dtype)) : fmt::format("b{}", size_of(dtype));
-    kernel_ = fmt::format("cumsum_{}_{}", rows ? "rows" : "columns", suffix);
+    kernel_ = OwnKernel(fmt::format("cumsum_{}_{}", rows ? "rows" : "columns", suffix));
     constexpr int64_t kTile = 1024;  // elements of a block of 256 threads
     const int64_t threads =
         std::min<int64_t>((params_.length + kTile / 8 - 1) / (kTile / 8), 8) * 32;
@@ -40,12 +40,12 @@ class CumsumCall final : public Call {
     CumsumParams params = params_;
     params.x = args.in[0].data;
     params.y = args.out[0].data;
-    launch(gpu_of(args), kernel_, launch_, params);
+    kernel_.launch(gpu_of(args), launch_, params);
   }
 
  private:
   CumsumParams params_{};
-  std::string kernel_;
+  OwnKernel kernel_;
   Launch launch_;
 };
 
@@ -53,7 +53,7 @@ class CumsumCall final : public Call {
 
 const char* cumsum_why_not(const Node& node) {
   if (!is_arithmetic(node.types[0].dtype)) return "kernels do not compute with this dtype";
-  return plain_why_not(node);
+  return plain_numbers_why_not(node);
 }
 std::unique_ptr<Call> make_cumsum_call(const Node& node) {
   return std::make_unique<CumsumCall>(node);

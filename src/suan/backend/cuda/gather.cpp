@@ -15,7 +15,25 @@ static_assert(int{Fault::index} == kBadIndex && int{Fault::label} == kBadLabel &
               int{Fault::range} == kOutOfRange && int{Fault::offset} == kBadOffset &&
               int{Fault::column} == kBadColumn);
 
-class GatherCall final : public Call {
+// Of the axis that indices choose from.
+template <class Params>
+class IndexedCall : public Call {
+ public:
+  void run(const KernelArgs& args) const override {
+    Params p = params_;
+    p.from = args.in[0].data;
+    p.to = args.out[0].data;
+    p.list = index_list(args, size_);
+    launch_for(kernel_, gpu_of(args), p.count, p);
+  }
+
+ protected:
+  int64_t size_ = 0;
+  Params params_{};
+  OwnKernel kernel_;
+};
+
+class GatherCall final : public IndexedCall<GatherParams> {
  public:
   explicit GatherCall(const Node& node) {
     const Shape& x = node.inputs[0].shape();
@@ -29,21 +47,9 @@ class GatherCall final : public Call {
     params_.count = static_cast<uint64_t>(node.types[0].shape.numel() / piece);
     kernel_ = OwnKernel(sized_name("gather", element * static_cast<size_t>(piece)));
   }
-  void run(const KernelArgs& args) const override {
-    GatherParams p = params_;
-    p.from = args.in[0].data;
-    p.to = args.out[0].data;
-    p.list = index_list(args, size_);
-    launch_for(kernel_, gpu_of(args), p.count, p);
-  }
-
- private:
-  int64_t size_;
-  GatherParams params_{};
-  OwnKernel kernel_;
 };
 
-class TakeCall final : public Call {
+class TakeCall final : public IndexedCall<TakeParams> {
  public:
   explicit TakeCall(const Node& node) {
     const Shape &x = node.inputs[0].shape(), &indices = node.inputs[1].shape();
@@ -54,18 +60,6 @@ class TakeCall final : public Call {
     params_.rank = along_dims(indices, x, axis, params_.dims);
     kernel_ = OwnKernel(sized_name("take", size_of(node.types[0].dtype)));
   }
-  void run(const KernelArgs& args) const override {
-    TakeParams p = params_;
-    p.from = args.in[0].data;
-    p.to = args.out[0].data;
-    p.list = index_list(args, size_);
-    launch_for(kernel_, gpu_of(args), p.count, p);
-  }
-
- private:
-  int64_t size_;
-  TakeParams params_{};
-  OwnKernel kernel_;
 };
 
 class CheckRangeCall final : public Call {

@@ -17,9 +17,8 @@ struct GpuTraits {
   int architecture = 90;  // compute capability, major * 10 + minor
   int multiprocessors = 132;
   size_t memory_bytes = 0;
-  size_t shared_bytes = 227 << 10;  // of one block, at most
-  std::string why_no_cudnn;         // empty: cuDNN is there
-  std::string why_no_cublas;        // empty: cuBLASLt is there
+  std::string why_no_cudnn;   // empty: cuDNN is there
+  std::string why_no_cublas;  // empty: cuBLASLt is there
 };
 
 // A kernel, loaded. Names one for as long as the Gpu lives.

@@ -165,7 +165,7 @@ const char* reorder_why_not(const Node& node) {
 
 const char* fill_why_not(const Node& node) {
   if (!is_arithmetic(node.types[0].dtype)) return "kernels do not compute with this dtype";
-  return is(node, Op::full) ? nullptr : plain_why_not(node);
+  return is(node, Op::full) ? nullptr : plain_numbers_why_not(node);
 }
 
 std::unique_ptr<Call> make_transpose_call(const Node& node) { return make<transpose_copies>(node); }

@@ -43,7 +43,7 @@ class NormCall final : public Call {
     params.y = args.out[0].data;
     params.mean = params.centred ? args.out[1].data : nullptr;
     params.rstd = args.out[params.centred ? 2 : 1].data;
-    launch(gpu_of(args), plan_.kernel, plan_.launch, params);
+    plan_.kernel.launch(gpu_of(args), plan_.launch, params);
   }
 
  private:
@@ -83,7 +83,7 @@ class NormGradientCall final : public Call {
     params.gshift = params.centred ? args.out[2].data : nullptr;
     const bool sums = params.gscale || params.gshift;
     if (sums) sums_.run(gpu_of(args), params, args.scratch);
-    if (params.gx && !(sums && joined_)) launch(gpu_of(args), rows_.kernel, rows_.launch, params);
+    if (params.gx && !(sums && joined_)) rows_.kernel.launch(gpu_of(args), rows_.launch, params);
   }
 
  private:
@@ -98,11 +98,11 @@ class NormGradientCall final : public Call {
     ReducePlan plan;
     plan.shape.outputs = params_.length;
     plan.shape.parts = std::min(resident, (params_.rows + kRows - 1) / kRows);
-    plan.kernel = "norm_gradients" + std::to_string(each) +
-                  (params_.length % wide_count(dtype) == 0 ? "_wide_" : "_") + suffix;
+    plan.kernel = OwnKernel("norm_gradients" + std::to_string(each) +
+                            (params_.length % wide_count(dtype) == 0 ? "_wide_" : "_") + suffix);
     plan.launch = {.blocks = {static_cast<unsigned>(plan.shape.parts), 1, 1},
                    .threads = static_cast<unsigned>(threads)};
-    plan.merge_kernel = "norm_scale_merge_" + suffix;
+    plan.merge_kernel = OwnKernel("norm_scale_merge_" + suffix);
     plan.merge_launch = {.blocks = {blocks_of(params_.length, 8), 1, 1}};
     plan.scratch_bytes =
         static_cast<size_t>(params_.length * plan.shape.parts) * 2 * size_of(wide(dtype));

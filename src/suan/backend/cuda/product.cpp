@@ -31,7 +31,7 @@ const char* epilogue_why_not(const Epilogue& epilogue, DType dtype) {
 const char* anchor_why_not(const Node& product) {
   const DType dtype = product.types[0].dtype;
   if (!is_float(dtype)) return "the dtype is not a float";
-  if (!why_no_cublas().empty()) return why_no_cublas().c_str();
+  if (!cublas_why_not().empty()) return cublas_why_not().c_str();
   if (product.types[0].shape.numel() == 0 || product.inputs[0].shape().numel() == 0) {
     return "there is nothing to multiply";
   }

@@ -70,7 +70,7 @@ const char* reduce_why_not(const Node& node) {
   // Results in the order of memory are then those in the order of axes.
   const bool last = layout_of(node.inputs[0]) == Layout::channels_last && reduces_all_space(node);
   if (last && node.layout(0) == Layout::plain) return nullptr;
-  return plain_why_not(node);
+  return plain_numbers_why_not(node);
 }
 std::unique_ptr<Call> make_reduce_call(const Node& node) {
   return std::make_unique<ReduceCall>(node);

@@ -77,11 +77,12 @@ ReducePlan plan_reduction(const std::string& function, const std::string& suffix
     blocks = r.whole ? r.outputs : (r.outputs + 7) / 8;
     choose_parts(r, blocks, kThreads * width * 4, width);
   }
-  plan.kernel = function + (columns ? "_columns" : "_rows") + (width > 1 ? "_wide_" : "_") + suffix;
+  plan.kernel = OwnKernel(function + (columns ? "_columns" : "_rows") +
+                          (width > 1 ? "_wide_" : "_") + suffix);
   plan.launch = {.blocks = {blocks_of(blocks, 1), static_cast<unsigned>(r.parts), 1},
                  .threads = kThreads};
   if (r.parts == 1) return plan;
-  plan.merge_kernel = function + "_merge_" + suffix;
+  plan.merge_kernel = OwnKernel(function + "_merge_" + suffix);
   plan.merge_launch = {.blocks = {blocks_of(r.outputs, 8), 1, 1}, .threads = kThreads};
   plan.scratch_bytes = static_cast<size_t>(r.outputs * r.parts) * kState;
   return plan;

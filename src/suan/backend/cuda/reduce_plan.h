@@ -3,7 +3,6 @@
 #include <string>
 #include <vector>
 
-#include "suan/backend/cuda/gpu.h"
 #include "suan/backend/cuda/kernels/reduce_params.h"
 #include "suan/backend/cuda/row_plan.h"
 #include "suan/base/shape.h"
@@ -12,7 +11,7 @@ namespace suan::cuda {
 
 struct ReducePlan {
   ReduceShape shape{};
-  std::string kernel, merge_kernel;  // names
+  OwnKernel kernel, merge_kernel;
   Launch launch, merge_launch;
   size_t scratch_bytes = 0;  // of the partial results; 0: there are none
 
@@ -21,8 +20,8 @@ struct ReducePlan {
   void run(Gpu& gpu, Params params, void* scratch) const {
     params.shape = shape;
     params.partials = scratch_bytes ? scratch : nullptr;
-    cuda::launch(gpu, kernel, launch, params);
-    if (scratch_bytes) cuda::launch(gpu, merge_kernel, merge_launch, params);
+    kernel.launch(gpu, launch, params);
+    if (scratch_bytes) merge_kernel.launch(gpu, merge_launch, params);
   }
 };
 

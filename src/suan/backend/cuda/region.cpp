@@ -15,6 +15,7 @@
 #include "suan/backend/cuda/source.h"
 #include "suan/graph/graph.h"
 #include "suan/ops/elementwise.h"
+#include "suan/ops/fused.h"
 #include "suan/ops/leaf.h"
 #include "suan/ops/op.h"
 
@@ -24,19 +25,6 @@ namespace {
 constexpr unsigned kThreads = 256;
 constexpr size_t kPiece = 16;  // bytes that one instruction moves
 constexpr size_t kMostOperands = 128;
-
-// The region of a fused node; for a single node, a region of that node alone.
-std::shared_ptr<const Graph> region_of(const Node& node) {
-  if (!node.regions.empty()) return node.regions[0];
-  auto region = std::make_shared<Graph>();
-  std::vector<Tensor> inputs;
-  for (const Tensor& t : node.inputs) {
-    region->inputs.push_back(make_input(t.type(), ""));
-    inputs.push_back(region->inputs.back());
-  }
-  region->outputs = {Tensor(with_inputs(node, inputs), 0)};
-  return region;
-}
 
 std::string number_text(double value, DType dtype) {
   if (dtype == DType::f64) {
@@ -65,14 +53,17 @@ class Writer {
     };
     same_for_all_ =
         count_ <= kMost && std::all_of(region_->inputs.begin(), region_->inputs.end(), is_direct);
+    for (size_t i = 0; i < region_->inputs.size(); ++i) read(i);
+    for (const NodePtr& inner : region_->nodes()) compute(*inner);
+    for (size_t i = 0; i < region_->outputs.size(); ++i) write(i);
   }
+  int64_t count() const { return count_; }
   int64_t threads() const { return count_ / each_; }
   // Whether the text does not depend on how many elements there are.
   bool same_for_all() const { return same_for_all_; }
 
   // Of regions of any sizes at once: block b works on the part whose blocks it is among.
-  std::string joint_text(size_t parts) {
-    write_all();
+  std::string joint_text(size_t parts) const {
     return fmt::format(
         "struct Part@ {{\n{}  uint32_t count, first_block;\n}};\n"
         "struct P@ {{\n  uint32_t parts, blocks;\n  Part@ part[{}];\n}};\n"
@@ -88,12 +79,11 @@ class Writer {
         "  {{\n  const Part@& p = all.part[low];\n{}"
         "  for (uint32_t at = ((blockIdx.x - begin) * blockDim.x + threadIdx.x) * {};\n"
         "       at < p.count; at += (end - begin) * blockDim.x * {}) {{\n"
-        "{}{}#pragma unroll\n    for (int e = 0; e < {}; ++e) {{\n{}    }}\n{}  }}\n  }}\n}}\n",
+        "{}{}    SUAN_UNROLL\n    for (int e = 0; e < {}; ++e) {{\n{}    }}\n{}  }}\n  }}\n}}\n",
         fields_, parts, once_, each_, each_, before_, results_, each_, body_, after_);
   }
 
-  std::string text() {
-    write_all();
+  std::string text() const {
     // 32-bit positions where the last one and a stride of the grid fit.
     const char* index = count_ <= kMost ? "uint32_t" : "uint64_t";
     return fmt::format(
@@ -101,7 +91,7 @@ class Writer {
         "SUAN_GLOBAL(@, P@) {{\n{}"
         "  for ({} at = static_cast<{}>(thread_number()) * {}; at < {}u;\n"
         "       at += static_cast<{}>(thread_count()) * {}) {{\n"
-        "{}{}#pragma unroll\n    for (int e = 0; e < {}; ++e) {{\n{}    }}\n{}  }}\n}}\n",
+        "{}{}    SUAN_UNROLL\n    for (int e = 0; e < {}; ++e) {{\n{}    }}\n{}  }}\n}}\n",
         fields_, once_, index, index, each_, count_, index, each_, before_, results_, each_, body_,
         after_);
   }
@@ -109,11 +99,6 @@ class Writer {
  private:
   static constexpr int64_t kMost = int64_t{1} << 30;  // elements that 32 bits number
 
-  void write_all() {
-    for (size_t i = 0; i < region_->inputs.size(); ++i) read(i);
-    for (const NodePtr& node : region_->nodes()) compute(*node);
-    for (size_t i = 0; i < region_->outputs.size(); ++i) write(i);
-  }
   std::string value(const Tensor& t) const { return values_.at(&t.node()); }
 
   void read(size_t i) {
@@ -206,7 +191,7 @@ class Writer {
 // One region of any operands.
 class RegionCall final : public Call {
  public:
-  explicit RegionCall(Writer writer) : threads_(writer.threads()), source_(writer.text()) {}
+  explicit RegionCall(const Writer& writer) : threads_(writer.threads()), source_(writer.text()) {}
 
   void run(const KernelArgs& args) const override {
     const void* params[kMostOperands];
@@ -228,11 +213,11 @@ class RegionCall final : public Call {
 // One alone is a launch of one part.
 class UniformRegionCall final : public Call {
  public:
-  explicit UniformRegionCall(const Node& node)
-      : threads_(Writer(node).threads()),
-        count_(node.types[0].shape.numel()),
-        alone_(Writer(node).joint_text(1)),
-        many_(Writer(node).joint_text(most_parts(node))),
+  UniformRegionCall(const Node& node, const Writer& writer)
+      : threads_(writer.threads()),
+        count_(writer.count()),
+        alone_(writer.joint_text(1)),
+        many_(writer.joint_text(most_parts(node))),
         most_(most_parts(node)) {}
 
   void run(const KernelArgs& args) const override {
@@ -305,9 +290,9 @@ const char* region_why_not(const Node& node) {
 }
 
 std::unique_ptr<Call> make_region_call(const Node& node) {
-  Writer writer(node);
-  if (writer.same_for_all()) return std::make_unique<UniformRegionCall>(node);
-  return std::make_unique<RegionCall>(std::move(writer));
+  const Writer writer(node);
+  if (writer.same_for_all()) return std::make_unique<UniformRegionCall>(node, writer);
+  return std::make_unique<RegionCall>(writer);
 }
 
 }  // namespace suan::cuda

@@ -79,7 +79,7 @@ class ResizeCall final : public Call {
 }  // namespace
 
 const char* float_why_not(const Node& node) {
-  return is_float(node.types[0].dtype) ? plain_why_not(node) : "the dtype is not a float";
+  return is_float(node.types[0].dtype) ? plain_numbers_why_not(node) : "the dtype is not a float";
 }
 std::unique_ptr<Call> make_resize_call(const Node& node) {
   return std::make_unique<ResizeCall>(node);

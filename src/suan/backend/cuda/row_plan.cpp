@@ -17,15 +17,15 @@ RowPlan plan_rows(std::string_view function, DType dtype, int64_t rows, int64_t 
   RowPlan plan;
   const int64_t most_of_warp = size_of(dtype) == 8 ? 256 : 1024;  // registers hold them
   if (length <= most_of_warp) {
-    plan.kernel =
-        fmt::format("{}_warp{}{}_{}", function, length <= 256 ? 8 : 32, wide, name(dtype));
+    plan.kernel = OwnKernel(
+        fmt::format("{}_warp{}{}_{}", function, length <= 256 ? 8 : 32, wide, name(dtype)));
     plan.launch = {.blocks = {blocks_of(rows, kWarps), 1, 1}, .threads = 32 * kWarps};
   } else if (length <= kMost * kEach) {
     const int64_t threads = (length + 32 * kEach - 1) / (32 * kEach) * 32;
-    plan.kernel = fmt::format("{}_block16{}_{}", function, wide, name(dtype));
+    plan.kernel = OwnKernel(fmt::format("{}_block16{}_{}", function, wide, name(dtype)));
     plan.launch = {.blocks = {blocks_of(rows, 1), 1, 1}, .threads = static_cast<unsigned>(threads)};
   } else {
-    plan.kernel = fmt::format("{}_stream_{}", function, name(dtype));
+    plan.kernel = OwnKernel(fmt::format("{}_stream_{}", function, name(dtype)));
     plan.launch = {.blocks = {blocks_of(rows, 1), 1, 1}, .threads = kMost};
   }
   return plan;
@@ -44,7 +44,7 @@ unsigned blocks_of(int64_t count, int64_t each) {
 
 const char* float_rows_why_not(const Node& node) {
   if (!is_float(node.inputs[0].dtype())) return "the dtype is not a float";
-  return plain_why_not(node);
+  return plain_numbers_why_not(node);
 }
 
 }  // namespace suan::cuda

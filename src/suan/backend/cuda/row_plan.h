@@ -2,14 +2,13 @@
 #pragma once
 #include <string>
 
-#include "suan/backend/cuda/gpu.h"
-#include "suan/backend/cuda/source.h"
+#include "suan/backend/cuda/own_kernel.h"
 #include "suan/backend/kernel.h"
 
 namespace suan::cuda {
 
 struct RowPlan {
-  std::string kernel;  // its name
+  OwnKernel kernel;
   Launch launch;
 };
 // For the kernel `function` and rows of `length` elements.
@@ -22,10 +21,5 @@ unsigned blocks_of(int64_t count, int64_t each);
 
 // A reason unless every operand is in plain layout and the first is a float.
 const char* float_rows_why_not(const Node& node);
-
-template <class Params>
-void launch(Gpu& gpu, const std::string& kernel, const Launch& launch, const Params& params) {
-  gpu.launch(gpu.own(kernel), launch, &params, sizeof params);
-}
 
 }  // namespace suan::cuda

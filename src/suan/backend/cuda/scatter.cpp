@@ -147,7 +147,7 @@ const char* scatter_why_not(const Node& node) {
   for (int64_t size : node.types[0].shape) {
     if (std::max(size, rows) > kMost) return "there are too many places";
   }
-  return plain_why_not(node);
+  return plain_numbers_why_not(node);
 }
 
 std::unique_ptr<Call> make_scatter_call(const Node& node) {

@@ -27,7 +27,7 @@ class SoftmaxCall final : public Call {
       return;
     }
     params_.across = threads_across(params_.inner);
-    plan_ = {fmt::format("softmax_columns_{}", name(dtype)),
+    plan_ = {OwnKernel(fmt::format("softmax_columns_{}", name(dtype))),
              {.blocks = {blocks_of(params_.lines, params_.across), 1, 1}, .threads = 256}};
   }
 
@@ -35,7 +35,7 @@ class SoftmaxCall final : public Call {
     SoftmaxParams params = params_;
     params.x = args.in[0].data;
     params.y = args.out[0].data;
-    launch(gpu_of(args), plan_.kernel, plan_.launch, params);
+    plan_.kernel.launch(gpu_of(args), plan_.launch, params);
   }
 
  private:

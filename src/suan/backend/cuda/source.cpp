@@ -3,6 +3,7 @@
 #include "suan/backend/cuda/source.h"
 
 #include <fmt/format.h>
+#include <xxhash.h>
 
 #include <algorithm>
 
@@ -10,27 +11,17 @@
 
 namespace suan::cuda {
 namespace {
-
-uint64_t fnv1a(std::string_view text) {
-  uint64_t hash = 0xcbf29ce484222325u;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return hash;
-}
-
-}  // namespace
-
-namespace {
 std::string no_cublas, no_cudnn;
 }
-const std::string& why_no_cublas() { return no_cublas; }
-const std::string& why_no_cudnn() { return no_cudnn; }
+const std::string& cublas_why_not() { return no_cublas; }
+const std::string& cudnn_why_not() { return no_cudnn; }
 void set_libraries(const GpuTraits& traits) {
   no_cublas = traits.why_no_cublas;
   no_cudnn = traits.why_no_cudnn;
 }
 
 Source::Source(std::string_view text) {
-  name_ = fmt::format("k{:016x}", fnv1a(text));
+  name_ = fmt::format("k{:016x}", XXH3_64bits(text.data(), text.size()));
   for (const char c : text) {
     if (c == '@') {
       text_ += name_;
@@ -62,17 +53,12 @@ const char* compute_name(DType dtype) {
   return dtype == DType::u64 ? "uint64_t" : "int64_t";
 }
 
-const char* plain_why_not(const Node& node) {
-  for (const Tensor& t : node.inputs) {
-    if (t && layout_of(t) != Layout::plain) return "an input is not in plain layout";
-    if (t && t.dtype() == DType::string) return "texts stay on the host";
-  }
-  for (size_t i = 0; i < node.types.size(); ++i) {
-    if (node.layout(static_cast<int>(i)) != Layout::plain)
-      return "an output is not in plain layout";
-    if (node.types[i].dtype == DType::string) return "texts stay on the host";
-  }
-  return nullptr;
+const char* plain_numbers_why_not(const Node& node) {
+  const auto is_text = [](const Type& type) { return type.dtype == DType::string; };
+  const bool texts = std::any_of(node.types.begin(), node.types.end(), is_text) ||
+                     std::any_of(node.inputs.begin(), node.inputs.end(),
+                                 [&](const Tensor& t) { return t && is_text(t.type()); });
+  return texts ? "texts stay on the host" : plain_why_not(node);
 }
 
 unsigned blocks_for(const Gpu& gpu, int64_t count, unsigned threads) {

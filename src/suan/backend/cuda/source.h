@@ -33,12 +33,12 @@ const char* stored_name(DType dtype);
 const char* compute_name(DType dtype);
 
 // Why these libraries cannot be used here; empty: they can. Set when a GPU is opened, for all.
-const std::string& why_no_cublas();
-const std::string& why_no_cudnn();
+const std::string& cublas_why_not();
+const std::string& cudnn_why_not();
 void set_libraries(const GpuTraits& traits);
 
 // For kernels that know no layout: whether all of a node's data is plain, and no texts.
-const char* plain_why_not(const Node& node);
+const char* plain_numbers_why_not(const Node& node);
 
 // Blocks of `threads` for `count` threads' work, where each may loop: enough to fill the GPU.
 unsigned blocks_for(const Gpu& gpu, int64_t count, unsigned threads);

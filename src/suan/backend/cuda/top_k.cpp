@@ -28,6 +28,7 @@ class TopKCall final : public Call {
     const Shape& shape = node.inputs[0].shape();
     const int axis = axis_of(node);
     apart_ = size_of(node.inputs[0].dtype()) == 8;
+    kernel_ = OwnKernel(apart_ ? "top_k_wide" : "top_k_narrow");
     lines_ = shape.numel() / shape[axis];
     params_.length = shape[axis];
     params_.inner = shape.numel(axis + 1, shape.rank());
@@ -61,7 +62,7 @@ class TopKCall final : public Call {
           .blocks = {static_cast<unsigned>(lines_), static_cast<unsigned>(segments_of(p.count)), 1},
           .threads = static_cast<unsigned>(std::clamp(p.padded / 2, 32, 512)),
           .shared_bytes = static_cast<unsigned>(static_cast<size_t>(p.padded) * entry())};
-      launch(gpu_of(args), apart_ ? "top_k_wide" : "top_k_narrow", launch_of, p);
+      kernel_.launch(gpu_of(args), launch_of, p);
       std::swap(from, to);
     }
   }
@@ -78,6 +79,7 @@ class TopKCall final : public Call {
   }
 
   bool apart_;
+  OwnKernel kernel_;
   int64_t lines_;
   TopKParams params_{};
   std::vector<int64_t> counts_;  // elements of a line in each pass
@@ -93,7 +95,7 @@ const char* top_k_why_not(const Node& node) {
   if (length > kSegment * 65535) return "a line is too long";
   if (length > 0 && x.shape().numel() / length > (int64_t{1} << 30))
     return "there are too many lines";
-  return plain_why_not(node);
+  return plain_numbers_why_not(node);
 }
 std::unique_ptr<Call> make_top_k_call(const Node& node) { return std::make_unique<TopKCall>(node); }
 

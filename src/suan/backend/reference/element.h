@@ -102,14 +102,4 @@ void for_each_line(const Shape& shape, int64_t axis, F&& f) {
   });
 }
 
-inline const char* always(const Node& node) {
-  for (const Tensor& t : node.inputs) {
-    if (t && layout_of(t) != Layout::plain) return "an input is not in plain layout";
-  }
-  for (Layout layout : node.layouts) {
-    if (layout != Layout::plain) return "an output is not in plain layout";
-  }
-  return nullptr;
-}
-
 }  // namespace suan::reference

@@ -11,8 +11,7 @@ namespace suan {
 namespace {
 
 constexpr Kernel kTable[] = {
-#define KERNEL(op, function) \
-  {Op::op, "reference_" #op, reference::always, plain<reference::function>},
+#define KERNEL(op, function) {Op::op, "reference_" #op, plain_why_not, plain<reference::function>},
 #include "suan/backend/reference/kernel_list.inc"
 #undef KERNEL
 };

@@ -43,8 +43,6 @@ bool find_device(int index, CUdevice& device, GpuTraits& traits, std::string& wh
   traits.architecture = attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR) * 10 +
                         attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
   traits.multiprocessors = attribute(device, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
-  traits.shared_bytes =
-      static_cast<size_t>(attribute(device, CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN));
   SUAN_CU(cuDeviceTotalMem(&traits.memory_bytes, device));
   traits.why_no_cublas = why_no_cublas();
   traits.why_no_cudnn = why_no_cudnn();

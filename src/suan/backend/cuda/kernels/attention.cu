@@ -55,12 +55,12 @@ __device__ inline Quad right_turned(const T* tile, int first, int column) {
 // result[16 x 64] = rows `first` on of `a` times the rows of `b`, over D columns.
 template <class T, int D>
 __device__ inline void multiply_rows(Sums (&result)[kTile / 8], const T* a, int first, const T* b) {
-#pragma unroll
+  SUAN_UNROLL
   for (int n = 0; n < kTile / 8; ++n) result[n] = {};
-#pragma unroll
+  SUAN_UNROLL
   for (int k = 0; k < D; k += 16) {
     const Quad rows = left<T, D>(a, first, k);
-#pragma unroll
+    SUAN_UNROLL
     for (int n = 0; n < kTile / 16; ++n) {
       const Quad columns = right<T, D>(b, n * 16, k);
       multiply_add(result[2 * n], rows, columns.r[0], columns.r[1], T());
@@ -73,17 +73,29 @@ __device__ inline void multiply_rows(Sums (&result)[kTile / 8], const T* a, int 
 template <class T, int D>
 __device__ inline void add_weighted(Sums (&sums)[D / 8], const Sums (&weights)[kTile / 8],
                                     const T* tile) {
-#pragma unroll
+  SUAN_UNROLL
   for (int k = 0; k < kTile / 16; ++k) {
     const Sums &a = weights[2 * k], &b = weights[2 * k + 1];
     const Quad rows{{pack<T>(a.v[0], a.v[1]), pack<T>(a.v[2], a.v[3]), pack<T>(b.v[0], b.v[1]),
                      pack<T>(b.v[2], b.v[3])}};
-#pragma unroll
+    SUAN_UNROLL
     for (int n = 0; n < D / 16; ++n) {
       const Quad columns = right_turned<T, D>(tile, k * 16, n * 16);
       multiply_add(sums[2 * n], rows, columns.r[0], columns.r[1], T());
       multiply_add(sums[2 * n + 1], rows, columns.r[2], columns.r[3], T());
     }
+  }
+}
+
+// Calls f(n, e, half, column) for score scores[n].v[e], which lies in the upper or lower half of
+// the warp's rows and in this column of the tile.
+template <class F>
+__device__ inline void each_score(F&& f) {
+  const int pair = threadIdx.x % 4 * 2;
+  SUAN_UNROLL
+  for (int n = 0; n < kTile / 8; ++n) {
+    SUAN_UNROLL
+    for (int e = 0; e < 4; ++e) f(n, e, e / 2, n * 8 + pair + e % 2);
   }
 }
 
@@ -99,13 +111,13 @@ template <class T, int D>
 __device__ inline void write_rows(T* to, int64_t row_step, int first, int limit,
                                   const Sums (&sums)[D / 8], float upper, float lower) {
   const int lane = threadIdx.x & 31, g = lane / 4, t = lane % 4;
-#pragma unroll
+  SUAN_UNROLL
   for (int half = 0; half < 2; ++half) {
     const int row = first + g + half * 8;
     const float factor = half ? lower : upper;
     if (row >= limit) continue;
     auto* line = reinterpret_cast<uint32_t*>(to + row * row_step);
-#pragma unroll
+    SUAN_UNROLL
     for (int n = 0; n < D / 8; ++n) {
       line[n * 4 + t] = pack<T>(sums[n].v[half * 2] * factor, sums[n].v[half * 2 + 1] * factor);
     }
@@ -138,7 +150,7 @@ struct Row {
 // scores become weights; the factor by which what was summed before shrinks.
 __device__ inline float take_scores(Row& row, Sums (&scores)[kTile / 8], int half) {
   float top = row.top;
-#pragma unroll
+  SUAN_UNROLL
   for (int n = 0; n < kTile / 8; ++n) {
     top = fmaxf(top, fmaxf(scores[n].v[half * 2], scores[n].v[half * 2 + 1]));
   }
@@ -146,9 +158,9 @@ __device__ inline float take_scores(Row& row, Sums (&scores)[kTile / 8], int hal
   const float from = top == -INFINITY ? 0 : top;  // a row that has seen nothing yet
   const float shrink = exp2f(row.top - from);
   float total = 0;
-#pragma unroll
+  SUAN_UNROLL
   for (int n = 0; n < kTile / 8; ++n) {
-#pragma unroll
+    SUAN_UNROLL
     for (int e = 0; e < 2; ++e) {
       float& s = scores[n].v[half * 2 + e];
       s = exp2f(s - from);
@@ -198,18 +210,13 @@ __device__ inline void attention_forward(const AttentionParams& p) {
     multiply_rows<T, D>(scores, tile_q, warp * 16, tile_k);
     const int last = (tile + 1) * kTile - 1;  // key of the tile
     const bool all_seen = last < p.s && (!p.causal || last <= first + p.s - p.t);
-#pragma unroll
-    for (int n = 0; n < kTile / 8; ++n) {
-#pragma unroll
-      for (int e = 0; e < 4; ++e) {
-        const int key = tile * kTile + n * 8 + lane % 4 * 2 + e % 2;
-        const bool seen = all_seen || sees(p, query + e / 2 * 8, key);
-        scores[n].v[e] = seen ? scores[n].v[e] * scale : -INFINITY;
-      }
-    }
+    each_score([&](int n, int e, int half, int column) {
+      const bool seen = all_seen || sees(p, query + half * 8, tile * kTile + column);
+      scores[n].v[e] = seen ? scores[n].v[e] * scale : -INFINITY;
+    });
     const float shrink_upper = take_scores(upper, scores, 0);
     const float shrink_lower = take_scores(lower, scores, 1);
-#pragma unroll
+    SUAN_UNROLL
     for (int n = 0; n < D / 8; ++n) {
       sums[n].v[0] *= shrink_upper;
       sums[n].v[1] *= shrink_upper;
@@ -291,16 +298,11 @@ __device__ inline void attention_gradient_kv(const AttentionParams& p) {
       Sums weights[kTile / 8], products[kTile / 8];  // [key, query]
       multiply_rows<T, D>(weights, tile_k, warp * 16, tile_q);
       multiply_rows<T, D>(products, tile_v, warp * 16, tile_g);
-#pragma unroll
-      for (int n = 0; n < kTile / 8; ++n) {
-#pragma unroll
-        for (int e = 0; e < 4; ++e) {
-          const int column = n * 8 + lane % 4 * 2 + e % 2;
-          const int key = first + warp * 16 + lane / 4 + e / 2 * 8;
-          score_gradients(weights[n].v[e], products[n].v[e], p.scale * kLog2e, logsumexp[column],
-                          delta[column], sees(p, query + column, key));
-        }
-      }
+      each_score([&](int n, int e, int half, int column) {
+        const int key = first + warp * 16 + lane / 4 + half * 8;
+        score_gradients(weights[n].v[e], products[n].v[e], p.scale * kLog2e, logsumexp[column],
+                        delta[column], sees(p, query + column, key));
+      });
       add_weighted<T, D>(gv, weights, tile_g);
       add_weighted<T, D>(gk, products, tile_q);
     }
@@ -328,7 +330,7 @@ __device__ inline void attention_gradient_q(const AttentionParams& p) {
   const int64_t line = (static_cast<int64_t>(head.sample) * p.h + head.head) * p.t;
   const int query = first + warp * 16 + lane / 4;
   float logsumexp[2], delta[2];
-#pragma unroll
+  SUAN_UNROLL
   for (int half = 0; half < 2; ++half) {
     const bool is_there = query + half * 8 < p.t;
     logsumexp[half] = is_there ? p.logsumexp[line + query + half * 8] : -INFINITY;
@@ -347,15 +349,10 @@ __device__ inline void attention_gradient_q(const AttentionParams& p) {
     Sums weights[kTile / 8], products[kTile / 8];  // [query, key]
     multiply_rows<T, D>(weights, tile_q, warp * 16, tile_k);
     multiply_rows<T, D>(products, tile_g, warp * 16, tile_v);
-#pragma unroll
-    for (int n = 0; n < kTile / 8; ++n) {
-#pragma unroll
-      for (int e = 0; e < 4; ++e) {
-        const int column = key + n * 8 + lane % 4 * 2 + e % 2;
-        score_gradients(weights[n].v[e], products[n].v[e], p.scale * kLog2e, logsumexp[e / 2],
-                        delta[e / 2], sees(p, query + e / 2 * 8, column));
-      }
-    }
+    each_score([&](int n, int e, int half, int column) {
+      score_gradients(weights[n].v[e], products[n].v[e], p.scale * kLog2e, logsumexp[half],
+                      delta[half], sees(p, query + half * 8, key + column));
+    });
     add_weighted<T, D>(gq, products, tile_k);
   }
   write_rows<T, D>(at<T>(p.gq, p.of_q, head.sample, head.head), p.of_q.row, first + warp * 16, p.t,

@@ -34,15 +34,9 @@ __device__ inline C rstd_of(const BatchNormParams& p, int64_t channel) {
 
 // gscale = sum(g (x - mean)) rstd, gshift = sum(g).
 template <class T>
-struct GradientSums {
+struct GradientSums : reduction::ScaleAndShift<Compute<T>> {
   using C = Compute<T>;
-  struct State {
-    C scale, shift;
-  };
-  static __device__ inline State start() { return {C(0), C(0)}; }
-  static __device__ inline State merge(State a, State b) {
-    return {a.scale + b.scale, a.shift + b.shift};
-  }
+  using State = typename reduction::ScaleAndShift<C>::State;
   template <int kWidth, bool kColumns>
   static __device__ inline void add(const BatchNormParams& p, State* s, int64_t offset, int64_t,
                                     int64_t channel) {

@@ -22,6 +22,8 @@ using uint64_t = unsigned long;
 #define SUAN_GLOBAL(name, Params) extern "C" __global__ void name(const __grid_constant__ Params p)
 // Shared memory whose size the launch gives.
 #define SUAN_DYNAMIC_SHARED(name) extern __shared__ __align__(16) unsigned char name[]
+// For loops whose arrays are to stay in registers.
+#define SUAN_UNROLL _Pragma("unroll")
 #endif
 // The kernel `function`_`suffix`: the template `function` for T, which takes the struct of all its
 // arguments.

@@ -3,13 +3,6 @@
 #include "suan/backend/cuda/kernels/device.cuh"
 #include "suan/backend/cuda/kernels/divider.h"
 
-// For loops whose arrays are to stay in registers.
-#ifdef SUAN_EMULATED
-#define SUAN_UNROLL
-#else
-#define SUAN_UNROLL _Pragma("unroll")
-#endif
-
 __device__ inline uint64_t quotient(uint64_t n, const suan::cuda::Divider& d) {
   if (n >> 31 != 0) return n / d.by;
   if (d.by == 1) return n;

@@ -104,15 +104,9 @@ __device__ inline void norm_gradient(const NormGradientParams& p) {
 
 // Over the rows: gscale = sum(g z), gshift = sum(g).
 template <class T>
-struct ScaleSums {
+struct ScaleSums : reduction::ScaleAndShift<Compute<T>> {
   using C = Compute<T>;
-  struct State {
-    C scale, shift;
-  };
-  static __device__ inline State start() { return {C(0), C(0)}; }
-  static __device__ inline State merge(State a, State b) {
-    return {a.scale + b.scale, a.shift + b.shift};
-  }
+  using State = typename reduction::ScaleAndShift<C>::State;
   template <int kWidth, bool kColumns>
   static __device__ inline void add(const NormGradientParams& p, State* s, int64_t offset,
                                     int64_t index, int64_t) {

@@ -17,6 +17,18 @@ using suan::cuda::ReduceShape;
 
 constexpr int kThreads = 256;
 
+// What the gradients of scale and shift are summed in.
+template <class C>
+struct ScaleAndShift {
+  struct State {
+    C scale, shift;
+  };
+  static __device__ inline State start() { return {C(0), C(0)}; }
+  static __device__ inline State merge(State a, State b) {
+    return {a.scale + b.scale, a.shift + b.shift};
+  }
+};
+
 // Of an index that counts the dims from `d` on.
 __device__ inline int64_t offset_of(const ReduceDims& dims, int64_t index, int d = 0) {
   int64_t offset = 0;

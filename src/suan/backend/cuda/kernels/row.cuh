@@ -8,11 +8,9 @@
 
 // As SUAN_GLOBAL, for launches of at most `most` threads in a block: each may have more registers.
 #ifdef SUAN_EMULATED
-#define SUAN_UNROLL
 #define SUAN_UNROLL_4
 #define SUAN_BOUNDED(most, name, Params) SUAN_GLOBAL(name, Params)
 #else
-#define SUAN_UNROLL _Pragma("unroll")
 #define SUAN_UNROLL_4 _Pragma("unroll 4")
 #define SUAN_BOUNDED(most, name, Params) \
   extern "C" __global__ void __launch_bounds__(most) name(const __grid_constant__ Params p)
