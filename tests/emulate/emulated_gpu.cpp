@@ -39,9 +39,12 @@ class EmulatedBlock final : public suan::DeviceBlock {
     constexpr size_t kMost = size_t{1} << 20;
     std::memset(data_, gpu_.collecting_ ? 0 : 0x7b, std::min(bytes, kMost));  // nobody wrote it
     gpu_.blocks_[data_] = bytes;
+    gpu_.memory_used_ += bytes;
   }
   ~EmulatedBlock() override {
-    gpu_.blocks_.erase(data_);
+    const auto block = gpu_.blocks_.find(data_);
+    gpu_.memory_used_ -= block->second;
+    gpu_.blocks_.erase(block);
     std::free(data_);
   }
   void* address() const override { return data_; }
@@ -59,6 +62,10 @@ EmulatedGpu::~EmulatedGpu() = default;
 
 DeviceBlockPtr EmulatedGpu::allocate(size_t bytes) {
   if (recording_) fail(ErrorCode::kSystem, "emulator", "memory is allocated while recording");
+  if (memory_limit_ < memory_used_ + bytes) {
+    const size_t free = memory_limit_ - std::min(memory_used_, memory_limit_);
+    throw suan::OutOfDeviceMemory("emulator", bytes, free, memory_limit_);
+  }
   return std::make_shared<EmulatedBlock>(*this, bytes);
 }
 BufferPtr EmulatedGpu::allocate_shared(size_t bytes) { return suan::Buffer::allocate(bytes); }
@@ -88,8 +95,8 @@ void EmulatedGpu::upload(void* to, const void* host, size_t bytes) {
 void EmulatedGpu::download(void* host, const void* from, size_t bytes) {
   if (recording_) fail(ErrorCode::kSystem, "emulator", "a download is recorded");
   check_inside(from, bytes, "a download");
-  if (bytes) std::memcpy(host, from, bytes);
   wait();
+  if (bytes) std::memcpy(host, from, bytes);
 }
 void EmulatedGpu::copy(void* to, const void* from, size_t bytes) {
   check_inside(to, bytes, "a copy");
@@ -104,15 +111,7 @@ void EmulatedGpu::clear(void* to, size_t bytes) {
 }
 void EmulatedGpu::wait() {
   if (recording_) fail(ErrorCode::kSystem, "emulator", "somebody waits while recording");
-  for (const auto* check : std::set(checks_)) (*check)();
-}
-std::shared_ptr<void> EmulatedGpu::at_wait(std::function<void()> check) {
-  auto* kept = new std::function<void()>(std::move(check));
-  checks_.insert(kept);
-  return {kept, [this](std::function<void()>* c) {
-            checks_.erase(c);
-            delete c;
-          }};
+  if (launches_left_ == 0) fail(ErrorCode::kSystem, "emulator", "the GPU is lost");
 }
 
 std::unique_ptr<suan::Recording> EmulatedGpu::record(const std::function<void()>& work) {
@@ -191,11 +190,15 @@ void EmulatedGpu::launch(Function function, const suan::cuda::Launch& launch, co
   const char* begin = static_cast<const char*>(params);
   launched.push_back(function->name);
   if (collecting_) return;
-  send([=, kept = std::vector<char>(begin, begin + bytes)] {
+  send([=, this, kept = std::vector<char>(begin, begin + bytes)] {
+    if (launches_left_ > 0) --launches_left_;
+    if (launches_left_ == 0) return;
     run_grid(static_cast<const EmulatedFunction*>(function)->run, kept.data(), launch.blocks,
              launch.threads, launch.shared_bytes);
   });
 }
+
+void EmulatedGpu::lose_after(int launches) { launches_left_ = launches; }
 
 EmulatedGpu& emulated_gpu() {
   static auto* gpu = new EmulatedGpu;

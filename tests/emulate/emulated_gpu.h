@@ -28,6 +28,11 @@ class EmulatedGpu final : public suan::cuda::Gpu {
   void compile_collected();
   const std::map<std::string, std::string>& sources() const { return sources_; }  // by name
 
+  // What can go wrong on a GPU. Negative: never; it is lost by the kernel that many launches later.
+  void lose_after(int launches);
+  void limit_memory(size_t bytes) { memory_limit_ = bytes; }
+  void refuse_epilogues(bool on) { refuses_epilogues_ = on; }  // of products and convolutions
+
   std::string name() const override { return "cuda:0 (emulated)"; }
   suan::DeviceBlockPtr allocate(size_t bytes) override;
   suan::BufferPtr allocate_shared(size_t bytes) override;
@@ -36,7 +41,6 @@ class EmulatedGpu final : public suan::cuda::Gpu {
   void copy(void* to, const void* from, size_t bytes) override;
   void clear(void* to, size_t bytes) override;
   void wait() override;
-  std::shared_ptr<void> at_wait(std::function<void()> check) override;
   std::unique_ptr<suan::Recording> record(const std::function<void()>& work) override;
   double seconds_of(const std::function<void()>& work) override;
 
@@ -61,9 +65,11 @@ class EmulatedGpu final : public suan::cuda::Gpu {
   std::map<std::string, std::unique_ptr<EmulatedFunction>, std::less<>> functions_;
   std::map<std::string, std::string> sources_;
   std::set<std::string> compiled_;
-  std::set<const std::function<void()>*> checks_;
   std::vector<std::function<void()>>* recording_ = nullptr;
   bool collecting_ = false;
+  int launches_left_ = -1;  // 0: it is lost
+  size_t memory_limit_ = SIZE_MAX, memory_used_ = 0;
+  bool refuses_epilogues_ = false;
 };
 
 EmulatedGpu& emulated_gpu();

@@ -147,10 +147,16 @@ struct PlainConvolution final : suan::cuda::Convolution {
   const std::function<void(std::function<void()>)> send;
 };
 
+void refuse(const suan::cuda::Epilogue& e) {
+  if (!e.bias && e.activation == Activation::none) return;
+  suan::fail(suan::ErrorCode::kUnsupported, "emulator", "no such epilogue");
+}
+
 }  // namespace
 
 std::unique_ptr<suan::cuda::Convolution> EmulatedGpu::convolution(
     const suan::cuda::ConvolutionSpec& spec) {
+  if (refuses_epilogues_) refuse(spec.epilogue);
   return std::make_unique<PlainConvolution>(spec, [this](std::function<void()> work) {
     launched.emplace_back("convolution");
     if (!collecting_) send(std::move(work));
@@ -158,6 +164,7 @@ std::unique_ptr<suan::cuda::Convolution> EmulatedGpu::convolution(
 }
 
 std::unique_ptr<suan::cuda::Product> EmulatedGpu::product(const suan::cuda::ProductSpec& spec) {
+  if (refuses_epilogues_) refuse(spec.epilogue);
   return std::make_unique<PlainProduct>(spec, [this](std::function<void()> work) {
     launched.emplace_back("product");
     if (!collecting_) send(std::move(work));

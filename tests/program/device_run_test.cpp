@@ -1,22 +1,29 @@
 // Programs on a device: what goes there and back, what is recorded, and who may hold what. The
 // device is the emulated GPU. SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 
 #include "suan/base/random.h"
 #include "suan/graph/graph.h"
 #include "suan/ops/cross_entropy.h"
 #include "suan/ops/elementwise.h"
 #include "suan/ops/gather.h"
+#include "suan/ops/conv.h"
 #include "suan/ops/matmul.h"
 #include "suan/ops/reduce.h"
+#include "suan/ops/shape_ops.h"
+#include "suan/ops/softmax.h"
 #include "suan/optim/adam.h"
 #include "suan/program/explain.h"
 #include "suan/program/program.h"
 #include "suan/tensor/compile.h"
+#include "suan/train/trainer.h"
 #include "tests/emulate/emulated_gpu.h"
 #include "tests/expect_error.h"
+#include "tests/temp_folder.h"
 
 namespace suan {
 namespace {
@@ -156,6 +163,120 @@ TEST_F(OnDevice, AProgramMayGoThroughTheHost) {
   }
   EXPECT_EQ(copies, 2) << explain(*f.program(x), true);
   EXPECT_EQ(on_host, 2);
+}
+
+Tensor bad_gather(const Tensor& table, const Tensor& index) { return gather(table, index, 0); }
+Tensor indices(std::initializer_list<int64_t> values) {
+  return Tensor::of<int64_t>(values, {static_cast<int64_t>(values.size())});
+}
+
+// What one program finds wrong with its data is thrown to whoever reads what came of it.
+TEST_F(OnDevice, AFaultIsThrownToWhoReadsWhatItSpoilt) {
+  auto pick = compile(bad_gather);
+  auto twice = compile([](const Tensor& x) { return x + x; });
+  const Tensor table = Tensor::of<float>({1, 2, 3}, {3});
+  const Tensor spoilt = pick(table, indices({0, 7}));
+  EXPECT_EQ(twice(table).array().as<float>()[2], 6.0f);
+  emulate::emulated_gpu().wait();
+  EXPECT_ERROR(spoilt.array(), kOutOfRange, "gather: index 7 at position 1 is outside [-3, 3)");
+  EXPECT_EQ(pick(table, indices({0, 2})).array().as<float>()[1], 3.0f);
+  const Tensor further = twice(pick(table, indices({5, 1})));
+  EXPECT_ERROR(further.array(), kOutOfRange, "gather: index 5 at position 0 is outside [-3, 3)");
+}
+
+TEST_F(OnDevice, AFaultFollowsAStateIntoOtherPrograms) {
+  const StatePtr total = number("total", 1);
+  auto add = compile([&](const Tensor& index) {
+    total->assign(total->read() + sum(gather(Tensor::of<float>({1, 2, 3}, {3}), index, 0)));
+  });
+  auto twice = compile([&] { return total->read() * 2.0; });
+  add(indices({1, 4}));
+  EXPECT_ERROR(twice().item(), kOutOfRange, "gather: index 4 at position 1 is outside [-3, 3)");
+}
+
+TEST_F(OnDevice, ALostDeviceStopsAtTheNodeInTheFirstRun) {
+  auto f = compile([](const Tensor& x) { return softmax(exp(x) * 2.0, 1); });
+  const Tensor x = Tensor::from(randoms({4, 8}, 3));
+  emulate::emulated_gpu().lose_after(2);
+  EXPECT_ERROR(f(x), kSystem, "softmax: emulator: the GPU is lost");
+  emulate::emulated_gpu().lose_after(-1);
+}
+
+TEST_F(OnDevice, SaysWhatTakesTheMemoryAndWhichBatchWouldFit) {
+  const StatePtr w = State::create("w", randoms({64, 256}, 1, 0.1f));
+  auto f = compile([&](const Tensor& x) { return sum(linear(x, w->read()) * 2.0); });
+  emulate::emulated_gpu().limit_memory(3 << 20);
+  std::string message;
+  try {
+    f(Tensor::from(randoms({8192, 256}, 2)));
+  } catch (const Error& error) {
+    message = error.what();
+  }
+  emulate::emulated_gpu().limit_memory(SIZE_MAX);
+  EXPECT_THAT(message, testing::StartsWith("cuda:0 (emulated): out of memory: a program of "));
+  EXPECT_THAT(message, testing::HasSubstr("are free; the largest values are "));
+  EXPECT_THAT(message, testing::HasSubstr("f32[8192, 64]"));
+  EXPECT_THAT(message, testing::ContainsRegex("a batch of about [0-9]+ instead of 8192 would fit"));
+}
+
+// A library may refuse at the first run what plans were made for.
+TEST_F(OnDevice, WhatALibraryDoesNotFuseIsAKernelOfItsOwn) {
+  const Array weights = randoms({16, 24}, 1), bias = randoms({16}, 2), more = randoms({8, 16}, 4);
+  const Array filters = randoms({5, 3, 3, 3}, 5), shift = randoms({5}, 6);
+  const auto products = [&](const Tensor& x) {
+    return relu(linear(x, Tensor::from(weights), Tensor::from(bias)));
+  };
+  const auto sums = [&](const Tensor& x) {
+    return linear(x, Tensor::from(weights), Tensor::from(bias)) + Tensor::from(more);
+  };
+  const auto convolutions = [&](const Tensor& x) {
+    const Tensor image = reshape(x, {1, 3, 8, 8});
+    return relu(conv(image, Tensor::from(filters), Tensor::from(shift)));
+  };
+  const Tensor x = Tensor::from(randoms({8, 24}, 3));
+  const std::function<Tensor(const Tensor&)> all[] = {products, sums, convolutions};
+  for (const auto& f : all) {
+    auto fused = compile(f);
+    const Array want = fused(x).array();
+    const size_t before = launched();
+    emulate::emulated_gpu().refuse_epilogues(true);
+    auto apart = compile(f);
+    const Array got = apart(x).array();
+    emulate::emulated_gpu().refuse_epilogues(false);
+    EXPECT_GT(launched() - before, before);
+    for (int64_t i = 0; i < want.numel(); ++i) {
+      EXPECT_NEAR(got.as<float>()[i], want.as<float>()[i], 1e-5);
+    }
+    emulate::emulated_gpu().launched.clear();
+  }
+}
+
+// The checkpoint on disk stays as it was, and training goes on from there.
+TEST_F(OnDevice, TrainingOnADeviceThatIsLostLeavesItsCheckpoint) {
+  const TempFolder folder;
+  const train::Recipe recipe = train::parse_recipe(R"(
+name = "small"
+model = {name = "mlp", sizes = [784, 8, 10]}
+data = {kind = "digits", train_samples = 60, test_samples = 40, mean = [0.13], std = [0.31]}
+optimizer = {name = "adamw", lr = 0.01}
+train = {epochs = 4, batch = 20, eval_batch = 30, threads = 1}
+)",
+                                                   "small.toml", {});
+  train::Trainer trainer(recipe, {.runs = folder / "runs", .quiet = true});
+  emulate::emulated_gpu().lose_after(150);
+  std::string message;
+  try {
+    trainer.run();
+  } catch (const Error& error) {
+    message = error.what();
+  }
+  emulate::emulated_gpu().lose_after(-1);
+  const std::string path = trainer.folder().path();
+  EXPECT_THAT(message, testing::ContainsRegex("train: stopped at step [0-9]+: .*emulator: the GPU "
+                                              "is lost; the last good checkpoint is .*, of step "
+                                              "[0-9]+; go on with: suan train --resume "));
+  train::Trainer again(train::RunFolder::open(path), {.runs = folder / "runs", .quiet = true});
+  EXPECT_EQ(again.run().steps, 12);
 }
 
 }  // namespace

@@ -29,6 +29,18 @@ std::string describe(const Fault& fault, const Node& node) {
 
 }  // namespace
 
+OutOfDeviceMemory::OutOfDeviceMemory(std::string_view where, size_t asked, size_t there, size_t all)
+    : Error(ErrorCode::kSystem, where,
+            fmt::format("out of memory: {} bytes were asked for, {} of {} are free", asked, there,
+                        all)),
+      bytes(asked),
+      free(there),
+      total(all) {}
+
+bool Device::copy_from(const DeviceBlock& /*other*/, void* /*to*/, size_t /*bytes*/) {
+  return false;
+}
+
 Error error_of(const Fault& fault, const Node& node) {
   const std::string where = fault.kind == Fault::range
                                 ? where_of(node, node.attr<CheckRangeAttrs>().where)

@@ -41,6 +41,13 @@ struct Fault {
 // What a run says of a fault that a kernel of this node found.
 Error error_of(const Fault& fault, const Node& node);
 
+// Of Device::allocate.
+class OutOfDeviceMemory : public Error {
+ public:
+  OutOfDeviceMemory(std::string_view where, size_t bytes, size_t free, size_t total);
+  const size_t bytes, free, total;  // what was asked for, what there is
+};
+
 // All work goes to one queue, in order, and what it fails with is kept until somebody waits: then
 // Error(kSystem) is thrown. Addresses are the device's, unless they are called the host's.
 class Device {
@@ -48,7 +55,7 @@ class Device {
   virtual ~Device() = default;
   virtual std::string name() const = 0;  // "cuda:0 (NVIDIA H100)"
 
-  // Not initialised. Throws Error(kSystem) saying what was asked and what is free.
+  // Not initialised. Throws OutOfDeviceMemory.
   virtual DeviceBlockPtr allocate(size_t bytes) = 0;
   // Host memory that both can reach; what the device writes is seen after a wait.
   virtual BufferPtr allocate_shared(size_t bytes) = 0;
@@ -58,10 +65,10 @@ class Device {
   virtual void download(void* host, const void* from, size_t bytes) = 0;  // and waits
   virtual void copy(void* to, const void* from, size_t bytes) = 0;
   virtual void clear(void* to, size_t bytes) = 0;  // to zeros
+  // The same from another device, after that one's work so far. False: it cannot reach there.
+  virtual bool copy_from(const DeviceBlock& other, void* to, size_t bytes);
 
   virtual void wait() = 0;  // until the queue is empty
-  // Checked at the end of every wait, so that it can throw what it finds, while the handle lives.
-  virtual std::shared_ptr<void> at_wait(std::function<void()> check) = 0;
 
   // What `work` sends to the queue is recorded instead of run. It may not wait or allocate.
   virtual std::unique_ptr<Recording> record(const std::function<void()>& work) = 0;

@@ -10,10 +10,13 @@
 namespace suan {
 namespace {
 std::atomic<bool> exact_setting{false};
+std::atomic<bool> reproducible_setting{false};
 }  // namespace
 
 bool exact_mode() { return exact_setting; }
 void set_exact_mode(bool exact) { exact_setting = exact; }
+bool reproducible_mode() { return reproducible_setting; }
+void set_reproducible_mode(bool reproducible) { reproducible_setting = reproducible; }
 
 void RunErrors::report(std::string_view op, std::string message) {
   if (taken_.test_and_set()) return;

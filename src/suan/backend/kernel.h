@@ -120,6 +120,12 @@ std::unique_ptr<Call> make_call(const Kernel& kernel, const Node& node);
 bool exact_mode();
 void set_exact_mode(bool exact);
 
+// Reproducible mode: where there is no record of choices, the first kernel that takes a node, as
+// the table orders them, and the first algorithm a library proposes; nothing is measured. For the
+// whole process.
+bool reproducible_mode();
+void set_reproducible_mode(bool reproducible);
+
 // A kernel that needs no preparation: a function of the node and its operands.
 using PlainKernel = void (*)(const Node&, const KernelArgs&);
 template <PlainKernel kRun>
@@ -149,8 +155,9 @@ bool takes(const Backend& backend, const Node& node);  // whether there is one
 const Backend& reference_backend();
 const Backend& cpu_backend();
 const Backend& null_backend();  // takes every op and gives zeros
-// GPU number `index`. Throws Error(kUnsupported) with the reason why it cannot be used.
-const Backend& cuda_backend(int index = 0);
+// A GPU: "cuda:1" is the second, "+managed" or "+peer" behind it says where memory comes from
+// (backend/cuda/gpu.h). Throws Error(kUnsupported) with the reason why it cannot be used.
+const Backend& cuda_backend(std::string_view name = "cuda");
 // A GPU that computes nothing (backend/cuda/null_gpu.h), for plans where there is none.
 const Backend& cuda_null_backend();
 

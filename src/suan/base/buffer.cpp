@@ -4,6 +4,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
@@ -116,12 +117,24 @@ BufferPtr Buffer::once(const BufferPtr& buffer) {
 }
 
 namespace {
-// Guards what changes about blocks on devices. Downloads wait for the device anyway.
-std::mutex& device_mutex() {
-  static std::mutex mutex;
-  return mutex;
+// Guards what changes about a block on a device. A download holds it: blocks seldom share one.
+std::mutex& device_mutex(const Buffer* buffer) {
+  static std::mutex mutexes[61];
+  return mutexes[reinterpret_cast<uintptr_t>(buffer) / alignof(std::max_align_t) %
+                 std::size(mutexes)];
 }
 }  // namespace
+
+void add_checks(DataChecks& checks, const DataChecks& more) {
+  for (const auto& check : more) {
+    const auto same = [&](const auto& c) {
+      return !c.owner_before(check) && !check.owner_before(c);
+    };
+    if (!check.expired() && std::none_of(checks.begin(), checks.end(), same)) {
+      checks.push_back(check);
+    }
+  }
+}
 
 BufferPtr Buffer::on_device(size_t bytes, std::shared_ptr<DeviceBlock> block) {
   BufferPtr buffer(new Buffer(nullptr, bytes));
@@ -131,17 +144,23 @@ BufferPtr Buffer::on_device(size_t bytes, std::shared_ptr<DeviceBlock> block) {
 }
 
 std::shared_ptr<DeviceBlock> Buffer::device_block() const {
-  const std::lock_guard lock(device_mutex());
+  const std::lock_guard lock(device_mutex(this));
   return device_;
 }
 
 void Buffer::keep_on_device(std::shared_ptr<DeviceBlock> block) {
-  const std::lock_guard lock(device_mutex());
+  const std::lock_guard lock(device_mutex(this));
   device_ = std::move(block);
 }
 
-void Buffer::written_on_device() {
-  const std::lock_guard lock(device_mutex());
+DataChecks Buffer::checks() const {
+  const std::lock_guard lock(device_mutex(this));
+  return checks_;
+}
+
+void Buffer::written_on_device(DataChecks checks) {
+  const std::lock_guard lock(device_mutex(this));
+  checks_ = std::move(checks);
   data_.store(nullptr, std::memory_order_release);
   late_ = true;
   if (release_) std::exchange(release_, nullptr)();
@@ -160,11 +179,14 @@ void Buffer::overwrite(const void* data) {
 
 void* Buffer::filled() const {
   if (!deferred_) {
-    const std::lock_guard lock(device_mutex());
+    const std::lock_guard lock(device_mutex(this));
     void* data = data_.load(std::memory_order_acquire);
     if (data) return data;
     if (!host_) host_ = allocate(bytes_);
     device_->download(host_->data(), bytes_);
+    for (const auto& check : checks_) {
+      if (const auto alive = check.lock()) alive->throw_if_failed();
+    }
     data_.store(host_->data(), std::memory_order_release);
     return host_->data();
   }

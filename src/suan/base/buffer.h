@@ -26,6 +26,17 @@ class DeviceBlock {
   virtual void upload(const void* from, size_t bytes) = 0;
 };
 
+// What the work that writes a block may find wrong with the data it was given (an index out of
+// range), which is known when that work has ended.
+class DataCheck {
+ public:
+  virtual ~DataCheck() = default;
+  virtual void throw_if_failed() = 0;  // once
+};
+using DataChecks = std::vector<std::weak_ptr<DataCheck>>;
+// Adds those of `more` that are neither gone nor there.
+void add_checks(DataChecks& checks, const DataChecks& more);
+
 // The next place at which a block may begin within another.
 inline constexpr size_t kBlockAlign = 64;
 constexpr size_t aligned(size_t bytes) {
@@ -72,8 +83,10 @@ class Buffer {
   // The same bytes on a device, if they are there; to be kept beside the host's.
   std::shared_ptr<DeviceBlock> device_block() const;
   void keep_on_device(std::shared_ptr<DeviceBlock> block);
-  // The host's copy is stale: to be called by whoever writes there. Nobody else may use the block.
-  void written_on_device();
+  // The host's copy is stale: to be called by whoever writes there, with what is to be checked when
+  // the new content is downloaded. Nobody else may use the block.
+  void written_on_device(DataChecks checks = {});
+  DataChecks checks() const;  // of what lies on the device
   // Another content, wherever the block lies. Nobody else may use the block.
   void overwrite(const void* data);
 
@@ -89,6 +102,7 @@ class Buffer {
   std::function<void()> release_;
   std::unique_ptr<Deferred> deferred_;
   std::shared_ptr<DeviceBlock> device_;
+  DataChecks checks_;
   mutable std::shared_ptr<Buffer> host_;  // where a download goes
 };
 using BufferPtr = std::shared_ptr<Buffer>;

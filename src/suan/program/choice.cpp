@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
@@ -39,7 +38,6 @@ constexpr double kBetter = 0.97;  // a later kernel must take less than this sha
 constexpr int kRuns = 5;          // at most, after one that warms up
 constexpr double kSeconds = 0.1;  // at most, for one kernel
 
-std::atomic<bool> reproducible_setting{false};
 thread_local bool small_memory = false;
 constexpr const char* kSmall = " small";  // ends the key of what was chosen of fewer kernels
 
@@ -363,8 +361,6 @@ Choices& choices() {
 
 }  // namespace
 
-bool reproducible_mode() { return reproducible_setting; }
-void set_reproducible_mode(bool reproducible) { reproducible_setting = reproducible; }
 
 SmallMemory::SmallMemory(bool wanted) : before_(std::exchange(small_memory, wanted)) {}
 SmallMemory::~SmallMemory() { small_memory = before_; }

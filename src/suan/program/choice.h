@@ -10,11 +10,6 @@
 
 namespace suan {
 
-// Reproducible mode: where there is no record, the first kernel that takes a node, as the table
-// orders them; nothing is measured. For the whole process.
-bool reproducible_mode();
-void set_reproducible_mode(bool reproducible);
-
 // The kernel for a node; null: none takes it. A background thread (base/thread_role.h) measures
 // nothing, as others have the cores: what was not measured before goes by the table's order.
 const Kernel* choose_kernel(const Backend& backend, const Node& node);

@@ -3,26 +3,54 @@
 #include "suan/program/device_run.h"
 
 #include <algorithm>
+#include <chrono>
+#include <cstdlib>
 #include <cstring>
+#include <mutex>
+#include <string_view>
 #include <utility>
 
 #include "suan/base/error.h"
 #include "suan/base/log.h"
 #include "suan/graph/state.h"
+#include "suan/program/shortage.h"
 
 namespace suan {
 namespace {
 
-// Throws what a kernel reported, once.
-void check_fault(const Plan& plan, const BufferPtr& block) {
-  auto& fault = *block->as<Fault>();
-  if (!fault.taken) return;
-  const Fault found = fault;
-  fault = {};
-  throw error_of(found, *plan.steps[static_cast<size_t>(found.step)].node);
+// As the CUDA runtime reads it.
+bool waits_for_every_step() {
+  static const bool wanted = [] {
+    const char* text = std::getenv("CUDA_LAUNCH_BLOCKING");
+    return text && std::string_view(text) == "1";
+  }();
+  return wanted;
 }
 
 }  // namespace
+
+// What the kernels of this program report. Blocks that runs have written know it.
+class DeviceRun::FaultCheck final : public DataCheck {
+ public:
+  FaultCheck(std::shared_ptr<const Plan> plan, Device& device)
+      : plan_(std::move(plan)), block_(device.allocate_shared(sizeof(Fault))) {
+    *block_->as<Fault>() = {};
+  }
+  Fault* address() const { return block_->as<Fault>(); }
+  void throw_if_failed() override {
+    const std::lock_guard lock(mutex_);
+    Fault& fault = *address();
+    if (!fault.taken) return;
+    const Fault found = fault;
+    fault = {};
+    throw error_of(found, *plan_->steps[static_cast<size_t>(found.step)].node);
+  }
+
+ private:
+  std::shared_ptr<const Plan> plan_;
+  BufferPtr block_;
+  std::mutex mutex_;
+};
 
 DeviceBlockPtr on_device(const BufferPtr& block, Device& device) {
   DeviceBlockPtr there = block->device_block();
@@ -33,14 +61,12 @@ DeviceBlockPtr on_device(const BufferPtr& block, Device& device) {
   return there;
 }
 
-DeviceRun::DeviceRun(const Plan& plan, const Backend& backend)
-    : plan_(plan), device_(*backend.device) {
-  fault_ = device_.allocate_shared(sizeof(Fault));
-  *fault_->as<Fault>() = {};
-  check_ = device_.at_wait([&plan, fault = fault_] { check_fault(plan, fault); });
+DeviceRun::DeviceRun(std::shared_ptr<const Plan> plan, const Backend& backend)
+    : shared_plan_(std::move(plan)), plan_(*shared_plan_), device_(*backend.device) {
+  fault_ = std::make_shared<FaultCheck>(shared_plan_, device_);
   place_storages();
-  operands_ = OperandTable(plan, addresses_);
-  mixed_ = std::any_of(plan.steps.begin(), plan.steps.end(),
+  operands_ = OperandTable(plan_, addresses_);
+  mixed_ = std::any_of(plan_.steps.begin(), plan_.steps.end(),
                        [](const PlannedStep& step) { return step.kernel && !step.on_device; });
 }
 
@@ -48,8 +74,19 @@ DeviceRun::DeviceRun(const Plan& plan, const Backend& backend)
 DeviceRun::~DeviceRun() {
   try {
     device_.wait();
-  } catch (const Error& error) {  // nobody has read a result, to whom it would be thrown
-    log(LogLevel::kWarning, "{}", error.what());
+    fault_->throw_if_failed();
+  } catch (const Error& error) {
+    // What the device fails with, all who use it see. A fault in data nobody has read is theirs.
+    if (error.code() != ErrorCode::kSystem) log(LogLevel::kWarning, "{}", error.what());
+  }
+}
+
+void DeviceRun::allocate(size_t bytes) {
+  try {
+    arena_ = device_.allocate(std::max<size_t>(bytes, 1));
+  } catch (const OutOfDeviceMemory& error) {
+    fail(ErrorCode::kSystem, device_.name(), "out of memory: {}",
+         explain_shortage(plan_, bytes, error.free, error.total));
   }
 }
 
@@ -65,7 +102,7 @@ void DeviceRun::place_storages() {
     size_t& at = s.on_device ? end : host_end;
     offsets_[i] = std::exchange(at, at + aligned(s.bytes));
   }
-  arena_ = device_.allocate(std::max<size_t>(end, 1));
+  allocate(end);
   host_arena_ = Buffer::allocate(host_end);
   for (size_t i = 0; i < plan_.storages.size(); ++i) {
     const Storage& s = plan_.storages[i];
@@ -111,10 +148,24 @@ void DeviceRun::send_inputs(std::span<const BufferPtr> blocks, std::span<void* c
     const DeviceBlockPtr there = blocks.empty() ? nullptr : blocks[i]->device_block();
     if (there && there->device() == &device_) {
       device_.copy(addresses_[storage], there->address(), bytes);
-    } else {
+    } else if (!there || !device_.copy_from(*there, addresses_[storage], bytes)) {
       const void* host = blocks.empty() ? addresses[i] : blocks[i]->data();
       device_.upload(addresses_[storage], host, bytes);
     }
+  }
+}
+
+DataChecks DeviceRun::checks_of(std::span<const BufferPtr> blocks) const {
+  DataChecks checks{fault_};
+  for (const BufferPtr& block : blocks) add_checks(checks, block->checks());
+  for (const PlannedState& s : plan_.states) add_checks(checks, s.state->buffer()->checks());
+  return checks;
+}
+
+// To be called when the work has ended.
+void DeviceRun::check() const {
+  for (const auto& check : checks_) {
+    if (const auto alive = check.lock()) alive->throw_if_failed();
   }
 }
 
@@ -128,6 +179,7 @@ void DeviceRun::copy_step(size_t i) {
     device_.copy(to.data, from.data, bytes);
   } else if (was_there) {
     device_.download(to.data, from.data, bytes);
+    check();
   } else if (goes_there) {
     device_.upload(to.data, from.data, bytes);
   } else {
@@ -142,7 +194,7 @@ KernelArgs DeviceRun::arguments(size_t i) {
                   errors_};
   if (step.on_device) {
     args.device = &device_;
-    args.fault = fault_->as<Fault>();
+    args.fault = fault_->address();
     args.step = static_cast<int>(i);
   }
   return args;
@@ -165,18 +217,50 @@ void DeviceRun::run_joined(size_t first, size_t count) {
   calls[0]->run_joined(calls, args);
 }
 
-void DeviceRun::run_steps() {
-  for (size_t i = 0; i < plan_.steps.size(); ++i) {
+void DeviceRun::run_and_wait(size_t first, size_t count) {
+  const Node& node = *plan_.steps[first].node;
+  try {
     if (profile) {
-      (*profile)[i] += device_.seconds_of([&] { run_step(i); });
-    } else if (plan_.steps[i].on_device && plan_.steps[i].together > 1) {
-      run_joined(i, plan_.steps[i].together);
-      i += plan_.steps[i].together - 1;
+      (*profile)[first] += timed(first);
     } else {
-      run_step(i);
+      send(first, count);
+      if (plan_.steps[first].on_device) device_.wait();
+    }
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kSystem) throw;
+    fail(ErrorCode::kSystem, where_of(node), "{}", error.what());
+  }
+}
+
+void DeviceRun::send(size_t first, size_t count) {
+  if (count > 1) return run_joined(first, count);
+  run_step(first);
+}
+
+double DeviceRun::timed(size_t step) {
+  if (plan_.steps[step].on_device) return device_.seconds_of([&] { run_step(step); });
+  device_.wait();
+  const auto start = std::chrono::steady_clock::now();
+  run_step(step);
+  device_.wait();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+void DeviceRun::run_steps(bool waiting) {
+  size_t count = 1;
+  for (size_t i = 0; i < plan_.steps.size(); i += count) {
+    count = plan_.steps[i].on_device && !profile ? plan_.steps[i].together : 1;
+    if (waiting) {
+      run_and_wait(i, count);
+    } else {
+      send(i, count);
     }
   }
-  // New values that were not written in place: all readers of the old ones have been sent.
+  replace_states();
+}
+
+// New values that were not written in place: all readers of the old ones have been sent.
+void DeviceRun::replace_states() {
   for (size_t k = 0; k < plan_.states.size(); ++k) {
     const PlannedState& s = plan_.states[k];
     if (s.next < 0 || s.next == s.current) continue;
@@ -187,14 +271,16 @@ void DeviceRun::run_steps() {
 // The first run on these addresses makes kernels ready, which cannot be recorded.
 void DeviceRun::play_or_run() {
   if (profile) profile->resize(plan_.steps.size());
-  if (profile || mixed_ || !ready_) {
-    run_steps();
+  const bool waiting = profile || !ready_ || waits_for_every_step();
+  if (waiting || mixed_) {
+    run_steps(waiting);
     if (!profile) ready_ = true;
     return;
   }
-  if (!recording_) recording_ = device_.record([&] { run_steps(); });
+  if (!recording_) recording_ = device_.record([&] { run_steps(false); });
   recording_->play();
 }
+
 
 BufferPtr DeviceRun::result(size_t output, BufferPtr old) {
   const auto storage = static_cast<size_t>(plan_.outputs[output]);
@@ -205,22 +291,30 @@ BufferPtr DeviceRun::result(size_t output, BufferPtr old) {
       reuse ? std::move(old)
             : Buffer::on_device(s.bytes, device_.allocate(std::max<size_t>(s.bytes, 1)));
   device_.copy(block->device_block()->address(), addresses_[storage], s.bytes);
-  if (reuse) block->written_on_device();
+  block->written_on_device(checks_);
   return block;
 }
 
-void DeviceRun::take_results(std::span<void* const> wanted, std::vector<BufferPtr>& results) {
+// Those that nobody has given memory for.
+void DeviceRun::keep_results(std::span<void* const> wanted, std::vector<BufferPtr>& results) {
   for (size_t i = 0; i < plan_.outputs.size(); ++i) {
-    if (i >= wanted.size() || !wanted[i]) {
-      results[i] = result(i, std::move(results[i]));
-      continue;
-    }
-    results[i].reset();
+    const bool given = i < wanted.size() && wanted[i];
+    results[i] = given ? nullptr : result(i, std::move(results[i]));
+  }
+}
+
+// The others: this waits.
+void DeviceRun::hand_out(std::span<void* const> wanted) {
+  bool waited = false;
+  for (size_t i = 0; i < std::min(wanted.size(), plan_.outputs.size()); ++i) {
+    if (!wanted[i]) continue;
     const auto storage = static_cast<size_t>(plan_.outputs[i]);
     const Storage& s = plan_.storages[storage];
     if (s.on_device) device_.download(wanted[i], addresses_[storage], s.bytes);
     if (!s.on_device) std::memcpy(wanted[i], addresses_[storage], s.bytes);
+    waited = true;
   }
+  if (waited) check();
 }
 
 void DeviceRun::run(std::span<const BufferPtr> blocks, std::span<void* const> addresses,
@@ -230,18 +324,21 @@ void DeviceRun::run(std::span<const BufferPtr> blocks, std::span<void* const> ad
   for (const BufferPtr& block : blocks) {
     if (!block->device_block()) block->data();
   }
-  const std::lock_guard lock(device_.mutex);
+  std::unique_lock lock(device_.mutex);
+  checks_ = checks_of(blocks);
   bind_states();
   send_inputs(blocks, addresses);
   // Whatever happens from here on, the host's copies are not the states any more.
   for (const PlannedState& s : plan_.states) {
-    if (s.next >= 0) s.state->buffer()->written_on_device();
+    if (s.next >= 0) s.state->buffer()->written_on_device(checks_);
   }
   play_or_run();
   for (const PlannedState& s : plan_.states) {
     if (s.next >= 0) s.state->replace(BufferPtr(s.state->buffer()));
   }
-  take_results(wanted, results);
+  keep_results(wanted, results);
+  lock.unlock();
+  hand_out(wanted);
 }
 
 }  // namespace suan

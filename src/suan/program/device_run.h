@@ -13,29 +13,41 @@ namespace suan {
 
 class DeviceRun {
  public:
-  // The program outlives it.
-  DeviceRun(const Plan& plan, const Backend& backend);
+  // Throws Error(kSystem) that says what takes the memory, where there is not enough.
+  DeviceRun(std::shared_ptr<const Plan> plan, const Backend& backend);
   ~DeviceRun();
 
   // As RunContext::run and run_on: an input is a block, or an address in host memory where there is
-  // none. Returns when the work has been sent; what it fails with is thrown when somebody waits.
+  // none. Returns when the work has been sent; what it fails with is thrown when somebody waits,
+  // what is wrong with the data when its results are read. The first run waits for every step, and
+  // so does every run where CUDA_LAUNCH_BLOCKING is 1: then what fails is thrown with its node.
   void run(std::span<const BufferPtr> blocks, std::span<void* const> addresses,
            std::span<void* const> wanted, std::vector<BufferPtr>& results);
   std::vector<double>* profile = nullptr;
 
  private:
+  class FaultCheck;
   void place_storages();
+  void allocate(size_t bytes);
   void bind_states();
   void send_inputs(std::span<const BufferPtr> blocks, std::span<void* const> addresses);
-  void run_steps();
+  DataChecks checks_of(std::span<const BufferPtr> blocks) const;
+  void check() const;
+  void run_steps(bool waiting);
+  void run_and_wait(size_t first, size_t count);
+  void send(size_t first, size_t count);
+  double timed(size_t step);
+  void replace_states();
   void play_or_run();
   KernelArgs arguments(size_t step);
   void run_step(size_t step);
   void run_joined(size_t first, size_t count);
   void copy_step(size_t step);
-  void take_results(std::span<void* const> wanted, std::vector<BufferPtr>& results);
+  void keep_results(std::span<void* const> wanted, std::vector<BufferPtr>& results);
+  void hand_out(std::span<void* const> wanted);
   BufferPtr result(size_t output, BufferPtr old);
 
+  std::shared_ptr<const Plan> shared_plan_;
   const Plan& plan_;
   Device& device_;
   DeviceBlockPtr arena_;  // also inputs and fresh blocks
@@ -48,8 +60,8 @@ class DeviceRun {
   bool mixed_ = false;         // some steps run on the host
   bool ready_ = false;         // it has run on these addresses
   std::unique_ptr<Recording> recording_;
-  BufferPtr fault_;
-  std::shared_ptr<void> check_;
+  std::shared_ptr<FaultCheck> fault_;
+  DataChecks checks_;  // of the last run: its own and those of what it read
   RunErrors errors_;
 };
 

@@ -3,7 +3,6 @@
 #include "suan/tensor/compile.h"
 
 #include <atomic>
-#include <charconv>
 #include <mutex>
 
 #include "suan/backend/kernel.h"
@@ -18,16 +17,6 @@ namespace {
 
 std::atomic<const Backend*> backend_setting{nullptr};
 
-// Of "cuda:3"; -1: it is no such name.
-int gpu_number(std::string_view name) {
-  constexpr std::string_view kBegin = "cuda:";
-  int number = -1;
-  if (!name.starts_with(kBegin)) return -1;
-  const char* end = name.data() + name.size();
-  const auto [last, error] = std::from_chars(name.data() + kBegin.size(), end, number);
-  return error == std::errc() && last == end ? number : -1;
-}
-
 }  // namespace
 
 void set_backend(std::string_view name) {
@@ -37,12 +26,10 @@ void set_backend(std::string_view name) {
     backend_setting = &reference_backend();
   } else if (name == "null") {
     backend_setting = &null_backend();
-  } else if (name == "cuda") {
-    backend_setting = &cuda_backend();
   } else if (name == "cuda-null") {
     backend_setting = &cuda_null_backend();
-  } else if (const int gpu = gpu_number(name); gpu >= 0) {
-    backend_setting = &cuda_backend(gpu);
+  } else if (name.starts_with("cuda")) {
+    backend_setting = &cuda_backend(name);
   } else {
     fail("backend",
          "there is no backend '{}', expected cpu, cuda, cuda:1, cuda-null, reference or "

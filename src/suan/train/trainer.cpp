@@ -104,6 +104,8 @@ struct Trainer::Impl {
   }
 
   void start();
+  void train();
+  [[noreturn]] void failed(const Error& error);
   [[noreturn]] void diverged(const std::string& what, int64_t step) const;
   void check_weights() const;
   void train_on(const data::Batch& batch);
@@ -359,9 +361,30 @@ Trainer::Trainer(const RunFolder& folder, TrainOptions options,
 
 Trainer::~Trainer() = default;
 
+// What the machine fails with in mid-training (a GPU that is lost, a full disk): the checkpoint on
+// disk stays what it was.
+void Trainer::Impl::failed(const Error& error) {
+  bar.print("");
+  fail(ErrorCode::kSystem, "train",
+       "stopped at step {}: {}; the last good checkpoint is {}, of step {}; go on with: suan train "
+       "--resume {}",
+       progress.batches + 1, error.what(), folder.last(),
+       read_checkpoint(folder.last()).progress.batches, folder.path());
+}
+
 TrainSummary Trainer::run() {
-  Impl& t = *impl_;
-  t.start();
+  try {
+    impl_->start();
+    impl_->train();
+    return impl_->finish();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kSystem || !std::filesystem::exists(impl_->folder.last())) throw;
+    impl_->failed(error);
+  }
+}
+
+void Trainer::Impl::train() {
+  Impl& t = *this;
   while (t.progress.batches < t.total && !t.out_of_patience()) {
     t.loader.seek({t.epoch(), t.progress.batches % t.loader.batches()});
     auto before = Clock::now();
@@ -378,7 +401,6 @@ TrainSummary Trainer::run() {
     }
   }
   t.save(t.folder.last());
-  return t.finish();
 }
 
 const std::vector<HistoryPoint>& Trainer::history() const { return impl_->history; }

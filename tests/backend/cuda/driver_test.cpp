@@ -32,7 +32,7 @@ std::string why_no_compiler() {
 
 TEST(CudaDriver, says_in_one_line_why_there_is_no_gpu) {
   std::string why_not;
-  const auto gpu = open_gpu(0, why_not);
+  const auto gpu = open_gpu(0, Memory::plain, why_not);
   EXPECT_EQ(gpu == nullptr, !why_not.empty());
   EXPECT_EQ(why_not.find('\n'), std::string::npos) << why_not;
   std::string why_none;
@@ -40,7 +40,7 @@ TEST(CudaDriver, says_in_one_line_why_there_is_no_gpu) {
   if (count == 0) {
     EXPECT_EQ(why_not, why_none);
   } else {
-    EXPECT_EQ(open_gpu(count, why_not), nullptr);
+    EXPECT_EQ(open_gpu(count, Memory::plain, why_not), nullptr);
     EXPECT_EQ(why_not, fmt::format("there is no GPU {}, this machine has {}", count, count));
   }
 }
@@ -94,6 +94,7 @@ bool pass_on_fake_driver(const std::string& tests, const std::string& environmen
 TEST(CudaDriver, moves_and_records_on_a_fake_driver) {
   SKIP_WITHOUT_FAKE_DRIVER();
   EXPECT_TRUE(pass_on_fake_driver("FakeGpu.*", ""));
+  EXPECT_TRUE(pass_on_fake_driver("FakeGpuPeers.*", "FAKE_CUDA_DEVICES=2"));
 }
 
 TEST(CudaDriver, describes_convolutions_as_cudnn_wants_them) {

@@ -22,7 +22,7 @@ class FakeGpu : public testing::Test {
  protected:
   void SetUp() override {
     std::string why_not;
-    gpu_ = open_gpu(0, why_not);
+    gpu_ = open_gpu(0, Memory::plain, why_not);
     ASSERT_TRUE(gpu_) << why_not;
   }
   void fill(const DeviceBlockPtr& block, size_t bytes, uint32_t value) const {
@@ -153,27 +153,11 @@ TEST_F(FakeGpu, threads_move_while_others_record) {
   EXPECT_EQ(good, 20);
 }
 
-TEST_F(FakeGpu, checks_at_every_wait) {
-  int checked = 0;
-  auto handle = gpu_->at_wait([&] { ++checked; });
-  gpu_->wait();
-  const DeviceBlockPtr block = gpu_->allocate(4);
-  gpu_->clear(block->address(), 4);
-  EXPECT_TRUE(holds(block, 4, 0));
-  EXPECT_EQ(checked, 2);
-  handle.reset();
-  gpu_->wait();
-  EXPECT_EQ(checked, 2);
-  handle = gpu_->at_wait([] { fail(ErrorCode::kOutOfRange, "gather", "index 9 of 4"); });
-  EXPECT_ERROR(gpu_->wait(), kOutOfRange, "gather: index 9 of 4");
-}
-
 TEST_F(FakeGpu, says_how_much_memory_there_is_when_it_is_out) {
   const DeviceBlockPtr taken = gpu_->allocate(500 << 20);
   EXPECT_ERROR(
       gpu_->allocate(100000000), kSystem,
-      "cuda: out of memory: 100000000 bytes were asked for, 12582912 of 536870912 are free "
-      "on the GPU");
+      "cuda: out of memory: 100000000 bytes were asked for, 12582912 of 536870912 are free");
   EXPECT_ERROR(gpu_->own("nonsense"), kSystem, "cuda: there is no kernel nonsense");
 }
 
@@ -194,7 +178,7 @@ TEST_F(FakeGpu, keeps_compiled_sources_on_disk) {
   const std::filesystem::directory_iterator kept(cache / "suan/cuda"), end;
   ASSERT_NE(kept, end);
   std::string why_not;
-  const auto again = open_gpu(0, why_not);
+  const auto again = open_gpu(0, Memory::plain, why_not);
   write_file_atomically(kept->path(), "no code");  // is compiled again
   EXPECT_TRUE(again->compile(source, "generated"));
   EXPECT_EQ(read_file(kept->path()).substr(1, 3), "ELF");
@@ -203,14 +187,54 @@ TEST_F(FakeGpu, keeps_compiled_sources_on_disk) {
                "cuda: kernel generated takes 24 bytes of arguments, 4 were given");
 }
 
+TEST_F(FakeGpu, takes_managed_memory) {
+  std::string why_not;
+  gpu_ = open_gpu(0, Memory::managed, why_not);
+  ASSERT_TRUE(gpu_) << why_not;
+  const DeviceBlockPtr block = gpu_->allocate(1 << 20);
+  fill(block, 1 << 20, 3);
+  EXPECT_TRUE(holds(block, 1 << 20, 3));
+}
+
+TEST_F(FakeGpu, keeps_uploads_under_way_within_bounds) {
+  constexpr size_t kBytes = 60 << 20;
+  const DeviceBlockPtr block = gpu_->allocate(kBytes);
+  for (uint32_t i = 0; i < 20; ++i) {  // 1.2 GB in all, of 512 MB
+    gpu_->upload(block->address(), std::vector<uint32_t>(kBytes / 4, i).data(), kBytes);
+  }
+  EXPECT_TRUE(holds(block, kBytes, 19));
+}
+
+TEST(FakeGpuPeers, copy_from_each_other_where_they_may) {
+  std::string why_not;
+  const auto open = [&](int index, Memory memory) { return open_gpu(index, memory, why_not); };
+  const auto one = open(0, Memory::peer), two = open(1, Memory::peer);
+  const auto alone = open(1, Memory::plain);
+  ASSERT_TRUE(one && two && alone) << why_not;
+  constexpr size_t kBytes = 5 << 20;
+  const std::vector<uint32_t> host(kBytes / 4, 7);
+  const DeviceBlockPtr to = two->allocate(kBytes);
+  {
+    const DeviceBlockPtr from = one->allocate(kBytes);
+    one->upload(from->address(), host.data(), kBytes);
+    EXPECT_FALSE(alone->copy_from(*from, to->address(), kBytes));
+    EXPECT_TRUE(two->copy_from(*from, to->address(), kBytes));
+  }
+  std::vector<uint32_t> back(kBytes / 4);
+  two->download(back.data(), to->address(), kBytes);
+  EXPECT_EQ(back, host);
+}
+
 TEST_F(FakeGpuFault, is_thrown_by_the_wait) {
   const DeviceBlockPtr block = gpu_->allocate(64);
   const FillParams params{static_cast<char*>(block->address()) + 4, 16, 0};
   gpu_->launch(gpu_->own("fill_b4"), {}, &params, sizeof(params));
   EXPECT_ERROR(gpu_->wait(), kSystem,
-               "cuda: cuEventSynchronize: an illegal memory access was encountered (700)");
+               "cuda: a kernel failed: an illegal memory access was encountered (700); with "
+               "CUDA_LAUNCH_BLOCKING=1 its node is named");
   EXPECT_ERROR(gpu_->wait(), kSystem,
-               "cuda: cuEventRecord: an illegal memory access was encountered (700)");
+               "cuda: a kernel failed: an illegal memory access was encountered (700); with "
+               "CUDA_LAUNCH_BLOCKING=1 its node is named");
 }
 
 TEST(FakeGpuReason, is_what_was_expected) {
@@ -218,7 +242,7 @@ TEST(FakeGpuReason, is_what_was_expected) {
   const char* index = std::getenv("FAKE_INDEX");
   ASSERT_TRUE(expected);
   std::string why_not;
-  EXPECT_EQ(open_gpu(index ? std::atoi(index) : 0, why_not), nullptr);
+  EXPECT_EQ(open_gpu(index ? std::atoi(index) : 0, Memory::plain, why_not), nullptr);
   EXPECT_EQ(why_not, expected);
 }
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/backend/cuda/backend.h"
 
+#include <charconv>
 #include <map>
 #include <mutex>
 
@@ -55,6 +56,42 @@ constexpr Target kTarget{
 
 }  // namespace
 
+namespace {
+
+struct DeviceName {
+  int index = 0;
+  Memory memory = Memory::plain;
+};
+
+DeviceName parse_device(std::string_view name) {
+  const auto refuse = [&] {
+    fail("backend",
+         "there is no device '{}', expected cuda or cuda:1, then nothing, +managed or +peer", name);
+  };
+  DeviceName parsed;
+  std::string_view rest = name;
+  const auto take = [&](std::string_view text) {
+    const bool there = rest.starts_with(text);
+    if (there) rest.remove_prefix(text.size());
+    return there;
+  };
+  if (!take("cuda")) refuse();
+  if (take(":")) {
+    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), parsed.index);
+    if (error != std::errc() || parsed.index < 0) refuse();
+    rest.remove_prefix(static_cast<size_t>(end - rest.data()));
+  }
+  if (take("+managed")) {
+    parsed.memory = Memory::managed;
+  } else if (take("+peer")) {
+    parsed.memory = Memory::peer;
+  }
+  if (!rest.empty()) refuse();
+  return parsed;
+}
+
+}  // namespace
+
 std::unique_ptr<Backend> make_backend(Gpu& gpu) {
   set_libraries(gpu.traits());
   return std::make_unique<Backend>(Backend{"cuda", kernels(), &cpu_backend(), &kTarget, &gpu});
@@ -68,18 +105,19 @@ const Backend& cuda_null_backend() {
   return *backend;
 }
 
-const Backend& cuda_backend(int index) {
+const Backend& cuda_backend(std::string_view name) {
+  const auto [index, memory] = cuda::parse_device(name);
   struct Opened {
     std::shared_ptr<cuda::Gpu> gpu;
     std::unique_ptr<Backend> backend;
   };
   static std::mutex mutex;
-  static auto* opened = new std::map<int, Opened>;  // outlives every tensor
+  static auto* opened = new std::map<std::pair<int, cuda::Memory>, Opened>;  // outlives every tensor
   const std::lock_guard lock(mutex);
-  Opened& entry = (*opened)[index];
+  Opened& entry = (*opened)[{index, memory}];
   if (entry.backend) return *entry.backend;
   std::string why_not;
-  entry.gpu = cuda::open_gpu(index, why_not);
+  entry.gpu = cuda::open_gpu(index, memory, why_not);
   if (!entry.gpu) fail(ErrorCode::kUnsupported, "cuda", "{}", why_not);
   entry.backend = cuda::make_backend(*entry.gpu);
   return *entry.backend;

@@ -63,7 +63,8 @@ ConvolutionSpec spec_of(const Node& anchor, const Epilogue& epilogue) {
           .groups = attrs.groups,
           .dtype = parts.x->dtype,
           .scratch_bytes = kScratch,
-          .epilogue = epilogue};
+          .epilogue = epilogue,
+          .measure = !reproducible_mode()};
 }
 
 const char* anchor_why_not(const Node& anchor) {
@@ -102,7 +103,8 @@ const char* why_not(Following& f) {
 class ConvolutionCall final : public Call {
  public:
   ConvolutionCall(const Node& node, Following following)
-      : following_(std::move(following)),
+      : node_(node),
+        following_(std::move(following)),
         spec_(spec_of(*following_.chain.anchor, following_.epilogue)),
         element_(size_of(spec_.dtype)) {
     const Tensor& w = node.inputs[static_cast<size_t>(following_.chain.inputs[1])];
@@ -138,22 +140,28 @@ class ConvolutionCall final : public Call {
 
   void run(const KernelArgs& args) const override {
     Gpu& gpu = gpu_of(args);
-    std::call_once(once_, [&] { convolution_ = gpu.convolution(spec_); });
+    std::call_once(once_, [&] {
+      convolution_ = make_or_follow(node_, following_, spec_, {}, after_,
+                                    [&](const auto& spec) { return gpu.convolution(spec); });
+    });
     const auto operand = [&](int i) {
       return i < 0 ? nullptr : args.in[static_cast<size_t>(i)].data;
     };
     const auto& inputs = following_.chain.inputs;
     convolution_->run(operand(inputs[0]), operand(inputs[1]), operand(following_.bias),
                       operand(following_.residual), args.out[0].data, args.scratch);
+    if (after_) after_->run(args);
   }
 
  private:
+  const Node& node_;
   Following following_;
   ConvolutionSpec spec_;
   size_t element_;
   int packed_ = -1;
   mutable std::once_flag once_;
   mutable std::unique_ptr<Convolution> convolution_;
+  mutable std::unique_ptr<FollowingCall> after_;
 };
 
 // Whether all that should lie channels last does.

@@ -2,6 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/backend/cuda/following.h"
 
+#include "suan/backend/cuda/region.h"
+#include "suan/ops/elementwise.h"
+#include "suan/ops/fused.h"
+#include "suan/ops/leaf.h"
+
 namespace suan::cuda {
 namespace {
 
@@ -65,6 +70,72 @@ const char* read_following(const Node& node, Op anchor, Following& following) {
 const char* read_following(const Graph& region, Op anchor, Following& following) {
   const char* reason = read_chain(region, anchor, following.chain);
   return reason ? reason : read_links(anchor, following);
+}
+
+namespace {
+
+// Graph inputs that stand for the node's operands, in the order in which they are first wanted.
+class Operands {
+ public:
+  Operands(Graph& region, std::vector<int>& numbers) : region_(region), numbers_(numbers) {}
+  Tensor take(int operand, Type type) {
+    region_.inputs.push_back(make_input(std::move(type), ""));
+    numbers_.push_back(operand);
+    return region_.inputs.back();
+  }
+
+ private:
+  Graph& region_;
+  std::vector<int>& numbers_;
+};
+
+// With a size of 1 for each axis after the channels.
+Type as_channels(Type bias, int rank) {
+  while (bias.shape.rank() < rank - 1) bias.shape.push_back(1);
+  return bias;
+}
+
+Tensor follow(const Node& node, const Following& f, bool residual_added, const Tensor& result,
+              Operands& operands) {
+  Tensor value = result;
+  const std::vector<int>& own = f.chain.inputs;
+  if (own.size() > 2 && own[2] >= 0) {
+    const Type bias = node.inputs[static_cast<size_t>(own[2])].type();
+    value = value + operands.take(own[2], as_channels(bias, result.rank()));
+  }
+  for (const RegionChain::Link& link : f.chain.links) {
+    if (residual_added && link.other && link.operand == f.residual) continue;
+    std::vector<Tensor> inputs{value};
+    if (link.other) {
+      const Tensor other = link.number ? *link.other : operands.take(link.operand, link.other->type());
+      inputs.insert(link.swapped ? inputs.begin() : inputs.end(), other);
+    }
+    value = Tensor(with_inputs(*link.node, inputs), 0);
+  }
+  return value;
+}
+
+}  // namespace
+
+FollowingCall::FollowingCall(const Node& node, const Following& following, bool residual_added) {
+  Graph region;
+  std::vector<int> numbers;
+  Operands operands(region, numbers);
+  const Tensor result = operands.take(-1, node.types[0]);
+  region.outputs = {follow(node, following, residual_added, result, operands)};
+  std::vector<Tensor> inputs = region.inputs;
+  const NodePtr fused = make_fused(std::move(inputs), std::move(region));
+  std::const_pointer_cast<Node>(fused)->layouts = node.layouts;
+  call_ = make_region_call(*fused);
+  operands_.assign(numbers.begin() + 1, numbers.end());
+}
+
+void FollowingCall::run(const KernelArgs& args) const {
+  std::vector<Operand> in{args.out[0]};
+  for (const int operand : operands_) in.push_back(args.in[static_cast<size_t>(operand)]);
+  KernelArgs own = args;
+  own.in = in;
+  call_->run(own);
 }
 
 }  // namespace suan::cuda

@@ -21,6 +21,11 @@ struct GpuTraits {
   std::string why_no_cublas;  // empty: cuBLASLt is there
 };
 
+// Where Gpu::allocate takes memory: the GPU's own, pages that move between host and GPU when they
+// are touched, or the GPU's own that others reach into, so that blocks are copied between GPUs
+// without the host.
+enum class Memory : uint8_t { plain, managed, peer };
+
 // A kernel, loaded. Names one for as long as the Gpu lives.
 struct FunctionInfo {
   explicit FunctionInfo(std::string_view kernel) : name(kernel) {}
@@ -56,6 +61,7 @@ struct ProductSpec {
   size_t alignment = 16;                          // of the matrices, in bytes
   size_t scratch_bytes = 0;                       // that it may use
   Epilogue epilogue;
+  bool measure = true;  // false: the first algorithm that the library proposes
   bool operator==(const ProductSpec&) const = default;
 };
 class Product {
@@ -76,6 +82,7 @@ struct ConvolutionSpec {
   bool tf32 = false;
   size_t scratch_bytes = 0;  // that it may use
   Epilogue epilogue;         // forward only
+  bool measure = true;       // as of a product
   bool operator==(const ConvolutionSpec&) const = default;
 };
 class Convolution {
@@ -106,6 +113,6 @@ class Gpu : public Device {
 };
 
 // Opens GPU number `index`. Null, with the reason in one line, where it cannot be used.
-std::shared_ptr<Gpu> open_gpu(int index, std::string& why_not);
+std::shared_ptr<Gpu> open_gpu(int index, Memory memory, std::string& why_not);
 
 }  // namespace suan::cuda

@@ -66,7 +66,6 @@ void NullGpu::clear(void* to, size_t bytes) {
   sent.emplace_back("clear");
   std::memset(to, 0, bytes);
 }
-std::shared_ptr<void> NullGpu::at_wait(std::function<void()> /*check*/) { return nullptr; }
 
 std::unique_ptr<Recording> NullGpu::record(const std::function<void()>& work) {
   struct Nothing final : Recording {

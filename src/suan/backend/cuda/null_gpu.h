@@ -28,7 +28,6 @@ class NullGpu : public Gpu {
   void copy(void* to, const void* from, size_t bytes) override;
   void clear(void* to, size_t bytes) override;
   void wait() override {}
-  std::shared_ptr<void> at_wait(std::function<void()> check) override;
   std::unique_ptr<Recording> record(const std::function<void()>& work) override;
   double seconds_of(const std::function<void()>& work) override;
 

@@ -73,10 +73,10 @@ const Entries& library() {
 
 }  // namespace
 
-std::shared_ptr<Gpu> open_gpu(int index, std::string& why_not) {
+std::shared_ptr<Gpu> open_gpu(int index, Memory memory, std::string& why_not) {
   why_not = library().why_not;
   if (!why_not.empty()) return nullptr;
-  return std::shared_ptr<Gpu>(library().open(index, kEntryVersion, &why_not));
+  return std::shared_ptr<Gpu>(library().open(index, memory, kEntryVersion, &why_not));
 }
 
 int count_gpus(std::string& why_not) {

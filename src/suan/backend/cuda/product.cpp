@@ -54,8 +54,10 @@ class Stack {
   int64_t step(int axis) const { return steps_[static_cast<size_t>(axis)]; }
   // Whether axes [first, last] are one axis with the last one's step.
   bool merges(const Shape& result, int first, int last) const {
-    for (int i = first; i < last; ++i) {
-      if (step(i) != step(i + 1) * result[i + 1]) return false;
+    int64_t expected = step(last) * result[last];
+    for (int i = last - 1; i >= first; --i) {
+      if (result[i] != 1 && result.numel(i + 1, last + 1) != 1 && step(i) != expected) return false;
+      expected *= result[i];
     }
     return true;
   }
@@ -70,7 +72,8 @@ struct Part {
 
 class ProductCall final : public Call {
  public:
-  ProductCall(const Node& node, Following following) : following_(std::move(following)) {
+  ProductCall(const Node& node, Following following)
+      : node_(node), following_(std::move(following)) {
     const Node& product = *following_.chain.anchor;
     const auto& attrs = product.attr<MatmulAttrs>();
     const Shape &a = product.inputs[0].shape(), &b = product.inputs[1].shape();
@@ -82,6 +85,7 @@ class ProductCall final : public Call {
     spec_.k = a.at(attrs.transpose_a ? -2 : -1);
     spec_.dtype = spec_.result = product.types[0].dtype;
     spec_.epilogue = following_.epilogue;
+    spec_.measure = !reproducible_mode();
     if (b.rank() == 2 && !attrs.transpose_a) {  // a taller matrix
       spec_.m = y.numel() / spec_.n;
       parts_ = {{0, 0, 0}};
@@ -108,7 +112,12 @@ class ProductCall final : public Call {
 
   void run(const KernelArgs& args) const override {
     Gpu& gpu = gpu_of(args);
-    std::call_once(once_, [&] { product_ = gpu.product(spec_); });
+    std::call_once(once_, [&] {
+      // The result may lie where the residual does.
+      const Epilogue least{.residual = spec_.epilogue.residual};
+      product_ = make_or_follow(node_, following_, spec_, least, after_,
+                                [&](const auto& spec) { return gpu.product(spec); });
+    });
     const auto& inputs = following_.chain.inputs;
     const auto operand = [&](int i) {
       return i < 0 ? nullptr : args.in[static_cast<size_t>(i)].as<char>();
@@ -121,6 +130,7 @@ class ProductCall final : public Call {
       product_->run(a + at(part.a), b + at(part.b), bias,
                     residual ? residual + at(part.y) : nullptr, y + at(part.y), args.scratch);
     }
+    if (after_) after_->run(args);
   }
 
  private:
@@ -159,12 +169,14 @@ class ProductCall final : public Call {
     } while (next_index(index, rest));
   }
 
+  const Node& node_;
   Following following_;
   ProductSpec spec_;
   std::vector<Part> parts_;
   size_t element_ = 0;
   mutable std::once_flag once_;
   mutable std::unique_ptr<Product> product_;
+  mutable std::unique_ptr<FollowingCall> after_;
 };
 
 }  // namespace

@@ -121,10 +121,17 @@ class CudnnConvolution final : public Convolution {
 
   std::vector<Descriptor> configs() const { return proposals(spec_, graph_); }
 
-  // Takes the fastest of these on made-up operands, or the first that runs; its number. Beside
-  // measuring this loads the code, which a recording could not.
-  std::optional<size_t> choose(std::vector<Descriptor>& configs, size_t first, size_t tries,
-                               Modules& modules) {
+  // Takes one of these; false, and it is still there: cuDNN refuses it after all.
+  bool take(Descriptor& config) {
+    auto plan = make_plan(handle_->handle, config, scratch_within(spec_.scratch_bytes));
+    if (!plan) return false;
+    plan_ = std::move(*plan);
+    plan_.config = std::move(config);
+    return true;
+  }
+
+  // Takes the one that is fastest on made-up operands; its number.
+  std::optional<size_t> take_fastest(std::vector<Descriptor>& configs, Modules& modules) {
     Trial trial(*handle_->queue, modules);
     const auto made_up = [&](const std::vector<int64_t>& sizes) -> void* {
       int64_t elements = 1;
@@ -137,9 +144,10 @@ class CudnnConvolution final : public Convolution {
     const auto operand = [&](size_t i) { return operands[ids_[i] - kX]; };
     std::optional<size_t> fastest;
     Plan best;
+    size_t tries = kPlansTried;
     double best_seconds = 1e30;
     const auto begin = std::chrono::steady_clock::now();
-    for (size_t i = first; i < configs.size() && tries > 0; ++i) {
+    for (size_t i = 0; i < configs.size() && tries > 0; ++i) {
       if (fastest && std::chrono::steady_clock::now() - begin > kTrySeconds) break;
       auto plan = make_plan(handle_->handle, configs[i], scratch_within(spec_.scratch_bytes));
       if (!plan) continue;
@@ -154,6 +162,8 @@ class CudnnConvolution final : public Convolution {
         best_seconds = seconds;
         fastest = i;
         std::swap(best, plan_);
+      } catch (const OutOfDeviceMemory&) {
+        throw;
       } catch (const Error&) {
         continue;
       }
@@ -202,19 +212,24 @@ std::unique_ptr<Convolution> Convolutions::make(const ConvolutionSpec& spec) {
   std::vector<Descriptor> configs = convolution->configs();
   const std::string key =
       fmt::format("{} cudnn {} {}", machine_, cudnn().cudnnGetVersion(), key_of(spec));
-  if (const auto kept = choices_.find(key)) {
+  if (const auto kept = spec.measure ? choices_.find(key) : std::nullopt) {
     size_t number = configs.size();
     std::from_chars(kept->data(), kept->data() + kept->size(), number);
-    if (number < configs.size() && convolution->choose(configs, number, 1, modules_) == number) {
-      return convolution;
+    if (number < configs.size() && convolution->take(configs[number])) return convolution;
+  }
+  if (spec.measure) {
+    try {
+      if (const auto chosen = convolution->take_fastest(configs, modules_)) {
+        choices_.keep(key, std::to_string(*chosen));
+        return convolution;
+      }
+    } catch (const OutOfDeviceMemory&) {  // no room to try them out
     }
   }
-  const auto chosen = convolution->choose(configs, 0, kPlansTried, modules_);
-  if (!chosen) {
-    fail(ErrorCode::kUnsupported, "cuda", "cuDNN has no engine for convolution {}", key_of(spec));
+  for (Descriptor& config : configs) {
+    if (convolution->take(config)) return convolution;
   }
-  choices_.keep(key, std::to_string(*chosen));
-  return convolution;
+  fail(ErrorCode::kUnsupported, "cuda", "cuDNN has no engine for convolution {}", key_of(spec));
 }
 
 #endif

@@ -50,7 +50,30 @@ const CudaApi& cuda_api() {
 
 void check_cuda(CUresult result, const char* call) {
   if (result == CUDA_SUCCESS) return;
-  fail(ErrorCode::kSystem, "cuda", "{}: {}", name_of_call(call), text_of(cuda_api(), result));
+  const std::string text = text_of(cuda_api(), result);
+  switch (result) {
+    case CUDA_ERROR_ILLEGAL_ADDRESS:
+    case CUDA_ERROR_LAUNCH_TIMEOUT:
+    case CUDA_ERROR_ASSERT:
+    case CUDA_ERROR_HARDWARE_STACK_ERROR:
+    case CUDA_ERROR_ILLEGAL_INSTRUCTION:
+    case CUDA_ERROR_MISALIGNED_ADDRESS:
+    case CUDA_ERROR_INVALID_ADDRESS_SPACE:
+    case CUDA_ERROR_INVALID_PC:
+    case CUDA_ERROR_LAUNCH_FAILED:
+      fail(ErrorCode::kSystem, "cuda",
+           "a kernel failed: {}; with CUDA_LAUNCH_BLOCKING=1 its node is named", text);
+    case CUDA_ERROR_ECC_UNCORRECTABLE:
+    case CUDA_ERROR_NVLINK_UNCORRECTABLE:
+    case CUDA_ERROR_CONTAINED:
+    case CUDA_ERROR_EXTERNAL_DEVICE:
+    case CUDA_ERROR_DEVICE_UNAVAILABLE:
+    case CUDA_ERROR_CONTEXT_IS_DESTROYED:
+    case CUDA_ERROR_UNKNOWN:
+      fail(ErrorCode::kSystem, "cuda", "the GPU is lost: {}: {}", name_of_call(call), text);
+    default:
+      fail(ErrorCode::kSystem, "cuda", "{}: {}", name_of_call(call), text);
+  }
 }
 
 }  // namespace suan::cuda

@@ -12,13 +12,13 @@ namespace suan::cuda {
 #define SUAN_CUDA_FUNCTIONS(F) \
   F(cuInit) F(cuDriverGetVersion) F(cuGetErrorString) F(cuDeviceGetCount) F(cuDeviceGet) \
   F(cuDeviceGetName) F(cuDeviceTotalMem) F(cuDeviceGetAttribute) F(cuDevicePrimaryCtxRetain) \
-  F(cuDevicePrimaryCtxRelease) F(cuCtxSetCurrent) F(cuMemGetInfo) F(cuStreamCreate) \
+  F(cuDevicePrimaryCtxRelease) F(cuDeviceCanAccessPeer) F(cuCtxSetCurrent) F(cuMemGetInfo) F(cuStreamCreate) \
   F(cuStreamDestroy) F(cuStreamSynchronize) F(cuStreamWaitEvent) F(cuStreamBeginCapture) \
   F(cuStreamEndCapture) F(cuEventCreate) F(cuEventDestroy) F(cuEventRecord) \
   F(cuEventSynchronize) F(cuEventElapsedTime) F(cuGraphInstantiate) F(cuGraphUpload) \
   F(cuGraphLaunch) F(cuGraphExecDestroy) F(cuGraphDestroy) F(cuMemPoolCreate) \
   F(cuMemPoolDestroy) F(cuMemPoolSetAttribute) F(cuMemPoolTrimTo) F(cuMemAllocFromPoolAsync) \
-  F(cuMemFreeAsync) F(cuMemAllocManaged) F(cuMemFree) F(cuMemHostAlloc) F(cuMemFreeHost) \
+  F(cuMemPoolSetAccess) F(cuMemcpyPeerAsync) F(cuMemFreeAsync) F(cuMemAllocManaged) F(cuMemFree) F(cuMemHostAlloc) F(cuMemFreeHost) \
   F(cuMemcpyHtoDAsync) F(cuMemcpyDtoHAsync) F(cuMemcpyDtoDAsync) F(cuMemcpyAsync) \
   F(cuMemsetD8Async) F(cuModuleLoadData) F(cuModuleUnload) F(cuModuleGetFunction) \
   F(cuFuncGetAttribute) F(cuFuncSetAttribute) F(cuFuncGetParamInfo) F(cuFuncLoad) \
@@ -31,7 +31,8 @@ struct CudaApi {
 };
 const CudaApi& cuda_api();
 
-// Throws Error(kSystem) that names the call. Work that failed earlier shows in any later call.
+// Throws Error(kSystem) that names the call. Work that failed earlier shows in any later call: such
+// messages say what became of the GPU.
 void check_cuda(CUresult result, const char* call);
 #define SUAN_CU(call) ::suan::cuda::check_cuda(::suan::cuda::cuda_api().call, #call)
 

@@ -33,14 +33,14 @@ Result guarded(std::string& why_not, Result failed, Body&& body) {
 
 using namespace suan::cuda;
 
-extern "C" Gpu* suan_cuda_open(int index, int version, std::string* why_not) {
+extern "C" Gpu* suan_cuda_open(int index, Memory memory, int version, std::string* why_not) {
   if (!fits(version, *why_not)) return nullptr;
   return guarded<Gpu*>(*why_not, nullptr, [&]() -> Gpu* {
     CUdevice device = 0;
     GpuTraits traits;
     if (!find_device(index, device, traits, *why_not)) return nullptr;
     watch_for_the_end();
-    return new RealGpu(index, device, std::move(traits));
+    return new RealGpu(index, device, std::move(traits), memory);
   });
 }
 

@@ -264,8 +264,7 @@ class LtProduct final : public Product {
     return found;
   }
 
-  // Takes the fastest on made-up operands, or the first that runs. Beside measuring this loads the
-  // code, which a recording could not. False where none runs.
+  // Takes the fastest on made-up operands, or the first that runs. False where none does.
   bool choose(const std::vector<Algorithm>& candidates, bool measure, Modules& modules) {
     Trial trial(*handle_->queue, modules);
     const ProductSpec& s = spec_;
@@ -330,21 +329,24 @@ std::unique_ptr<Product> Products::make(const ProductSpec& spec) {
   auto product = std::make_unique<LtProduct>(handle_, spec);
   const std::string key =
       fmt::format("{} cublasLt {} {}", machine_, cublas().cublasLtGetVersion(), key_of(spec));
-  const auto kept = choices_.find(key);
-  if (kept && product->take(*kept) && product->choose({product->algorithm()}, false, modules_)) {
-    return product;
-  }
+  const auto kept = spec.measure ? choices_.find(key) : std::nullopt;
+  if (kept && product->take(*kept)) return product;
   const std::vector<Algorithm> candidates = product->proposals();
   if (candidates.empty()) {
     fail(ErrorCode::kUnsupported, "cuda", "cuBLASLt has no algorithm for {}", key_of(spec));
   }
   const double operations = 2.0 * static_cast<double>(spec.m) * static_cast<double>(spec.n) *
                             static_cast<double>(spec.k) * static_cast<double>(spec.batch);
-  if (!product->choose(candidates, operations >= kWorthMeasuring, modules_)) {
-    fail(ErrorCode::kUnsupported, "cuda", "cuBLASLt refuses its own algorithms for {}",
-         key_of(spec));
+  try {
+    if (!product->choose(candidates, spec.measure && operations >= kWorthMeasuring, modules_)) {
+      fail(ErrorCode::kUnsupported, "cuda", "cuBLASLt refuses its own algorithms for {}",
+           key_of(spec));
+    }
+  } catch (const OutOfDeviceMemory&) {  // no room to try them out
+    product->take(candidates[0]);
+    return product;
   }
-  choices_.keep(key, text_of(product->algorithm()));
+  if (spec.measure) choices_.keep(key, text_of(product->algorithm()));
   return product;
 }
 

@@ -9,6 +9,8 @@
 namespace suan::cuda {
 namespace {
 
+constexpr size_t kStaged = size_t{256} << 20;  // bytes of uploads under way
+
 class GraphRecording final : public Recording {
  public:
   GraphRecording(std::shared_ptr<const Queue> queue, CUgraphExec graph)
@@ -54,6 +56,7 @@ void Queue::release() noexcept {
   if (work_) api.cuStreamSynchronize(work_);
   if (copies_) api.cuStreamSynchronize(copies_);
   for (CUevent event : idle_events_) api.cuEventDestroy(event);
+  for (const Staged& staged : staged_) api.cuEventDestroy(staged.freed);
   if (begin_) api.cuEventDestroy(begin_);
   if (end_) api.cuEventDestroy(end_);
   if (staging_pool_) api.cuMemPoolDestroy(staging_pool_);
@@ -78,7 +81,60 @@ CUmemoryPool Queue::make_pool(bool for_staging) const {
     int no = 0;
     SUAN_CU(cuMemPoolSetAttribute(pool, CU_MEMPOOL_ATTR_REUSE_ALLOW_INTERNAL_DEPENDENCIES, &no));
   }
+  if (memory_ == Memory::peer) let_others_reach(pool);
   return pool;
+}
+
+void Queue::let_others_reach(CUmemoryPool pool) const {
+  int count = 0;
+  SUAN_CU(cuDeviceGetCount(&count));
+  for (int i = 0; i < count; ++i) {
+    CUdevice other = 0;
+    int can = 0;
+    SUAN_CU(cuDeviceGet(&other, i));
+    if (other == device_) continue;
+    SUAN_CU(cuDeviceCanAccessPeer(&can, other, device_));
+    if (!can) continue;
+    CUmemAccessDesc access = {};
+    access.location.type = CU_MEM_LOCATION_TYPE_DEVICE;
+    access.location.id = other;
+    access.flags = CU_MEM_ACCESS_FLAGS_PROT_READWRITE;
+    SUAN_CU(cuMemPoolSetAccess(pool, &access, 1));
+  }
+}
+
+bool Queue::reaches(const Queue& other) const {
+  if (memory_ != Memory::peer || other.memory_ != Memory::peer) return false;
+  int can = 0;
+  SUAN_CU(cuDeviceCanAccessPeer(&can, device_, other.device_));
+  return can != 0;
+}
+
+// No two turns are held at once: two GPUs may copy from each other.
+void Queue::follow(Queue& other) {
+  CUevent event = nullptr;
+  {
+    const Turn lock = other.turn();
+    event = other.take_event();
+    SUAN_CU(cuEventRecord(event, other.work_));
+  }
+  {
+    const Turn lock = turn();
+    SUAN_CU(cuStreamWaitEvent(work_, event, CU_EVENT_WAIT_DEFAULT));
+  }
+  other.give_event(event);
+}
+
+bool Queue::copy_from(Queue& other, CUdeviceptr to, CUdeviceptr from, size_t bytes) {
+  if (!reaches(other)) return false;
+  refuse_in_recording("a copy from another GPU");
+  follow(other);
+  {
+    const Turn lock = turn();
+    SUAN_CU(cuMemcpyPeerAsync(to, context_, from, other.context_, bytes, work_));
+  }
+  other.follow(*this);  // the block may be freed there
+  return true;
 }
 
 Queue::Turn Queue::turn() const {
@@ -110,29 +166,49 @@ CUdeviceptr Queue::allocate(size_t bytes) {
   CUdeviceptr p = 0;
   CUresult result = try_allocate(rounded, p);
   if (result == CUDA_ERROR_OUT_OF_MEMORY) {  // what was freed may lie in pieces, or in staging
-    SUAN_CU(cuStreamSynchronize(work_));
-    SUAN_CU(cuMemPoolTrimTo(pool_, 0));
-    SUAN_CU(cuMemPoolTrimTo(staging_pool_, 0));
+    trim();
     result = try_allocate(rounded, p);
   }
   if (result == CUDA_ERROR_OUT_OF_MEMORY) {
     size_t free = 0, total = 0;
     SUAN_CU(cuMemGetInfo(&free, &total));
-    fail(ErrorCode::kSystem, "cuda",
-         "out of memory: {} bytes were asked for, {} of {} are free on the GPU", bytes, free,
-         total);
+    throw OutOfDeviceMemory("cuda", bytes, free, total);
   }
   check_cuda(result, "cuMemAllocFromPoolAsync");
   return p;
 }
 
+void Queue::trim() noexcept {
+  const Turn lock = turn();
+  const CudaApi& api = cuda_api();
+  if (api.cuStreamSynchronize(work_) != CUDA_SUCCESS) return;  // the next wait says why
+  api.cuMemPoolTrimTo(pool_, 0);
+  api.cuMemPoolTrimTo(staging_pool_, 0);
+}
+
 CUdeviceptr Queue::allocate_staging(size_t bytes) {
   const Turn lock = turn();
+  while (!staged_.empty() && staged_bytes_ + bytes > kStaged) {
+    const Staged oldest = staged_.front();
+    SUAN_CU(cuEventSynchronize(oldest.freed));
+    idle_events_.push_back(oldest.freed);
+    staged_bytes_ -= oldest.bytes;
+    staged_.pop_front();
+  }
   CUdeviceptr p = 0;
   const CUresult result = cuda_api().cuMemAllocFromPoolAsync(&p, bytes, staging_pool_, copies_);
   if (result == CUDA_ERROR_OUT_OF_MEMORY) return 0;
   check_cuda(result, "cuMemAllocFromPoolAsync");
   return p;
+}
+
+void Queue::free_staging(CUdeviceptr p, size_t bytes) {
+  const Turn lock = turn();
+  SUAN_CU(cuMemFreeAsync(p, work_));
+  const CUevent freed = take_event();
+  SUAN_CU(cuEventRecord(freed, work_));
+  staged_.push_back({freed, bytes});
+  staged_bytes_ += bytes;
 }
 
 void Queue::free(CUdeviceptr p) noexcept {
@@ -177,26 +253,6 @@ void Queue::wait() {
   const CUresult result = cuda_api().cuEventSynchronize(event);  // others send work meanwhile
   give_event(event);
   check_cuda(result, "cuEventSynchronize");
-  run_checks();
-}
-
-std::shared_ptr<void> Queue::at_wait(std::function<void()> check) {
-  auto kept = std::make_shared<std::function<void()>>(std::move(check));
-  const std::lock_guard lock(checks_mutex_);
-  std::erase_if(checks_, [](const auto& c) { return c.expired(); });
-  checks_.emplace_back(kept);
-  return kept;
-}
-
-void Queue::run_checks() {
-  std::vector<std::shared_ptr<std::function<void()>>> checks;
-  {
-    const std::lock_guard lock(checks_mutex_);
-    for (const auto& check : checks_) {
-      if (auto alive = check.lock()) checks.push_back(std::move(alive));
-    }
-  }
-  for (const auto& check : checks) (*check)();
 }
 
 // Other threads may call what they like meanwhile: the mode is this thread's.

@@ -1,18 +1,16 @@
 // Queue: the context of a GPU with the stream on which all work is done in order, a second stream
 // for copies beside it, and memory. SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <vector>
 
 #include "suan/backend/cuda/driver/cuda_api.h"
-#include "suan/backend/device.h"
+#include "suan/backend/cuda/gpu.h"
 
 namespace suan::cuda {
-
-// Where allocate() takes memory: the GPU's own, or pages that move between host and GPU.
-enum class Memory { plain, managed };
 
 class Queue : public std::enable_shared_from_this<Queue> {
  public:
@@ -34,20 +32,27 @@ class Queue : public std::enable_shared_from_this<Queue> {
   CUstream copies() const { return copies_; }
 
   CUdeviceptr allocate(size_t bytes);
-  // Memory that the copy stream may write at once, whatever work is queued. 0 where there is none.
+  // Memory that the copy stream may write at once, whatever work is queued, until free_staging(). 0
+  // where there is none. Waits while there is much of it.
   CUdeviceptr allocate_staging(size_t bytes);
+  void free_staging(CUdeviceptr p, size_t bytes);
+  void trim() noexcept;  // gives memory that nobody uses back, after all work
   // When the work that is queued so far has ended.
   void free(CUdeviceptr p) noexcept;
 
+  // From memory of another GPU, after its work so far. False: one of the two cannot reach the other.
+  bool copy_from(Queue& other, CUdeviceptr to, CUdeviceptr from, size_t bytes);
+
   void wait();
-  std::shared_ptr<void> at_wait(std::function<void()> check);
-  void run_checks();  // what every wait ends with
 
   std::unique_ptr<Recording> record(const std::function<void()>& work);
   double seconds_of(const std::function<void()>& work);
 
  private:
   CUmemoryPool make_pool(bool for_staging) const;
+  void let_others_reach(CUmemoryPool pool) const;
+  bool reaches(const Queue& other) const;
+  void follow(Queue& other);  // what comes here now waits for what is there
   CUresult try_allocate(size_t bytes, CUdeviceptr& p);
   CUgraph capture(const std::function<void()>& work);
   CUevent take_event();
@@ -64,8 +69,12 @@ class Queue : public std::enable_shared_from_this<Queue> {
   bool recording_ = false;
   std::vector<CUdeviceptr> freed_in_recording_;
   std::vector<CUevent> idle_events_;  // without times
-  std::mutex checks_mutex_;
-  std::vector<std::weak_ptr<std::function<void()>>> checks_;
+  struct Staged {
+    CUevent freed;
+    size_t bytes;
+  };
+  std::deque<Staged> staged_;
+  size_t staged_bytes_ = 0;
 };
 
 }  // namespace suan::cuda

@@ -77,14 +77,15 @@ void RealGpu::copy(void* to, const void* from, size_t bytes) {
   SUAN_CU(cuMemcpyAsync(address_of(to), address_of(from), bytes, queue_->work()));
 }
 
+bool RealGpu::copy_from(const DeviceBlock& other, void* to, size_t bytes) {
+  const auto* gpu = dynamic_cast<const RealGpu*>(static_cast<const Device*>(other.device()));
+  return gpu && queue_->copy_from(*gpu->queue_, address_of(to), address_of(other.address()), bytes);
+}
+
 void RealGpu::clear(void* to, size_t bytes) {
   if (bytes == 0) return;
   const auto turn = queue_->turn();
   SUAN_CU(cuMemsetD8Async(address_of(to), 0, bytes, queue_->work()));
-}
-
-std::shared_ptr<void> RealGpu::at_wait(std::function<void()> check) {
-  return queue_->at_wait(std::move(check));
 }
 
 std::unique_ptr<Recording> RealGpu::record(const std::function<void()>& work) {

@@ -13,7 +13,7 @@ namespace suan::cuda {
 
 class RealGpu final : public Gpu {
  public:
-  RealGpu(int index, CUdevice device, GpuTraits traits, Memory memory = Memory::plain);
+  RealGpu(int index, CUdevice device, GpuTraits traits, Memory memory);
 
   std::string name() const override;
   const GpuTraits& traits() const override { return traits_; }
@@ -24,7 +24,7 @@ class RealGpu final : public Gpu {
   void copy(void* to, const void* from, size_t bytes) override;
   void clear(void* to, size_t bytes) override;
   void wait() override { queue_->wait(); }
-  std::shared_ptr<void> at_wait(std::function<void()> check) override;
+  bool copy_from(const DeviceBlock& other, void* to, size_t bytes) override;
   std::unique_ptr<Recording> record(const std::function<void()>& work) override;
   double seconds_of(const std::function<void()>& work) override;
   Function own(std::string_view name) override { return modules_.own(name); }

@@ -66,7 +66,7 @@ void Transfers::send_beside(CUdeviceptr to, const char* host, size_t bytes) {
   SUAN_CU(cuEventRecord(arrived_, queue_->copies()));
   SUAN_CU(cuStreamWaitEvent(queue_->work(), arrived_, CU_EVENT_WAIT_DEFAULT));
   SUAN_CU(cuMemcpyDtoDAsync(to, staging, bytes, queue_->work()));
-  SUAN_CU(cuMemFreeAsync(staging, queue_->work()));
+  queue_->free_staging(staging, bytes);
 }
 
 void Transfers::upload(void* to, const void* host, size_t bytes) {
@@ -114,7 +114,6 @@ void Transfers::download(void* host, const void* from, size_t bytes) {
     }
     for (size_t i = chunks - std::min(chunks, slots); i < chunks; ++i) finish(i);
   }
-  queue_->run_checks();
 }
 
 }  // namespace suan::cuda

@@ -6,14 +6,20 @@
 #include "suan/backend/cuda/kernels/fill_params.h"
 
 namespace suan::cuda {
+namespace {
+constexpr size_t kKept = size_t{64} << 20;
+}
 
+// What the pool would keep of it the program has no use for.
 Trial::~Trial() {
   for (const CUdeviceptr block : blocks_) queue_.free(block);
+  if (bytes_ >= kKept) queue_.trim();
 }
 
 void* Trial::memory(size_t bytes) {
   blocks_.reserve(blocks_.size() + 1);
   blocks_.push_back(queue_.allocate(bytes));
+  bytes_ += bytes;
   return pointer_of(blocks_.back());
 }
 

@@ -37,6 +37,7 @@ class Trial {
   Queue& queue_;
   Modules& modules_;
   std::vector<CUdeviceptr> blocks_;
+  size_t bytes_ = 0;
 };
 
 }  // namespace suan::cuda
