@@ -178,10 +178,10 @@ TEST_F(OnDevice, AFaultIsThrownToWhoReadsWhatItSpoilt) {
   const Tensor spoilt = pick(table, indices({0, 7}));
   EXPECT_EQ(twice(table).array().as<float>()[2], 6.0f);
   emulate::emulated_gpu().wait();
-  EXPECT_ERROR(spoilt.array(), kOutOfRange, "gather: index 7 at position 1 is outside [-3, 3)");
+  EXPECT_ERROR(spoilt.array().as<float>(), kOutOfRange, "gather: index 7 at position 1 is outside [-3, 3)");
   EXPECT_EQ(pick(table, indices({0, 2})).array().as<float>()[1], 3.0f);
   const Tensor further = twice(pick(table, indices({5, 1})));
-  EXPECT_ERROR(further.array(), kOutOfRange, "gather: index 5 at position 0 is outside [-3, 3)");
+  EXPECT_ERROR(further.array().as<float>(), kOutOfRange, "gather: index 5 at position 0 is outside [-3, 3)");
 }
 
 TEST_F(OnDevice, AFaultFollowsAStateIntoOtherPrograms) {
