@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstring>
 
 #include "suan/backend/kernel.h"
 #include "suan/base/random.h"
@@ -17,6 +19,7 @@
 #include "suan/ops/softmax.h"
 #include "suan/ops/statistics.h"
 #include "suan/ops/top_k.h"
+#include "suan/tensor/compile.h"
 #include "tests/emulate/emulated_gpu.h"
 #include "tests/expect_error.h"
 #include "tests/ops/op_run.h"
@@ -195,6 +198,72 @@ Build cross_entropy_of(CrossEntropyAttrs attrs) {
     return {loss, Tensor(loss.node_ptr(), 1)};
   };
 }
+// f32 rows, 16 bits beside them: the bits are those of a cast.
+void expect_casts_inside(int64_t rows, int64_t length, DType low) {
+  SCOPED_TRACE(fmt::format("{} rows of {}, {}", rows, length, name(low)));
+  const NormResult result = low == DType::bf16 ? NormResult::bf16 : NormResult::f16;
+  const auto outputs = [&](const Op op, const std::vector<Tensor>& inputs) {
+    const NodePtr n = make_node(op_def(op), inputs, LayerNormAttrs{});
+    std::vector<Tensor> all;
+    for (size_t i = 0; i < n->types.size(); ++i) all.emplace_back(n, static_cast<int>(i));
+    return all;
+  };
+  CompiledFunction f([&](const std::vector<Tensor>& t) -> std::vector<Tensor> {
+    std::vector<Tensor> y{layer_norm(t[0], t[1], t[2], {.result = result}),
+                          cast(layer_norm(t[0], t[1], t[2]), low),
+                          rms_norm(t[0], t[1], {.result = result}),
+                          cast(rms_norm(t[0], t[1]), low)};
+    const auto of_layer = outputs(Op::layer_norm, {t[0], t[1], t[2]});
+    const auto of_rms = outputs(Op::rms_norm, {t[0], t[1]});
+    const Tensor g = cast(t[3], low), wide_g = cast(g, DType::f32);
+    const auto add = [&](Op op, const Tensor& grad) {
+      std::vector<Tensor> inputs{t[0], grad};
+      const auto& from = op == Op::layer_norm_gradient ? of_layer : of_rms;
+      inputs.insert(inputs.end(), from.begin() + 1, from.end());
+      inputs.push_back(t[1]);
+      for (const Tensor& result_of : outputs(op, inputs)) y.push_back(result_of);
+    };
+    for (const Op op : {Op::layer_norm_gradient, Op::rms_norm_gradient}) {
+      add(op, g);
+      add(op, wide_g);
+    }
+    return y;
+  },
+                     {});
+  std::vector<Tensor> t;
+  for (const Shape& shape : {Shape{rows, length}, Shape{length}, Shape{length}, Shape{rows, length}}) {
+    Array a(DType::f32, shape);
+    Random random(t.size() + 1);
+    // Numbers that 16 bits hold, so that it does not matter where they are rounded.
+    for (float& v : a.span<float>()) v = std::round(random.normal() * 16) / 16;
+    t.push_back(Tensor::from(a));
+  }
+  const std::vector<Tensor> y = f(t);
+  const auto same = [&](size_t i, size_t k) {
+    const Array a = y[i].array(), b = y[k].array();
+    const bool equal = std::memcmp(a.buffer->data(), b.buffer->data(), a.buffer->bytes()) == 0;
+    EXPECT_TRUE(equal) << i << " " << k;
+  };
+  same(0, 1);
+  same(2, 3);
+  for (size_t i = 4; i < 7; ++i) same(i, i + 3);
+  for (size_t i = 10; i < 12; ++i) same(i, i + 2);
+}
+
+TEST(CudaNorms, WriteAndTake16BitsBesideRowsOfF32) {
+  for (const Backend* backend : {&emulate::emulated_backend(), &cpu_backend()}) {
+    set_backend(*backend);
+    for (const int64_t length : {24, 100, 260, 768, 1100, 8196}) {
+      for (const int64_t rows : {3, 70}) {
+        if (length > 4000 && rows > 3) continue;
+        expect_casts_inside(rows, length, DType::bf16);
+      }
+    }
+    if (backend->device) expect_casts_inside(5, 64, DType::f16);
+  }
+  set_backend("cpu");
+}
+
 TEST(CudaNorms, OfManyRowsHaveOneKernelForAllGradients) {
   const std::tuple<int64_t, int64_t, std::string> rows_of[] = {
       {200, 768, "8_wide"}, {70, 301, "8"}, {65, 5000, "16_wide"}, {64, 4101, "16"}};
@@ -203,7 +272,7 @@ TEST(CudaNorms, OfManyRowsHaveOneKernelForAllGradients) {
              scale = real({n});
     const auto launched = compare_on_gpu({x, x, mean, rstd, scale},
                                          gradient_of(Op::layer_norm_gradient), DType::f32, 2);
-    expect_launched(launched, "norm_gradients" + kernel + "_f32");
+    expect_launched(launched, "norm_gradients_" + kernel + "_f32");
     compare_on_gpu({x, x, rstd}, gradient_of(Op::rms_norm_gradient), DType::bf16, 2);
   }
 }

@@ -50,6 +50,21 @@ void check_type(const InferContext& c, int input, std::string_view what, const T
   fail(c.name(), "{} is {}, expected {}", what, to_string(c.type(input)), to_string(expected));
 }
 
+Type result_type(const InferContext& c) {
+  Type y = c.type(0);
+  const NormResult result = c.attr<LayerNormAttrs>().result;
+  if (size_of(y.dtype) == 2 || result == NormResult::as_x) return y;
+  y.dtype = result == NormResult::bf16 ? DType::bf16 : DType::f16;
+  return y;
+}
+// Of x's dtype, or of 16 bits where x has more.
+void check_gradient(const InferContext& c) {
+  Type expected = c.type(0);
+  const bool narrow = c.dtype(1) == DType::bf16 || c.dtype(1) == DType::f16;
+  if (narrow && size_of(expected.dtype) > 2) expected.dtype = c.dtype(1);
+  check_type(c, 1, "g", expected);
+}
+
 Tensor widen(const Tensor& x) { return cast(x, wide(x.dtype())); }
 Tensor sum_rows(const Tensor& x, const Parts& p) {
   return p.row_axes.empty() ? x : sum(x, p.row_axes);
@@ -58,6 +73,10 @@ Tensor in_wide(const Tensor& t, const Tensor& x) { return t ? cast(t, wide(x.dty
 double norm_flops(const Node& n) { return 7.0 * static_cast<double>(n.types[0].shape.numel()); }
 double gradient_flops(const Node& n) {
   return 12.0 * static_cast<double>(n.types[0].shape.numel());
+}
+LayerNormAttrs of_gradient(LayerNormAttrs attrs) {
+  attrs.result = NormResult::as_x;  // gx has x's dtype
+  return attrs;
 }
 Tensor plus(const Tensor& a, const Tensor& b) { return a ? a + b : b; }
 
@@ -68,7 +87,7 @@ std::vector<Tensor> layer_norm_rule(const GradContext& c) {
   if (c.grads[0]) {
     const NodePtr n = make_node(layer_norm_gradient_op,
                                 {x, c.grads[0], c.out(1), c.out(2), c.has(1) ? c.in(1) : Tensor()},
-                                c.attr<LayerNormAttrs>());
+                                of_gradient(c.attr<LayerNormAttrs>()));
     for (size_t i = 0; i < out.size(); ++i) out[i] = {n, static_cast<int>(i)};
   }
   // d mean / d x = 1 / count; d rstd / d x = -rstd^3 (x - mean) / count.
@@ -91,7 +110,7 @@ std::vector<Tensor> decompose_layer_norm(const NodePtr& n) {
   Tensor y = apart * reshape(rstd, p.keep);
   if (n->inputs.size() > 1 && n->inputs[1]) y = y * n->inputs[1];
   if (n->inputs.size() > 2 && n->inputs[2]) y = y + n->inputs[2];
-  return {cast(y, n->inputs[0].dtype()), centre, rstd};
+  return {cast(y, n->types[0].dtype), centre, rstd};
 }
 
 std::vector<Tensor> decompose_layer_norm_gradient(const NodePtr& n) {
@@ -112,7 +131,7 @@ std::vector<Tensor> rms_norm_rule(const GradContext& c) {
   if (c.grads[0]) {
     const NodePtr n =
         make_node(rms_norm_gradient_op, {x, c.grads[0], c.out(1), c.has(1) ? c.in(1) : Tensor()},
-                  c.attr<LayerNormAttrs>());
+                  of_gradient(c.attr<LayerNormAttrs>()));
     for (size_t i = 0; i < out.size(); ++i) out[i] = {n, static_cast<int>(i)};
   }
   if (c.grads[1]) {  // d rstd / d x = -rstd^3 x / count
@@ -128,7 +147,7 @@ std::vector<Tensor> decompose_rms_norm(const NodePtr& n) {
   const Tensor rstd = rsqrt(mean(square(x), p.axes) + n->attr<LayerNormAttrs>().epsilon);
   Tensor y = x * reshape(rstd, p.keep);
   if (n->inputs.size() > 1 && n->inputs[1]) y = y * n->inputs[1];
-  return {cast(y, n->inputs[0].dtype()), rstd};
+  return {cast(y, n->types[0].dtype), rstd};
 }
 
 std::vector<Tensor> decompose_rms_norm_gradient(const NodePtr& n) {
@@ -157,7 +176,7 @@ const OpDef layer_norm_op{
       const DType dtype = wide(c.dtype(0));
       check_type(c, 1, "scale", {dtype, p.normalized});
       check_type(c, 2, "shift", {dtype, p.normalized});
-      return {c.type(0), {dtype, p.rows}, {dtype, p.rows}};
+      return {result_type(c), {dtype, p.rows}, {dtype, p.rows}};
     },
     .gradient = layer_norm_rule,
     .decompose = decompose_layer_norm,
@@ -180,7 +199,7 @@ const OpDef layer_norm_gradient_op{
     .infer = [](const InferContext& c) -> std::vector<Type> {
       const Parts p = check_input(c);
       const DType dtype = wide(c.dtype(0));
-      check_type(c, 1, "g", c.type(0));
+      check_gradient(c);
       check_type(c, 2, "mean", {dtype, p.rows});
       check_type(c, 3, "rstd", {dtype, p.rows});
       check_type(c, 4, "scale", {dtype, p.normalized});
@@ -203,7 +222,7 @@ const OpDef rms_norm_op{
       const Parts p = check_input(c);
       const DType dtype = wide(c.dtype(0));
       check_type(c, 1, "scale", {dtype, p.normalized});
-      return {c.type(0), {dtype, p.rows}};
+      return {result_type(c), {dtype, p.rows}};
     },
     .gradient = rms_norm_rule,
     .decompose = decompose_rms_norm,
@@ -225,7 +244,7 @@ const OpDef rms_norm_gradient_op{
     .infer = [](const InferContext& c) -> std::vector<Type> {
       const Parts p = check_input(c);
       const DType dtype = wide(c.dtype(0));
-      check_type(c, 1, "g", c.type(0));
+      check_gradient(c);
       check_type(c, 2, "rstd", {dtype, p.rows});
       check_type(c, 3, "scale", {dtype, p.normalized});
       return {c.type(0), {dtype, p.normalized}};

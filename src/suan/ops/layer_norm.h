@@ -1,17 +1,29 @@
 // Layer normalization and its kin: RMS, group and instance normalization.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <span>
+#include <string_view>
+
 #include "suan/graph/op_def.h"
 
 namespace suan {
 
+// The dtype of a norm's y: x's, or 16 bits where x has more.
+enum class NormResult : uint8_t { as_x, bf16, f16 };
+inline std::span<const std::string_view> enum_names(NormResult) {
+  static constexpr std::string_view kNames[] = {"as_x", "bf16", "f16"};
+  return kNames;
+}
+
 struct LayerNormAttrs {
   int64_t axes = 1;       // how many of the last axes are normalized together
   double epsilon = 1e-5;  // added to the variance, or to the mean square; positive
+  NormResult result = NormResult::as_x;  // rounded once, from the f32 value
   bool operator==(const LayerNormAttrs&) const = default;
   static constexpr auto fields() {
     return std::tuple{Field{"axes", &LayerNormAttrs::axes},
-                      Field{"epsilon", &LayerNormAttrs::epsilon}};
+                      Field{"epsilon", &LayerNormAttrs::epsilon},
+                      Field{"result", &LayerNormAttrs::result}};
   }
 };
 

@@ -4,12 +4,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/passes/precision.h"
 
+#include <algorithm>
 #include <map>
 
 #include "suan/base/error.h"
 #include "suan/ops/elementwise.h"
+#include "suan/ops/layer_norm.h"
 #include "suan/ops/leaf.h"
 #include "suan/ops/op.h"
+#include "suan/passes/internal/users.h"
 
 namespace suan {
 namespace {
@@ -102,6 +105,45 @@ class Lowering {
 
 }  // namespace
 
+namespace {
+
+bool is_norm(const Node& node) { return is(node, Op::layer_norm) || is(node, Op::rms_norm); }
+
+// Whether all that is done with y, which may be reshaped, is a cast to `low`.
+bool only_wanted_low(const Users& users, const Tensor& y, DType low) {
+  if (users.is_result(y.node())) return false;
+  bool wanted = false;
+  for (const NodePtr& user : users.of(y.node())) {
+    const auto reads = [&](const Tensor& t) { return t && t.same_as(y); };
+    if (std::none_of(user->inputs.begin(), user->inputs.end(), reads)) continue;
+    wanted = true;
+    const bool casts = is(*user, Op::cast) && user->types[0].dtype == low;
+    const bool forwards = is(*user, Op::reshape) && only_wanted_low(users, {user, 0}, low);
+    if (!casts && !forwards) return false;
+  }
+  return wanted;
+}
+
+// Norms of f32 rows write 16 bits where nobody wants more.
+Graph narrow_norms(const Graph& graph, DType low) {
+  const Users users(graph);
+  return rewrite(graph, [&](const NodePtr& node, const std::vector<Tensor>& inputs) {
+    std::vector<Tensor> outputs;
+    if (is(*node, Op::cast) && inputs[0].dtype() == node->types[0].dtype) return inputs;
+    if (!is_norm(*node) || node->types[0].dtype != DType::f32) return outputs;
+    if (!only_wanted_low(users, {node, 0}, low)) return outputs;
+    LayerNormAttrs attrs = node->attr<LayerNormAttrs>();
+    attrs.result = low == DType::bf16 ? NormResult::bf16 : NormResult::f16;
+    const NodePtr narrow = make_node(*node->op, inputs, attrs);
+    for (size_t i = 0; i < node->types.size(); ++i) {
+      outputs.emplace_back(narrow, static_cast<int>(i));
+    }
+    return outputs;
+  });
+}
+
+}  // namespace
+
 Graph lower_precision(const Graph& graph, DType low) {
   Lowering lowering(low);
   Graph out = rewrite(graph, [&](const NodePtr& node, const std::vector<Tensor>& inputs) {
@@ -125,7 +167,7 @@ Graph lower_precision(const Graph& graph, DType low) {
   for (size_t i = 0; i < out.updates.size(); ++i) {
     out.updates[i].value = lowering.at(out.updates[i].value, graph.updates[i].value.dtype());
   }
-  return out;
+  return narrow_norms(out, low);
 }
 
 }  // namespace suan

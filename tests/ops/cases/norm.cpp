@@ -121,6 +121,10 @@ const OpCases& cases_layer_norm() {
                  {given({1, 2}, {1, 3}), given({2}, {10, 1}), given({2}, {5, 0})},
                  call({.epsilon = 3}),
                  {.expected = {0, 0.5}}},
+                {"known, of 16 bits",
+                 {given({1, 2}, {1, 3}), given({2}, {10, 1}), given({2}, {5, 0})},
+                 call({.epsilon = 3, .result = NormResult::bf16}),
+                 {.gradient = false, .expected = {0, 0.5}}},
                 {"groups",
                  {real({2, 6, 3}), real({6}), real({6})},
                  [](const Tensors& x) { return group_norm(x[0], 3, x[1], x[2]); }},
@@ -169,6 +173,7 @@ const OpCases& cases_layer_norm_gradient() {
                "layer_norm_gradient: mean is f32[3], expected f32[2]"},
               {[=] { call({})({zeros({2, 3}), zeros({2, 3}), zeros({2}), zeros({1})}); },
                "layer_norm_gradient: rstd is f32[1], expected f32[2]"}},
+      .unused_attributes = {"result"},
   };
   return cases;
 }
@@ -189,7 +194,11 @@ const OpCases& cases_rms_norm() {
                 {"known",
                  {given({1, 2}, {1, 3}), given({2}, {10, 1})},
                  call({.epsilon = 4}),
-                 {.expected = {3.3333333333333335, 1}}}},
+                 {.expected = {3.3333333333333335, 1}}},
+                {"known, of 16 bits",
+                 {given({1, 2}, {1, 3}), given({2}, {12, 1})},
+                 call({.epsilon = 4, .result = NormResult::f16}),
+                 {.gradient = false, .expected = {4, 1}}}},
       .bad = {{[] { rms_norm(zeros({2, 3}), zeros({2})); },
                "rms_norm: scale is f32[2], expected f32[3]"},
               {[] { rms_norm(zeros({2, 3}), {}, {.axes = 0}); },
@@ -209,6 +218,7 @@ const OpCases& cases_rms_norm_gradient() {
                  call({.axes = 2, .epsilon = 1})}},
       .bad = {{[=] { call({})({zeros({2, 3}), zeros({2, 3}), zeros({3})}); },
                "rms_norm_gradient: rstd is f32[3], expected f32[2]"}},
+      .unused_attributes = {"result"},
   };
   return cases;
 }

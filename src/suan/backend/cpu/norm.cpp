@@ -151,9 +151,12 @@ class NormCall final : public Call {
         length_(row_length(node)),
         rows_(node.inputs[0].shape().numel() / length_),
         pieces_(row_pieces(rows_, length_)),
-        rows_of_(node.inputs[0].type(), length_) {}
+        rows_of_x_(node.inputs[0].type(), length_),
+        rows_of_y_(node.types[0], length_) {}
   size_t scratch_bytes() const override {
-    return rows_of_.converts() ? static_cast<size_t>(pieces_ * 2 * length_) * sizeof(float) : 0;
+    return rows_of_x_.converts() || rows_of_y_.converts()
+               ? static_cast<size_t>(pieces_ * 2 * length_) * sizeof(float)
+               : 0;
   }
   void run(const KernelArgs& args) const override {
     float* means = centred_ ? args.out[1].as<float>() : nullptr;
@@ -167,10 +170,10 @@ class NormCall final : public Call {
       float* buffer = static_cast<float*>(args.scratch) + piece * 2 * length_;
       NormRow r = row;
       for (int64_t i = begin; i < end; ++i) {
-        r.x = rows_of_.read(args.in[0], i, buffer);
-        r.y = args.out[0].data ? rows_of_.target(args.out[0], i, buffer + length_) : nullptr;
+        r.x = rows_of_x_.read(args.in[0], i, buffer);
+        r.y = args.out[0].data ? rows_of_y_.target(args.out[0], i, buffer + length_) : nullptr;
         const Statistics at = HWY_DYNAMIC_DISPATCH(norm_row)(r);
-        if (r.y) rows_of_.write(r.y, args.out[0], i);
+        if (r.y) rows_of_y_.write(r.y, args.out[0], i);
         if (means) means[i] = at.mean;
         if (rstds) rstds[i] = at.rstd;
       }
@@ -181,7 +184,7 @@ class NormCall final : public Call {
   bool centred_;
   float epsilon_;
   int64_t length_, rows_, pieces_;
-  RowReader rows_of_;
+  RowReader rows_of_x_, rows_of_y_;
 };
 
 class NormGradientCall final : public Call {
@@ -191,7 +194,8 @@ class NormGradientCall final : public Call {
         length_(row_length(node)),
         rows_(node.inputs[0].shape().numel() / length_),
         pieces_(row_pieces(rows_, length_)),
-        rows_of_(node.inputs[0].type(), length_) {}
+        rows_of_(node.inputs[0].type(), length_),
+        rows_of_g_(node.inputs[1].type(), length_) {}
   // For each piece: the sums of scale and shift, then rows of x, g and gx where they convert.
   size_t scratch_bytes() const override {
     return static_cast<size_t>(pieces_ * stride()) * sizeof(float);
@@ -212,7 +216,7 @@ class NormGradientCall final : public Call {
                         .centred = centred_};
       for (int64_t i = begin; i < end; ++i) {
         r.x = rows_of_.read(args.in[0], i, buffer);
-        r.g = rows_of_.read(args.in[1], i, buffer + length_);
+        r.g = rows_of_g_.read(args.in[1], i, buffer + length_);
         r.gx = args.out[0].data ? rows_of_.target(args.out[0], i, buffer + 2 * length_) : nullptr;
         r.at = {means ? means[i] : 0.0f, rstds[i]};
         HWY_DYNAMIC_DISPATCH(norm_gradient_row)(r);
@@ -224,7 +228,7 @@ class NormGradientCall final : public Call {
   }
 
  private:
-  int64_t stride() const { return (rows_of_.converts() ? 5 : 2) * length_; }
+  int64_t stride() const { return (rows_of_.converts() || rows_of_g_.converts() ? 5 : 2) * length_; }
   void add_pieces(const float* sums, float* to) const {
     if (!to) return;
     std::memcpy(to, sums, static_cast<size_t>(length_) * sizeof(float));
@@ -235,14 +239,21 @@ class NormGradientCall final : public Call {
 
   bool centred_;
   int64_t length_, rows_, pieces_;
-  RowReader rows_of_;
+  RowReader rows_of_, rows_of_g_;
 };
 
 }  // namespace
 
+// Of y, or of the gradient of y.
+static DType norm_other(const Node& node) {
+  const bool forward = is(node, Op::layer_norm) || is(node, Op::rms_norm);
+  return forward ? node.types[0].dtype : node.inputs[1].dtype();
+}
 const char* norm_why_not(const Node& node) {
   const DType dtype = node.inputs[0].dtype();
+  const DType other = norm_other(node);
   if (dtype != DType::f32 && dtype != DType::bf16) return "the dtype is not f32 or bf16";
+  if (other != dtype && other != DType::bf16) return "a dtype is not f32 or bf16";
   return plain_why_not(node);
 }
 std::unique_ptr<Call> make_norm_call(const Node& node) { return std::make_unique<NormCall>(node); }

@@ -2,7 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/backend/cuda/norm.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <string>
 
 #include "suan/backend/cuda/kernels/norm_params.h"
 #include "suan/backend/cuda/reduce_plan.h"
@@ -21,6 +24,17 @@ void* optional_input(const KernelArgs& args, size_t i) {
   return i < args.in.size() ? args.in[i].data : nullptr;
 }
 
+// Of y, or of the gradient of y.
+DType second_dtype(const Node& node) {
+  const bool forward = is(node, Op::layer_norm) || is(node, Op::rms_norm);
+  return forward ? node.types[0].dtype : node.inputs[1].dtype();
+}
+
+// Of kernels that have a second dtype where it is not x's.
+std::string stem(const char* kernel, const char* joint, DType second) {
+  return *joint ? fmt::format("{}{}{}", kernel, joint, name(second)) : kernel;
+}
+
 class NormCall final : public Call {
  public:
   explicit NormCall(const Node& node) {
@@ -28,11 +42,13 @@ class NormCall final : public Call {
     params_.epsilon = node.attr<LayerNormAttrs>().epsilon;
     params_.length = row_length(node);
     params_.rows = node.inputs[0].shape().numel() / params_.length;
-    plan_ = plan_rows("norm", node.inputs[0].dtype(), params_.rows, params_.length);
+    same_ = node.types[0].dtype == node.inputs[0].dtype();
+    plan_ = plan_rows(stem("norm", same_ ? "" : "_to_", node.types[0].dtype),
+                      node.inputs[0].dtype(), params_.rows, params_.length);
   }
   // Every row reads all of scale and shift.
   bool may_overwrite(size_t output, size_t input) const override {
-    return output == 0 && input == 0;
+    return output == 0 && input == 0 && same_;
   }
 
   void run(const KernelArgs& args) const override {
@@ -48,6 +64,7 @@ class NormCall final : public Call {
 
  private:
   NormParams params_{};
+  bool same_;  // dtypes of x and y
   RowPlan plan_;
 };
 
@@ -58,16 +75,19 @@ class NormGradientCall final : public Call {
     params_.centred = is(node, Op::layer_norm_gradient);
     params_.length = row_length(node);
     params_.rows = node.inputs[0].shape().numel() / params_.length;
-    rows_ = plan_rows("norm_gradient", dtype, params_.rows, params_.length);
+    same_ = node.inputs[1].dtype() == dtype;
+    of_ = stem("", same_ ? "" : "_of_", node.inputs[1].dtype());
+    rows_ = plan_rows("norm_gradient" + of_, dtype, params_.rows, params_.length);
     joined_ = params_.length > 256 && params_.length <= 8192 && params_.rows >= 64;
     sums_ = joined_
                 ? plan_joined(dtype)
-                : plan_reduction("norm_scale", std::string(name(dtype)),
+                : plan_reduction("norm_scale" + of_, std::string(name(dtype)),
                                  {params_.rows, params_.length}, {true, false}, wide_count(dtype));
   }
   size_t scratch_bytes() const override { return sums_.scratch_bytes; }
   bool may_overwrite(size_t output, size_t input) const override {
-    return output == 0 && input < 2;  // a row of gx is written after all reads of that row
+    // A row of gx is written after all reads of that row.
+    return output == 0 && (input == 0 || (input == 1 && same_));
   }
 
   void run(const KernelArgs& args) const override {
@@ -98,7 +118,7 @@ class NormGradientCall final : public Call {
     ReducePlan plan;
     plan.shape.outputs = params_.length;
     plan.shape.parts = std::min(resident, (params_.rows + kRows - 1) / kRows);
-    plan.kernel = OwnKernel("norm_gradients" + std::to_string(each) +
+    plan.kernel = OwnKernel("norm_gradients" + of_ + "_" + std::to_string(each) +
                             (params_.length % wide_count(dtype) == 0 ? "_wide_" : "_") + suffix);
     plan.launch = {.blocks = {static_cast<unsigned>(plan.shape.parts), 1, 1},
                    .threads = static_cast<unsigned>(threads)};
@@ -110,13 +130,19 @@ class NormGradientCall final : public Call {
   }
 
   NormGradientParams params_{};
-  bool joined_ = false;
+  bool joined_ = false, same_ = true;  // dtypes of x and g
+  std::string of_;
   RowPlan rows_;
   ReducePlan sums_;
 };
 
 }  // namespace
 
+const char* norm_why_not(const Node& node) {
+  const DType x = node.inputs[0].dtype(), second = second_dtype(node);
+  if (second != x && x != DType::f32) return "a dtype is neither x's nor of 16 bits beside f32";
+  return float_rows_why_not(node);
+}
 std::unique_ptr<Call> make_norm_call(const Node& node) { return std::make_unique<NormCall>(node); }
 std::unique_ptr<Call> make_norm_gradient_call(const Node& node) {
   return std::make_unique<NormGradientCall>(node);

@@ -89,7 +89,9 @@ Tensors lower_cross_entropy(const NodePtr& n, int64_t /*opset*/) {
 }
 
 // LayerNormalization keeps its statistics in f32, and its scale in x's dtype.
-bool is_plain_layer_norm(const Node& n) { return n.inputs[0].dtype() == DType::f32; }
+bool is_plain_layer_norm(const Node& n) {
+  return n.inputs[0].dtype() == DType::f32 && n.types[0].dtype == DType::f32;
+}
 Tensors lower_layer_norm(const NodePtr& n, int64_t /*opset*/) {
   return is_plain_layer_norm(*n) ? Tensors() : n->op->decompose(n);
 }

@@ -8,7 +8,7 @@ namespace norm_kernels {
 using suan::cuda::NormGradientParams;
 using suan::cuda::NormParams;
 
-template <class T, class Row>
+template <class T, class Row, class Y = T>
 __device__ inline void norm(const NormParams& p) {
   using C = typename Row::C;
   const C *scale = static_cast<const C*>(p.scale), *shift = static_cast<const C*>(p.shift);
@@ -39,7 +39,7 @@ __device__ inline void norm(const NormParams& p) {
       if (p.rstd) static_cast<C*>(p.rstd)[r] = rstd;
     }
     if (!p.y) continue;
-    T* y = static_cast<T*>(p.y) + r * p.length;
+    Y* y = static_cast<Y*>(p.y) + r * p.length;
     row.each([&](auto access, int64_t i, int slot) {
       constexpr int kWidth = decltype(access)::kWidth;
       C v[kWidth], a[kWidth] = {}, b[kWidth] = {};
@@ -58,14 +58,14 @@ __device__ inline void norm(const NormParams& p) {
 }
 
 // gx = rstd (h - mean(h) - z mean(h z)), with z = (x - mean) rstd and h = g scale.
-template <class T, class Row>
+template <class T, class Row, class G = T>
 __device__ inline void norm_gradient(const NormGradientParams& p) {
   using C = typename Row::C;
   const C* scale = static_cast<const C*>(p.scale);
   const C share = C(1) / C(p.length);
   for (int64_t r = Row::Team::first(); r < p.rows; r += Row::Team::step()) {
     const Row x(static_cast<const T*>(p.x) + r * p.length, p.length);
-    Row h(static_cast<const T*>(p.g) + r * p.length, p.length);
+    typename Row::template Of<G> h(static_cast<const G*>(p.g) + r * p.length, p.length);
     const C mean = p.centred ? static_cast<const C*>(p.mean)[r] : C(0);
     const C rstd = static_cast<const C*>(p.rstd)[r];
     C sum = 0, along = 0;
@@ -103,7 +103,7 @@ __device__ inline void norm_gradient(const NormGradientParams& p) {
 }
 
 // Over the rows: gscale = sum(g z), gshift = sum(g).
-template <class T>
+template <class T, class G = T>
 struct ScaleSums : reduction::ScaleAndShift<Compute<T>> {
   using C = Compute<T>;
   using State = typename reduction::ScaleAndShift<C>::State;
@@ -112,7 +112,7 @@ struct ScaleSums : reduction::ScaleAndShift<Compute<T>> {
                                     int64_t index, int64_t) {
     C v[kWidth], g[kWidth];
     read(Access<kWidth, true>(), static_cast<const T*>(p.x), offset, v);
-    read(Access<kWidth, true>(), static_cast<const T*>(p.g), offset, g);
+    read(Access<kWidth, true>(), static_cast<const G*>(p.g), offset, g);
     SUAN_UNROLL
     for (int k = 0; k < kWidth; ++k) {
       const int64_t row = kColumns ? index : index + k;  // rows of one element lie side by side
@@ -131,7 +131,7 @@ struct ScaleSums : reduction::ScaleAndShift<Compute<T>> {
 
 // All three gradients while a row is in registers: a block takes every gridDim.x-th row, and its
 // threads keep their columns' sums, a part of the results for each block.
-template <class T, int kElements, int kWidth>
+template <class T, class G, int kElements, int kWidth>
 __device__ inline void norm_gradients(const NormGradientParams& p) {
   using C = Compute<T>;
   using Row = HeldRow<T, kElements, kWidth, BlockTeam>;
@@ -153,7 +153,7 @@ __device__ inline void norm_gradients(const NormGradientParams& p) {
   int turn = 0;
   for (int64_t r = blockIdx.x; r < p.rows; r += gridDim.x) {
     Row z(static_cast<const T*>(p.x) + r * p.length, p.length);
-    Row h(static_cast<const T*>(p.g) + r * p.length, p.length);
+    typename Row::template Of<G> h(static_cast<const G*>(p.g) + r * p.length, p.length);
     const C mean = p.centred ? static_cast<const C*>(p.mean)[r] : C(0);
     const C rstd = static_cast<const C*>(p.rstd)[r];
     Sums sums = ScaleSums<T>::start();
@@ -190,24 +190,51 @@ __device__ inline void norm_gradients(const NormGradientParams& p) {
     }
   });
 }
-#define SUAN_NORM_GRADIENTS(suffix, T)                                                            \
-  SUAN_BOUNDED(512, norm_gradients8_##suffix, NormGradientParams) { norm_gradients<T, 8, 1>(p); } \
-  SUAN_BOUNDED(512, norm_gradients8_wide_##suffix, NormGradientParams) {                          \
-    norm_gradients<T, 8, Wide<T>::kCount>(p);                                                     \
-  }                                                                                               \
-  SUAN_BOUNDED(512, norm_gradients16_##suffix, NormGradientParams) {                              \
-    norm_gradients<T, 16, 1>(p);                                                                  \
-  }                                                                                               \
-  SUAN_BOUNDED(512, norm_gradients16_wide_##suffix, NormGradientParams) {                         \
-    norm_gradients<T, 16, Wide<T>::kCount>(p);                                                    \
+// f32 rows to, or gradients of, 16 bits.
+template <class T, class Row>
+__device__ inline void norm_to_bf16(const NormParams& p) {
+  norm<T, Row, Bf16>(p);
+}
+template <class T, class Row>
+__device__ inline void norm_to_f16(const NormParams& p) {
+  norm<T, Row, F16>(p);
+}
+template <class T, class Row>
+__device__ inline void norm_gradient_of_bf16(const NormGradientParams& p) {
+  norm_gradient<T, Row, Bf16>(p);
+}
+template <class T, class Row>
+__device__ inline void norm_gradient_of_f16(const NormGradientParams& p) {
+  norm_gradient<T, Row, F16>(p);
+}
+using ScaleSumsOfBf16 = ScaleSums<float, Bf16>;
+using ScaleSumsOfF16 = ScaleSums<float, F16>;
+
+#define SUAN_NORM_GRADIENTS_OF(stem, each, suffix, T, G)                   \
+  SUAN_BOUNDED(512, stem##_##each##_##suffix, NormGradientParams) {        \
+    norm_gradients<T, G, each, 1>(p);                                      \
+  }                                                                        \
+  SUAN_BOUNDED(512, stem##_##each##_wide_##suffix, NormGradientParams) {   \
+    norm_gradients<T, G, each, Wide<T>::kCount>(p);                        \
   }
-SUAN_NORM_GRADIENTS(f32, float)
-SUAN_NORM_GRADIENTS(bf16, Bf16)
-SUAN_NORM_GRADIENTS(f16, F16)
-SUAN_NORM_GRADIENTS(f64, double)
+#define SUAN_NORM_GRADIENTS(stem, suffix, T, G)        \
+  SUAN_NORM_GRADIENTS_OF(stem, 8, suffix, T, G)        \
+  SUAN_NORM_GRADIENTS_OF(stem, 16, suffix, T, G)
+SUAN_NORM_GRADIENTS(norm_gradients, f32, float, float)
+SUAN_NORM_GRADIENTS(norm_gradients, bf16, Bf16, Bf16)
+SUAN_NORM_GRADIENTS(norm_gradients, f16, F16, F16)
+SUAN_NORM_GRADIENTS(norm_gradients, f64, double, double)
+SUAN_NORM_GRADIENTS(norm_gradients_of_bf16, f32, float, Bf16)
+SUAN_NORM_GRADIENTS(norm_gradients_of_f16, f32, float, F16)
 
 SUAN_ROW_KERNELS(norm, NormParams)
+SUAN_ROW_KERNELS_FOR(norm_to_bf16, f32, NormParams, float)
+SUAN_ROW_KERNELS_FOR(norm_to_f16, f32, NormParams, float)
 SUAN_ROW_KERNELS(norm_gradient, NormGradientParams)
+SUAN_ROW_KERNELS_FOR(norm_gradient_of_bf16, f32, NormGradientParams, float)
+SUAN_ROW_KERNELS_FOR(norm_gradient_of_f16, f32, NormGradientParams, float)
 SUAN_REDUCE_KERNELS(norm_scale, NormGradientParams, ScaleSums)
+SUAN_REDUCE_KERNELS_FOR(norm_scale_of_bf16, f32, NormGradientParams, float, ScaleSumsOfBf16)
+SUAN_REDUCE_KERNELS_FOR(norm_scale_of_f16, f32, NormGradientParams, float, ScaleSumsOfF16)
 
 }  // namespace norm_kernels

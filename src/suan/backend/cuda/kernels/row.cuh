@@ -79,6 +79,8 @@ struct HeldRow {
   using Team = RowTeam;
   using C = Compute<T>;
   static constexpr bool kHeld = true;
+  template <class U>
+  using Of = HeldRow<U, kElements, kWidth, RowTeam>;
   C held[kElements];
   int count;
 
@@ -117,6 +119,8 @@ struct StreamedRow {
   using Team = BlockTeam;
   using C = Compute<T>;
   static constexpr bool kHeld = false;
+  template <class U>
+  using Of = StreamedRow<U>;
   const T* x;
   int64_t count;
 
