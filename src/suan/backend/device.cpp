@@ -29,6 +29,11 @@ std::string describe(const Fault& fault, const Node& node) {
 
 }  // namespace
 
+std::unique_ptr<Timeline> Device::timeline(std::string& why_not) {
+  why_not = name() + " does not tell what it does";
+  return nullptr;
+}
+
 Error error_of(const Fault& fault, const Node& node) {
   const std::string where = fault.kind == Fault::range
                                 ? where_of(node, node.attr<CheckRangeAttrs>().where)
