@@ -165,17 +165,25 @@ void DeviceRun::run_joined(size_t first, size_t count) {
   calls[0]->run_joined(calls, args);
 }
 
-void DeviceRun::run_steps() {
-  for (size_t i = 0; i < plan_.steps.size(); ++i) {
-    if (profile) {
-      (*profile)[i] += device_.seconds_of([&] { run_step(i); });
-    } else if (plan_.steps[i].on_device && plan_.steps[i].together > 1) {
-      run_joined(i, plan_.steps[i].together);
-      i += plan_.steps[i].together - 1;
-    } else {
-      run_step(i);
-    }
+// Gives the step after those that it ran.
+size_t DeviceRun::run_at(size_t i) {
+  const PlannedStep& step = plan_.steps[i];
+  const bool on_host = step.kernel && !step.on_device;
+  if (timeline) timeline->mark(static_cast<int>(i));
+  if (profile && (!timeline || on_host)) {
+    (*profile)[i] += device_.seconds_of([&] { run_step(i); });
+  } else if (step.on_device && step.together > 1) {
+    run_joined(i, step.together);
+    return i + step.together;
+  } else {
+    run_step(i);
   }
+  return i + 1;
+}
+
+void DeviceRun::run_steps() {
+  for (size_t i = 0; i < plan_.steps.size();) i = run_at(i);
+  if (timeline) timeline->mark(-1);
   // New values that were not written in place: all readers of the old ones have been sent.
   for (size_t k = 0; k < plan_.states.size(); ++k) {
     const PlannedState& s = plan_.states[k];
@@ -187,7 +195,7 @@ void DeviceRun::run_steps() {
 // The first run on these addresses makes kernels ready, which cannot be recorded.
 void DeviceRun::play_or_run() {
   if (profile) profile->resize(plan_.steps.size());
-  if (profile || mixed_ || !ready_) {
+  if (profile || timeline || mixed_ || !ready_) {
     run_steps();
     if (!profile) ready_ = true;
     return;

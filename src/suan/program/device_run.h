@@ -21,13 +21,15 @@ class DeviceRun {
   // none. Returns when the work has been sent; what it fails with is thrown when somebody waits.
   void run(std::span<const BufferPtr> blocks, std::span<void* const> addresses,
            std::span<void* const> wanted, std::vector<BufferPtr>& results);
-  std::vector<double>* profile = nullptr;
+  std::vector<double>* profile = nullptr;  // these two as of RunContext
+  Timeline* timeline = nullptr;
 
  private:
   void place_storages();
   void bind_states();
   void send_inputs(std::span<const BufferPtr> blocks, std::span<void* const> addresses);
   void run_steps();
+  size_t run_at(size_t step);
   void play_or_run();
   KernelArgs arguments(size_t step);
   void run_step(size_t step);
