@@ -64,6 +64,13 @@ if(SUAN_CUDNN_INCLUDE)
 else()
   message(STATUS "cudnn_backend.h was not found: convolutions by cuDNN are left out")
 endif()
+find_path(SUAN_CUPTI_INCLUDE cupti.h HINTS ${SUAN_CUDA_INCLUDE} ${SUAN_CUDA_INCLUDE}/../extras/CUPTI/include)
+if(SUAN_CUPTI_INCLUDE)
+  target_compile_definitions(suan_cuda PRIVATE SUAN_CUPTI)
+  target_include_directories(suan_cuda SYSTEM PRIVATE ${SUAN_CUPTI_INCLUDE})
+else()
+  message(STATUS "cupti.h was not found: timelines by CUPTI are left out")
+endif()
 target_link_libraries(suan_cuda PRIVATE suan suan_flags PkgConfig::xxhash ${CMAKE_DL_LIBS})
 # Only the entry functions leave it; of the libraries that all of Suan links it needs few.
 target_link_options(suan_cuda PRIVATE -Wl,--no-undefined -Wl,--as-needed

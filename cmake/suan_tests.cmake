@@ -39,12 +39,15 @@ foreach(tier unit ops slow)
     string(APPEND built "${name}\n")
   endif()
 endforeach()
-if(TARGET suan_cuda)  # what libsuan_cuda.so does with a driver, where there is none: driver_test.cpp runs it
-  add_library(suan_fake_driver SHARED tests/backend/cuda/fake_driver.cpp)
+# What libsuan_cuda.so does with a driver, where there is none: driver_test.cpp runs it.
+if(TARGET suan_cuda AND SUAN_CUPTI_INCLUDE)
+  add_library(suan_fake_driver SHARED tests/backend/cuda/fake_driver.cpp tests/backend/cuda/fake_cupti.cpp)
   target_link_libraries(suan_fake_driver PRIVATE suan_flags Threads::Threads)
-  target_include_directories(suan_fake_driver SYSTEM PRIVATE ${SUAN_CUDA_INCLUDE})
+  target_include_directories(suan_fake_driver SYSTEM PRIVATE ${SUAN_CUDA_INCLUDE} ${SUAN_CUPTI_INCLUDE})
   set_target_properties(suan_fake_driver PROPERTIES PREFIX "" OUTPUT_NAME libcuda SUFFIX .so.1
     LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fake_gpu)
+  add_custom_command(TARGET suan_fake_driver POST_BUILD COMMAND ${CMAKE_COMMAND} -E create_symlink libcuda.so.1
+    ${PROJECT_BINARY_DIR}/fake_gpu/libcupti.so.13)
   add_executable(suan_fake_gpu tests/backend/cuda/fake_gpu.cpp)
   if(SUAN_CUDNN_INCLUDE)  # no driver is needed to describe a convolution to cuDNN
     set(driver src/suan/backend/cuda/driver)

@@ -55,7 +55,7 @@ class Machine:
         for site in dict.fromkeys(done.stdout.split("\n")):
             folders += sorted(glob.glob(f"{site}/nvidia/*/lib")) if site else []
         for toolkit in (os.environ.get("CUDA_HOME"), *sorted(glob.glob("/usr/local/cuda*"))):
-            folders += [f"{toolkit}/lib64"] if toolkit else []
+            folders += [f"{toolkit}/lib64", f"{toolkit}/extras/CUPTI/lib64"] if toolkit else []
         wanted = ("libnvrtc.so*", "libcublasLt.so*", "libcudnn*.so*", "libcupti.so*",
                   "libcudart.so*", "libnvJitLink.so*")
         return [f for f in dict.fromkeys(folders) if any(glob.glob(f"{f}/{w}") for w in wanted)]

@@ -9,13 +9,13 @@
 
 #include "apps/suan/bench_worker.h"
 #include "apps/suan/commands.h"
+#include "apps/suan/measuring.h"
 #include "apps/suan/model.h"
 #include "suan/backend/kernel.h"
 #include "suan/base/error.h"
 #include "suan/base/random.h"
 #include "suan/base/threads.h"
 #include "suan/program/program.h"
-#include "suan/target/energy.h"
 #include "suan/target/machine.h"
 #include "suan/tensor/compile.h"
 
@@ -166,11 +166,9 @@ int run_bench_infer(const BenchInferOptions& options) {
     bench.serve();
     return 0;
   }
-  const EnergyMeter energy;
-  const GpuEnergyMeter gpu_energy;
+  const CurrentEnergy energy;
   std::vector<double> times = bench.run(options.runs);
-  const std::optional<double> joules =
-      current_backend().device ? gpu_energy.joules() : energy.joules();
+  const std::optional<double> joules = energy.joules();
   const auto [p50, p90, p99] = Latency(std::move(times));
   const double gflops = bench.flops() / p50 / 1e6;
   const double share = share_of_peak(gflops, bench.precision());

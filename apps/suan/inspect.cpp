@@ -1,73 +1,28 @@
-// `suan inspect` and `suan profile`: the program of a training step, or of a graph in text form.
+// `suan inspect`: the program of a training step, of a model, or of a graph in text form.
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <functional>
-#include <map>
 
 #include "apps/suan/commands.h"
+#include "apps/suan/measuring.h"
 #include "apps/suan/model.h"
+#include "apps/suan/program_of.h"
 #include "suan/base/error.h"
 #include "suan/base/file.h"
-#include "suan/base/threads.h"
-#include "suan/formats/trace_events.h"
 #include "suan/program/explain.h"
-#include "suan/target/machine.h"
-#include "suan/train/learner.h"
-#include "suan/train/run_folder.h"
+#include "suan/program/profile.h"
 
 namespace suan::app {
 namespace {
-
-// The compiled step of a run or recipe, with one batch of its data.
-class StepOf {
- public:
-  StepOf(const std::string& what, const std::string& runs, const std::vector<std::string>& settings,
-         int threads)
-      : recipe_(find(what, runs, settings)) {
-    if (threads) recipe_.train.threads = threads;
-    recipe_.train.accumulate = 1;
-    task_ = train::make_task(recipe_);
-    learner_.emplace(recipe_, task_);
-    data::LoaderOptions options;
-    options.batch = std::min(recipe_.train.batch, task_.train->size());
-    options.workers = 0;
-    options.augment = task_.train_augment;
-    options.mix = task_.mix;
-    data::Loader loader(task_.train, options);
-    batch_ = *loader.begin();
-    arguments_ = learner_->arguments(batch_);
-  }
-  train::Learner& learner() { return *learner_; }
-  const train::Recipe& recipe() const { return recipe_; }
-  const data::Batch& batch() const { return batch_; }
-  ProgramPtr program() { return learner_->step_function().program(arguments_); }
-  RunContext& context() { return learner_->step_function().context(arguments_); }
-
- private:
-  static train::Recipe find(const std::string& what, const std::string& runs,
-                            const std::vector<std::string>& settings) {
-    const bool run = std::filesystem::exists(what + "/config.toml") ||
-                     std::filesystem::exists(runs + "/" + what + "/config.toml");
-    if (!run) return train::load_recipe(what, settings);
-    const auto folder = train::RunFolder::open(what, runs);
-    folder.use_kernels();
-    return folder.recipe(settings);
-  }
-  train::Recipe recipe_;
-  train::Task task_;
-  std::optional<train::Learner> learner_;
-  data::Batch batch_;
-  std::vector<Tensor> arguments_;
-};
 
 bool is_graph_file(const std::string& path) {
   return std::filesystem::is_regular_file(path) && !path.ends_with(".toml");
 }
 
-formats::JsonRows json_rows(const std::vector<StepInfo>& steps, DType precision) {
+// Of steps that were measured where there is a roofline.
+formats::JsonRows json_rows(const std::vector<StepInfo>& steps, const Roofline* roofline) {
   formats::JsonRows rows;
   for (const StepInfo& step : steps) {
     rows.push_back({{"node", step.what},
@@ -78,10 +33,9 @@ formats::JsonRows json_rows(const std::vector<StepInfo>& steps, DType precision)
                     {"flops", step.flops},
                     {"bytes", step.bytes},
                     {"refused", fmt::format("{}", fmt::join(step.refused, "; "))}});
-    if (step.seconds == 0) continue;
+    if (!roofline) continue;
     rows.back().emplace_back("us", 1e6 * step.seconds);
-    rows.back().emplace_back("percent_of_roofline",
-                             100 * roofline_seconds(step, precision) / step.seconds);
+    rows.back().emplace_back("percent_of_roofline", percent_of_roofline(step, *roofline));
   }
   return rows;
 }
@@ -110,11 +64,14 @@ void print_passes(const Program& program) {
 // `steps` may have been measured.
 void print_program(const Program& program, const std::vector<StepInfo>& steps, DType precision,
                    const InspectOptions& options) {
-  const bool measured = !steps.empty() && steps[0].seconds > 0;
+  std::optional<Roofline> roofline;
+  if (std::any_of(steps.begin(), steps.end(), [](const StepInfo& s) { return s.seconds > 0; })) {
+    roofline = current_roofline(precision);
+  }
   if (options.graph) {
     fmt::print("{}", to_text(program.graph()));
-  } else if (measured) {
-    fmt::print("{}", explain_measured(program, steps, precision));
+  } else if (roofline) {
+    fmt::print("{}", explain_measured(program, steps, *roofline));
   } else {
     fmt::print("{}", explain(program, options.why));
   }
@@ -123,7 +80,7 @@ void print_program(const Program& program, const std::vector<StepInfo>& steps, D
   if (options.json) {
     fmt::print("{}\n", json_line({{"nodes", size.nodes},
                                   {"steps", size.steps},
-                                  {"step_list", json_rows(steps, precision)},
+                                  {"step_list", json_rows(steps, roofline ? &*roofline : nullptr)},
                                   {"passes", json_rows(program.pass_times())},
                                   {"flops", size.flops},
                                   {"bytes", size.bytes},
@@ -135,95 +92,22 @@ void print_program(const Program& program, const std::vector<StepInfo>& steps, D
   }
 }
 
-// All steps of a kind together.
-struct Kind {
-  StepInfo sum;
-  int calls = 0;
-};
-
-std::vector<Kind> by_kind(const std::vector<StepInfo>& steps) {
-  std::map<std::pair<std::string, std::string>, Kind> kinds;
-  for (const StepInfo& step : steps) {
-    auto [it, fresh] = kinds.try_emplace({step.what, step.kernel}, Kind{step});
-    Kind& kind = it->second;
-    ++kind.calls;
-    if (fresh) continue;
-    kind.sum.seconds += step.seconds;
-    kind.sum.flops += step.flops;
-    kind.sum.bytes += step.bytes;
-  }
-  std::vector<Kind> out;
-  for (const auto& [key, value] : kinds) out.push_back(value);
-  std::sort(out.begin(), out.end(),
-            [](const Kind& a, const Kind& b) { return a.sum.seconds > b.sum.seconds; });
-  return out;
-}
-
-void write_profile_trace(const std::string& path, const std::vector<StepInfo>& steps) {
-  std::vector<formats::TraceEvent> events;
-  double now = 0;
-  for (const StepInfo& step : steps) {
-    events.push_back(
-        {.name = step.what,
-         .category = "kernel",
-         .start = now,
-         .duration = step.seconds,
-         .details = {{"kernel", step.kernel},
-                     {"output", step.type},
-                     {"GFLOP/s", fmt::format("{:.1f}", step.flops / step.seconds / 1e9)}}});
-    now += step.seconds;
-  }
-  formats::write_trace(path, events);
-}
-
-// The steps of the program with their mean seconds over some runs.
-std::vector<StepInfo> profile(RunContext& context, const std::function<void()>& run, int runs) {
-  constexpr int kWarmUp = 3;
-  for (int i = 0; i < kWarmUp; ++i) run();
-  std::vector<double> seconds;
-  context.profile = &seconds;
-  for (int i = 0; i < runs; ++i) run();
-  context.profile = nullptr;
-  std::vector<StepInfo> steps = explain_steps(context.program());
-  for (size_t i = 0; i < steps.size(); ++i)
-    steps[i].seconds = seconds[i] / static_cast<double>(runs);
-  return steps;
-}
-
-std::vector<StepInfo> profile_training(const ProfileOptions& options, DType& precision) {
-  StepOf step(options.model, options.runs, options.settings, options.threads);
-  precision = step.recipe().precision();
-  const double lr = 0;  // the weights stay as they are
-  return profile(step.context(), [&] { step.learner().step(step.batch(), lr); }, options.steps);
-}
-
-bool is_model(const std::string& path) {
-  return path.ends_with(".onnx") || path.ends_with(".suan");
-}
-
-// The program of a model for the arguments that the options describe.
-ProgramPtr model_program(const LoadedModel& loaded, const std::vector<onnx::Value>& arguments) {
-  ProgramPtr program = loaded.engine->program(arguments);
-  if (!program) {
-    fail(ErrorCode::kUnsupported, "model", "has no program: {}",
-         loaded.engine->interpreted_because(arguments));
-  }
-  return program;
-}
-
-// What runs a model, one step timed after another.
-std::vector<StepInfo> profile_model(const LoadedModel& loaded, int runs) {
-  const auto arguments = loaded.arguments();
-  RunContext context(model_program(loaded, arguments));
+std::vector<StepInfo> measured_steps(const ProgramPtr& program,
+                                     const std::vector<onnx::Value>& arguments) {
+  constexpr int kRuns = 20;
+  RunContext context(program);
   const std::vector<BufferPtr> blocks = blocks_of(arguments);
-  return profile(context, [&] { context.run(blocks); }, runs);
+  const Profile measured = profile(context, [&] { context.run(blocks); }, kRuns);
+  if (measured.total_seconds() > 0) say_how_timed(measured);
+  return measured.steps;
 }
 
 void inspect_model(const InspectOptions& options) {
   const LoadedModel loaded(options);
-  const ProgramPtr program = model_program(loaded, loaded.arguments());
-  constexpr int kRuns = 20;
-  print_program(*program, options.why ? profile_model(loaded, kRuns) : explain_steps(*program),
+  const auto arguments = loaded.arguments();
+  const ProgramPtr program = program_of(loaded, arguments);
+  print_program(*program,
+                options.why ? measured_steps(program, arguments) : explain_steps(*program),
                 loaded.engine->precision(), options);
 }
 
@@ -246,16 +130,6 @@ void inspect_graph(const InspectOptions& options) {
   print_program(*program, explain_steps(*program), wanted.precision, options);
 }
 
-void refuse_for_model(const ModelOptions& options) {
-  refuse_unused(options, {"--set", "--runs"}, "on a model");
-}
-void refuse_for_training(const ModelOptions& options) {
-  refuse_unused(options,
-                {"--input", "--dim", "--batch", "--precision", "--memory", "--loop-limit",
-                 "--memory-limit", "--no-pass", "--pad"},
-                "on training, whose recipe says all");
-}
-
 }  // namespace
 
 int run_inspect(const InspectOptions& options) {
@@ -270,47 +144,6 @@ int run_inspect(const InspectOptions& options) {
     StepOf step(options.model, options.runs, options.settings, options.threads);
     print_program(*step.program(), explain_steps(*step.program()), step.recipe().precision(),
                   options);
-  }
-  return 0;
-}
-
-int run_profile(const ProfileOptions& options) {
-  DType precision = DType::f32;
-  std::vector<StepInfo> steps;
-  if (is_model(options.model)) {
-    refuse_for_model(options);
-    const LoadedModel loaded(options);
-    precision = loaded.engine->precision();
-    steps = profile_model(loaded, options.steps);
-  } else {
-    refuse_for_training(options);
-    steps = profile_training(options, precision);
-  }
-  const double peak = peak_gflops(machine_peak(), precision);
-  double total = 0, flops = 0;
-  for (const StepInfo& step : steps) {
-    total += step.seconds;
-    flops += step.flops;
-  }
-  fmt::print("{:>6} {:>9} {:>7}  {:<40} {:<24} {:>9} {:>10}\n", "calls", "ms", "share", "node",
-             "kernel", "GFLOP/s", "% roofline");
-  for (const auto& [step, calls] : by_kind(steps)) {
-    fmt::print("{:>6} {:>9.3f} {:>6.1f}%  {:<40} {:<24} {:>9.1f} {:>10.1f}\n", calls,
-               1e3 * step.seconds, 100 * step.seconds / total, step.what, step.kernel,
-               step.flops / step.seconds / 1e9,
-               100 * roofline_seconds(step, precision) / step.seconds);
-  }
-  const double gflops = flops / total / 1e9;
-  fmt::print("{:.3f} ms a step, {:.1f} GFLOP/s, {:.1f} % of peak\n", 1e3 * total, gflops,
-             100 * gflops / peak);
-  write_profile_trace(options.trace, steps);
-  fmt::print("trace   {} (open it in ui.perfetto.dev or chrome://tracing)\n", options.trace);
-  if (options.json) {
-    fmt::print("{}\n", json_line({{"ms", 1e3 * total},
-                                  {"flops", flops},
-                                  {"gflops", gflops},
-                                  {"percent_of_peak", 100 * gflops / peak},
-                                  {"trace", options.trace}}));
   }
   return 0;
 }

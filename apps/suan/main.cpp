@@ -351,7 +351,8 @@ int run(int argc, char** argv) {
   int exit_code = 0;
   DevicesOptions devices;
   auto* devices_command = app.add_subcommand("devices", "What this machine offers");
-  devices_command->add_flag("--measure", devices.measure, "Measure its peak rates anew");
+  devices_command->add_flag("--measure", devices.measure,
+                            "Measure its peak rates anew, those of GPUs too");
   add_command(*devices_command, devices, run_devices, exit_code, Kernels::none);
 
   BenchTrainOptions bench;

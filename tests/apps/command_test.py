@@ -1,6 +1,7 @@
 """The command `suan` as a person or a script calls it: output, exit codes, and what Ctrl-C leaves behind."""
 # SPDX-License-Identifier: Apache-2.0
 import json
+import os
 import pathlib
 import re
 import signal
@@ -10,6 +11,7 @@ import unittest
 
 from command import SMALL, SUAN, Command, onnx_model, png
 
+FAKE_GPU = pathlib.Path(SUAN).parents[1] / "fake_gpu"  # a driver that is not real
 COMMANDS = ["demo", "devices", "train", "eval", "predict", "generate", "inspect", "profile", "bench train", "run", "diff",
             "bench infer", "bench kernels", "conformance", "compile", "convert"]
 
@@ -26,6 +28,25 @@ class CommandTest(Command):
         self.assertEqual(report["cuda"] == [], report["cuda_why_not"] != "")
         self.assertIn("cuda:0 " if report["cuda"] else f"not usable: {report['cuda_why_not']}\n",
                       self.suan("devices").stdout)
+
+    @unittest.skipUnless(FAKE_GPU.exists(), "this build has no fake driver")
+    def test_devices_tells_the_measured_rates_of_a_gpu_or_why_there_are_none(self):
+        environment = dict(os.environ, SUAN_CUDA_LIBRARIES=str(FAKE_GPU), XDG_CACHE_HOME=self.folder)
+
+        def devices(*words):
+            lines = self.suan("devices", "--json", *words, env=environment).stdout.splitlines()
+            return "\n".join(lines[:-1]), json.loads(lines[-1])["cuda"][0]
+        text, gpu = devices()
+        self.assertIn("cuda:0   Fake GPU, sm_90, 0.5 GB\n         peak rates are not known: `suan devices --measure` "
+                      "measures them", text)
+        self.assertNotIn("f32_gflops", gpu)
+        text, _ = devices("--measure")
+        self.assertIn("peak rates are not known: cuda: there is no kernel noise_f32", text)
+        with open(pathlib.Path(self.folder, "suan/machine.txt"), "a", encoding="utf-8") as cache:
+            cache.write("Fake GPU, 132 multiprocessors, 536870912 bytes\t51000 412000 745000 740000 2610\n")
+        text, gpu = devices()
+        self.assertIn("tf32     412.0 TFLOP/s\nbf16     745.0 TFLOP/s\n", text)
+        self.assertEqual([gpu["f32_gflops"], gpu["f16_gflops"], gpu["copy_gbytes"]], [51000, 740000, 2610])
 
     def test_train_evaluates_and_reports(self):
         report = self.json("train", *SMALL, "--set", "train.epochs=3")
@@ -131,8 +152,24 @@ class CommandTest(Command):
     def test_profile_writes_a_trace_whose_times_add_up(self):
         report = self.json("profile", *SMALL, "--steps", "3", "--trace", "t.json")
         events = json.loads(pathlib.Path(self.folder, "t.json").read_text())["traceEvents"]
-        self.assertAlmostEqual(sum(event["dur"] for event in events) / 1e3, report["ms"], delta=0.001)
-        self.assertIn("matmul", [event["name"] for event in events])
+        steps = [event for event in events if event["ph"] == "X"]
+        self.assertAlmostEqual(sum(event["dur"] for event in steps) / 1e3, report["ms"], delta=0.001)
+        self.assertIn("matmul", [event["name"] for event in steps])
+        self.assertEqual(sum(row["calls"] for row in report["kernels"]), len(steps))
+        for row in report["kernels"]:
+            self.assertAlmostEqual(row["gbytes"], row["bytes"] / row["ms"] / 1e6, delta=1e-6 * row["gbytes"])
+        memory = [sum(event["args"].values()) for event in events if event["ph"] == "C"]
+        self.assertEqual(len(memory), len(steps) + 1)
+        self.assertEqual(max(memory), report["memory_bytes"])
+        self.assertLessEqual(report["memory_bytes"], report["allocated_bytes"])
+        self.assertNotIn("played_ms", report)
+
+    def test_profile_on_a_gpu_says_why_not(self):
+        self.refused("profile digits-lenet --device cuda-null".split(),
+                     "profile: cuda-null computes nothing, so nothing takes time")
+        devices = self.json("devices")
+        if not devices["cuda"]:
+            self.refused("profile digits-lenet --device cuda".split(), f"cuda: {devices['cuda_why_not']}")
 
     def test_inspect_names_kernels(self):
         done = self.suan("inspect", *SMALL, "--why")

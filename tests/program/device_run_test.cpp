@@ -6,6 +6,7 @@
 #include <cmath>
 #include <functional>
 
+#include "suan/backend/cuda/gpu_peak.h"
 #include "suan/base/random.h"
 #include "suan/graph/graph.h"
 #include "suan/ops/cross_entropy.h"
@@ -23,6 +24,7 @@
 #include "suan/train/trainer.h"
 #include "tests/emulate/emulated_gpu.h"
 #include "tests/expect_error.h"
+#include "tests/temp_cache.h"
 #include "tests/temp_folder.h"
 
 namespace suan {
@@ -74,6 +76,17 @@ TEST_F(OnDevice, TrainingGivesTheLossesOfTheCpu) {
   ASSERT_EQ(got.size(), want.size());
   for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], want[i], 1e-5 * want[i]) << i;
   EXPECT_LT(got.back(), got.front());
+}
+
+TEST_F(OnDevice, ItsRatesAreMeasuredByKernelsThatThereAre) {
+  const TempCache cache;
+  const cuda::GpuPeak peak =
+      cuda::measure_gpu(emulate::emulated_gpu(), {.size = 8, .copy_bytes = 4096});
+  EXPECT_GT(peak.f32_gflops, 0);
+  EXPECT_GT(peak.tf32_gflops, 0);
+  EXPECT_GT(peak.bf16_gflops, 0);
+  EXPECT_GT(peak.f16_gflops, 0);
+  EXPECT_GT(peak.copy_gbytes, 0);
 }
 
 TEST_F(OnDevice, ARunIsRecordedOnceAndThenPlayed) {

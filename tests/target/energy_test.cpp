@@ -43,14 +43,19 @@ std::string fake_nvml() {
 }
 
 TEST(GpuEnergy, IsThatOfOneGpu) {
-  const GpuEnergyMeter meter(0, fake_nvml().c_str());
+  const GpuEnergyMeter meter("0000:1b:00.0", fake_nvml().c_str());
+  EXPECT_EQ(meter.why_not(), "");
   EXPECT_DOUBLE_EQ(meter.joules().value(), 2.5);
   EXPECT_DOUBLE_EQ(meter.joules().value(), 5);
 }
 
 TEST(GpuEnergy, IsUnknownWithoutTheLibraryOrTheGpu) {
-  EXPECT_FALSE(GpuEnergyMeter(0, "libno_such_nvml.so").joules().has_value());
-  EXPECT_FALSE(GpuEnergyMeter(1, fake_nvml().c_str()).joules().has_value());
+  const GpuEnergyMeter nowhere("0000:1b:00.0", "libno_such_nvml.so");
+  EXPECT_FALSE(nowhere.joules().has_value());
+  EXPECT_EQ(nowhere.why_not().find("libno_such_nvml.so: cannot open"), 0u) << nowhere.why_not();
+  const GpuEnergyMeter other("0000:1c:00.0", fake_nvml().c_str());
+  EXPECT_FALSE(other.joules().has_value());
+  EXPECT_EQ(other.why_not(), "NVML knows no GPU at '0000:1c:00.0'");
 }
 
 }  // namespace

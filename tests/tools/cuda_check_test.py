@@ -152,6 +152,32 @@ class CudaCheck(Folder):
         entry = cuda_check.run_step(None, ("a", 5, lambda m, limit: {}["x"]), 9)
         self.assertEqual((entry["result"], entry["reason"]), ("failed", "KeyError: 'x'"))
 
+    def test_a_profile_is_right_where_all_work_belongs_to_steps_that_all_had_work(self):
+        report = {"ms": 1.5, "played_ms": 1.2, "percent_of_peak": 3, "memory_bytes": 9,
+                  "joules_per_step": None, "why_no_energy": "no NVML", "why_no_timeline": "",
+                  "kernels": [{"node": "relu", "kernel": "cuda_region", "ms": 1.5}]}
+        kernel = {"ph": "X", "cat": "kernel", "name": "k", "args": {"step": "0"}}
+        memory = {"ph": "C", "args": {}}
+        details = cuda_check.profile_details(report, [kernel, memory])
+        self.assertEqual((details["kernels"], details["why_no_energy"]), (1, "no NVML"))
+        idle = report | {"kernels": [{"node": "sum", "kernel": "cuda_sum", "ms": 0}]}
+        for found, events, reason in (
+                (report, [kernel | {"args": {}}, memory], "of no step: k"),
+                (idle, [kernel, memory], r"nothing was seen of sum \(cuda_sum\)"),
+                (report, [memory], "no kernel was seen"), (report, [kernel], "no memory was")):
+            with self.subTest(reason), self.assertRaisesRegex(cuda_check.Fails, reason):
+                cuda_check.profile_details(found, events)
+        with self.assertRaisesRegex(cuda_check.Reason, "^no timeline: CUPTI is in use$"):
+            cuda_check.profile_details(report | {"why_no_timeline": "CUPTI is in use"}, [])
+
+    def test_rates_that_are_not_known_are_a_failure(self):
+        machine = mock.Mock()
+        machine.suan.return_value = 'cuda\n{"cuda": [{"index": 0, "f32_gflops": 9.0}]}\n'
+        self.assertEqual(cuda_check.measure(machine, 5), {"f32_gflops": 9.0})
+        machine.suan.return_value = '{"cuda": [{"index": 0}]}'
+        with self.assertRaisesRegex(cuda_check.Fails, "not known"):
+            cuda_check.measure(machine, 5)
+
     def test_steps_are_chosen_by_patterns(self):
         options = cuda_check.parse_options(["--only", "bench*", "--skip", "*mnist"])
         names = [step[0] for step in cuda_check.chosen_steps(options, {})]

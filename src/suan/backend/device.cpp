@@ -41,6 +41,11 @@ bool Device::copy_from(const DeviceBlock& /*other*/, void* /*to*/, size_t /*byte
   return false;
 }
 
+std::unique_ptr<Timeline> Device::timeline(std::string& why_not) {
+  why_not = name() + " does not tell what it does";
+  return nullptr;
+}
+
 Error error_of(const Fault& fault, const Node& node) {
   const std::string where = fault.kind == Fault::range
                                 ? where_of(node, node.attr<CheckRangeAttrs>().where)

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "suan/base/buffer.h"
 #include "suan/base/error.h"
@@ -48,6 +49,27 @@ class OutOfDeviceMemory : public Error {
   const size_t bytes, free, total;  // what was asked for, what there is
 };
 
+// Something that a device did.
+struct Activity {
+  enum Kind : uint8_t { kernel, copy, clear };
+  Kind kind = kernel;
+  std::string name;            // of the kernel; "copy to the device"
+  int step = -1;               // of the program for which it was sent; -1: none
+  int64_t begin = 0, end = 0;  // nanoseconds of the device's clock
+  int64_t bytes = 0;           // of a copy or clear
+  int queue = 0;               // activities of one queue do not overlap
+};
+
+// What a device does while this lives.
+class Timeline {
+ public:
+  virtual ~Timeline() = default;
+  // What this thread sends from now on is for this step; -1: for none.
+  virtual void mark(int step) = 0;
+  // Waits, and gives what was done since it was asked last, by its beginning.
+  virtual std::vector<Activity> take() = 0;
+};
+
 // All work goes to one queue, in order, and what it fails with is kept until somebody waits: then
 // Error(kSystem) is thrown. Addresses are the device's, unless they are called the host's.
 class Device {
@@ -73,6 +95,8 @@ class Device {
   // What `work` sends to the queue is recorded instead of run. It may not wait or allocate.
   virtual std::unique_ptr<Recording> record(const std::function<void()>& work) = 0;
   virtual double seconds_of(const std::function<void()>& work) = 0;  // on the device
+  // Null, with the reason in one line, where it does not tell what it does.
+  virtual std::unique_ptr<Timeline> timeline(std::string& why_not);
 
   // Held by whoever sends work that belongs together.
   std::recursive_mutex mutex;

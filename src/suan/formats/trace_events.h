@@ -1,7 +1,9 @@
 // Trace files for chrome://tracing and https://ui.perfetto.dev: what ran when.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "suan/formats/json_line.h"
@@ -15,7 +17,16 @@ struct TraceEvent {
   std::vector<std::pair<std::string, std::string>> details;
 };
 
-// Writes them as complete events in the Trace Event Format, whole or not at all.
-void write_trace(const std::string& path, const std::vector<TraceEvent>& events);
+// Numbers that hold from a moment on, drawn on top of each other.
+struct TraceCounter {
+  std::string name;
+  double time = 0;  // seconds
+  std::vector<std::pair<std::string, double>> values;
+};
+
+// Writes them in the Trace Event Format, whole or not at all; tracks may have names.
+void write_trace(const std::string& path, const std::vector<TraceEvent>& events,
+                 const std::vector<TraceCounter>& counters = {},
+                 const std::map<int, std::string>& tracks = {});
 
 }  // namespace suan::formats

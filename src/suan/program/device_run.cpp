@@ -218,17 +218,18 @@ void DeviceRun::run_joined(size_t first, size_t count) {
 }
 
 void DeviceRun::run_and_wait(size_t first, size_t count) {
-  const Node& node = *plan_.steps[first].node;
+  const PlannedStep& step = plan_.steps[first];
+  const bool on_host = step.kernel && !step.on_device;
   try {
-    if (profile) {
+    if (profile && (!timeline || on_host)) {
       (*profile)[first] += timed(first);
     } else {
       send(first, count);
-      if (plan_.steps[first].on_device) device_.wait();
+      if (step.on_device && !timeline) device_.wait();
     }
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kSystem) throw;
-    fail(ErrorCode::kSystem, where_of(node), "{}", error.what());
+    fail(ErrorCode::kSystem, where_of(*step.node), "{}", error.what());
   }
 }
 
@@ -247,15 +248,18 @@ double DeviceRun::timed(size_t step) {
 }
 
 void DeviceRun::run_steps(bool waiting) {
+  const bool apart = profile && !timeline;  // every step is timed by itself
   size_t count = 1;
   for (size_t i = 0; i < plan_.steps.size(); i += count) {
-    count = plan_.steps[i].on_device && !profile ? plan_.steps[i].together : 1;
+    count = plan_.steps[i].on_device && !apart ? plan_.steps[i].together : 1;
+    if (timeline) timeline->mark(static_cast<int>(i));
     if (waiting) {
       run_and_wait(i, count);
     } else {
       send(i, count);
     }
   }
+  if (timeline) timeline->mark(-1);
   replace_states();
 }
 
@@ -271,7 +275,7 @@ void DeviceRun::replace_states() {
 // The first run on these addresses makes kernels ready, which cannot be recorded.
 void DeviceRun::play_or_run() {
   if (profile) profile->resize(plan_.steps.size());
-  const bool waiting = profile || !ready_ || waits_for_every_step();
+  const bool waiting = profile || timeline || !ready_ || waits_for_every_step();
   if (waiting || mixed_) {
     run_steps(waiting);
     if (!profile) ready_ = true;

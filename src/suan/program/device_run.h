@@ -23,7 +23,8 @@ class DeviceRun {
   // so does every run where CUDA_LAUNCH_BLOCKING is 1: then what fails is thrown with its node.
   void run(std::span<const BufferPtr> blocks, std::span<void* const> addresses,
            std::span<void* const> wanted, std::vector<BufferPtr>& results);
-  std::vector<double>* profile = nullptr;
+  std::vector<double>* profile = nullptr;  // these two as of RunContext
+  Timeline* timeline = nullptr;
 
  private:
   class FaultCheck;

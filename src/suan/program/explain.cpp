@@ -8,7 +8,6 @@
 
 #include "suan/graph/state.h"
 #include "suan/program/choice.h"
-#include "suan/target/machine.h"
 
 namespace suan {
 namespace {
@@ -127,10 +126,13 @@ ProgramSize measure_size(const Program& program) {
   return size;
 }
 
-double roofline_seconds(const StepInfo& step, DType precision) {
-  const MachinePeak& peak = machine_peak();
-  return std::max(step.flops / (peak_gflops(peak, precision) * 1e9),
-                  step.bytes / (peak.copy_gbytes * 1e9));
+double percent_of_roofline(const StepInfo& step, const Roofline& roofline) {
+  if (step.seconds == 0) return 0;
+  return 100 * roofline.seconds(step.flops, step.bytes) / step.seconds;
+}
+
+double giga_per_second(double amount, double seconds) {
+  return seconds > 0 ? amount / seconds / 1e9 : 0;
 }
 
 namespace {
@@ -180,14 +182,14 @@ std::string explain(const Program& program, bool why) {
 }
 
 std::string explain_measured(const Program& program, const std::vector<StepInfo>& steps,
-                             DType precision) {
+                             const Roofline& roofline) {
   std::string out = fmt::format("{:>5}  {:<40} {:<28} {:<24} {:>10} {:>10}\n", "step", "node",
                                 "output", "kernel", "us", "% roofline");
   int index = 0;
   for (const StepInfo& step : steps) {
     out += fmt::format("{:>5}  {:<40} {:<28} {:<24} {:>10.1f} {:>10.1f}\n", index++, step.what,
                        type_text(step), step.kernel, 1e6 * step.seconds,
-                       100 * roofline_seconds(step, precision) / step.seconds);
+                       percent_of_roofline(step, roofline));
     out += reasons(step);
   }
   return out + summary(program);

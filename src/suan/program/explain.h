@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "suan/program/program.h"
+#include "suan/target/machine.h"
 
 namespace suan {
 
@@ -21,9 +22,9 @@ struct StepInfo {
   std::vector<std::string> refused;  // "winograd: the kernel is not 3x3", in the table's order
   double seconds = 0;                // of one run, where somebody measured it
 };
-// The least time that a step can take on this machine: its arithmetic or its traffic, whichever is
-// longer.
-double roofline_seconds(const StepInfo& step, DType precision);
+// The least time that a processor of this roofline can take for a step, in percent of what it took.
+double percent_of_roofline(const StepInfo& step, const Roofline& roofline);
+double giga_per_second(double amount, double seconds);  // 0 in no time
 
 std::vector<StepInfo> explain_steps(const Program& program);
 
@@ -42,7 +43,7 @@ ProgramSize measure_size(const Program& program);
 std::string explain(const Program& program, bool why);
 // The same of steps that were measured, with their times and share of the roofline.
 std::string explain_measured(const Program& program, const std::vector<StepInfo>& steps,
-                             DType precision);
+                             const Roofline& roofline);
 
 std::string bytes_text(double bytes);  // "12.3 MB"
 

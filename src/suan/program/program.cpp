@@ -253,6 +253,7 @@ void RunContext::take_outputs(std::span<void* const> outputs) {
 std::span<const BufferPtr> RunContext::run(std::span<const BufferPtr> inputs) {
   if (device_) {
     device_->profile = profile;
+    device_->timeline = timeline;
     device_->run(inputs, {}, {}, outputs_);
     return outputs_;
   }
@@ -265,6 +266,7 @@ std::span<const BufferPtr> RunContext::run_on(std::span<void* const> inputs,
   follow_thread_budget();
   if (device_) {
     device_->profile = profile;
+    device_->timeline = timeline;
     device_->run({}, inputs, outputs, outputs_);
     return outputs_;
   }

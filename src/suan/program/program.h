@@ -61,6 +61,7 @@ class Program {
 using ProgramPtr = std::shared_ptr<const Program>;
 
 class DeviceRun;
+class Timeline;
 
 class RunContext {
  public:
@@ -79,6 +80,8 @@ class RunContext {
   const Program& program() const { return *program_; }
   // Where set, the seconds each step took are added here, one number per step.
   std::vector<double>* profile = nullptr;
+  // Where set too, of a device that tells the time of its steps by this: those of the host alone.
+  Timeline* timeline = nullptr;
 
  private:
   void bind(std::span<void* const> inputs, std::span<void* const> outputs);

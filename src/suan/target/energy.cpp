@@ -43,28 +43,34 @@ std::optional<double> EnergyMeter::joules() const {
   return counters_.empty() ? std::nullopt : std::optional(total / 1e6);
 }
 
-GpuEnergyMeter::GpuEnergyMeter(unsigned index, const char* library) {
+GpuEnergyMeter::GpuEnergyMeter(const std::string& bus, const char* library) {
+  why_not_ = open(bus, library);
+}
+
+std::string GpuEnergyMeter::open(const std::string& bus, const char* library) {
   void* nvml = dlopen(library, RTLD_NOW | RTLD_LOCAL);  // stays open: it keeps threads
-  if (!nvml) return;
+  if (!nvml) return dlerror();
   const auto init = reinterpret_cast<int (*)()>(dlsym(nvml, "nvmlInit_v2"));
-  const auto find =
-      reinterpret_cast<int (*)(unsigned, void**)>(dlsym(nvml, "nvmlDeviceGetHandleByIndex_v2"));
-  const auto energy = reinterpret_cast<int (*)(void*, unsigned long long*)>(
+  const auto find = reinterpret_cast<int (*)(const char*, void**)>(
+      dlsym(nvml, "nvmlDeviceGetHandleByPciBusId_v2"));
+  energy_ = reinterpret_cast<int (*)(void*, unsigned long long*)>(
       dlsym(nvml, "nvmlDeviceGetTotalEnergyConsumption"));
-  if (!init || !find || !energy || init() != 0 || find(index, &device_) != 0) return;
-  energy_ = energy;
+  if (!init || !find || !energy_) return std::string(library) + " lacks functions of NVML";
+  if (init() != 0) return "NVML does not start";
+  if (find(bus.c_str(), &device_) != 0) return "NVML knows no GPU at '" + bus + "'";
   start_ = read();
+  return start_ ? "" : "the GPU has no counter of energy";
 }
 
 std::optional<double> GpuEnergyMeter::read() const {
   unsigned long long millijoules = 0;
-  if (!energy_ || energy_(device_, &millijoules) != 0) return std::nullopt;
+  if (energy_(device_, &millijoules) != 0) return std::nullopt;
   return static_cast<double>(millijoules) / 1e3;
 }
 
 std::optional<double> GpuEnergyMeter::joules() const {
-  const std::optional<double> now = read();
-  return now && start_ ? std::optional(*now - *start_) : std::nullopt;
+  const std::optional<double> now = start_ ? read() : std::nullopt;
+  return now ? std::optional(*now - *start_) : std::nullopt;
 }
 
 }  // namespace suan

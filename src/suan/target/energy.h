@@ -24,15 +24,19 @@ class EnergyMeter {
   std::vector<Counter> counters_;
 };
 
-// The same for GPU number `index` of NVML, whose library (the driver brings it) is opened here.
+// The same for the GPU at an address of the PCI bus ("0000:1b:00.0"), by NVML, whose library (the
+// driver brings it) is opened here.
 class GpuEnergyMeter {
  public:
-  explicit GpuEnergyMeter(unsigned index = 0, const char* library = "libnvidia-ml.so.1");
+  explicit GpuEnergyMeter(const std::string& bus, const char* library = "libnvidia-ml.so.1");
   // Of the board since the construction, in joules; nothing where NVML or its counter is not there.
   std::optional<double> joules() const;
+  const std::string& why_not() const { return why_not_; }  // in one line; "" where there are joules
 
  private:
+  std::string open(const std::string& bus, const char* library);  // gives why_not_
   std::optional<double> read() const;  // in joules, since the driver was loaded
+  std::string why_not_;
   int (*energy_)(void* device, unsigned long long* millijoules) = nullptr;
   void* device_ = nullptr;
   std::optional<double> start_;

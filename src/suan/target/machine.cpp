@@ -6,6 +6,7 @@
 #include <immintrin.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -82,30 +83,11 @@ std::string cache_file() {
   return folder.empty() ? folder : folder + "/machine.txt";
 }
 
-// One line a machine: key, tab, four numbers.
 bool load_cached(MachinePeak& peak) {
-  std::ifstream in(cache_file());
-  for (std::string line; std::getline(in, line);) {
-    const size_t tab = line.find('\t');
-    if (tab == std::string::npos || line.substr(0, tab) != cache_key()) continue;
-    std::istringstream numbers(line.substr(tab + 1));
-    if (numbers >> peak.f32_gflops >> peak.bf16_gflops >> peak.int8_gops >> peak.copy_gbytes) {
-      return peak.f32_gflops > 0;
-    }
-  }
-  return false;
-}
-void save_cached(const MachinePeak& peak) {
-  const std::string path = cache_file();  // failing to write it only costs time
-  std::string others;
-  std::ifstream in(path);
-  for (std::string line; std::getline(in, line);) {
-    if (!line.starts_with(cache_key() + '\t')) others += line + '\n';
-  }
-  in.close();
-  std::ofstream out(path);
-  out << others << cache_key() << '\t' << peak.f32_gflops << ' ' << peak.bf16_gflops << ' '
-      << peak.int8_gops << ' ' << peak.copy_gbytes << '\n';
+  double figures[4] = {};
+  if (!load_figures(cache_key(), figures) || figures[0] <= 0) return false;
+  peak = {figures[0], figures[1], figures[2], figures[3]};
+  return true;
 }
 
 // The kernel writes this file anew for each reader, for every core: keep what it says.
@@ -195,7 +177,8 @@ MachinePeak measure_machine() {
   peak.bf16_gflops = measure_arithmetic(DType::bf16, kSeconds);
   peak.int8_gops = measure_arithmetic(DType::i8, kSeconds);
   peak.copy_gbytes = measure_copy();
-  save_cached(peak);
+  keep_figures(cache_key(),
+               std::array{peak.f32_gflops, peak.bf16_gflops, peak.int8_gops, peak.copy_gbytes});
   kept_peak() = peak;
   return peak;
 }
@@ -209,6 +192,41 @@ const MachinePeak& machine_peak() {
 double peak_gflops(const MachinePeak& peak, DType precision) {
   if (precision == DType::bf16) return peak.bf16_gflops;
   return precision == DType::i8 ? peak.int8_gops : peak.f32_gflops;
+}
+
+double Roofline::seconds(double flops, double bytes) const {
+  return std::max(flops / (gflops * 1e9), bytes / (gbytes * 1e9));
+}
+
+Roofline cpu_roofline(DType precision) {
+  return {peak_gflops(machine_peak(), precision), machine_peak().copy_gbytes};
+}
+
+// One line a machine: key, tab, its numbers.
+bool load_figures(const std::string& key, std::span<double> figures) {
+  std::ifstream in(cache_file());
+  for (std::string line; std::getline(in, line);) {
+    const size_t tab = line.find('\t');
+    if (tab == std::string::npos || line.substr(0, tab) != key) continue;
+    std::istringstream numbers(line.substr(tab + 1));
+    return std::all_of(figures.begin(), figures.end(),
+                       [&](double& figure) { return static_cast<bool>(numbers >> figure); });
+  }
+  return false;
+}
+
+void keep_figures(const std::string& key, std::span<const double> figures) {
+  const std::string path = cache_file();
+  std::string others;
+  std::ifstream in(path);
+  for (std::string line; std::getline(in, line);) {
+    if (!line.starts_with(key + '\t')) others += line + '\n';
+  }
+  in.close();
+  std::ofstream out(path);
+  out << others << key << '\t';
+  for (const double figure : figures) out << figure << ' ';
+  out << '\n';
 }
 
 }  // namespace suan

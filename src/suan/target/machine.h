@@ -2,6 +2,7 @@
 // of it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <span>
 #include <string>
 
 #include "suan/base/dtype.h"
@@ -28,6 +29,19 @@ MachinePeak measure_machine();
 // ($XDG_CACHE_HOME/suan/machine.txt), measured first where they are missing.
 const MachinePeak& machine_peak();
 double peak_gflops(const MachinePeak& peak, DType precision);
+
+// Of a processor: no step is faster than its arithmetic at the one rate or its traffic at the other
+// (Williams, Waterman and Patterson, 2009).
+struct Roofline {
+  double gflops = 0, gbytes = 0;  // a second
+  double seconds(double flops, double bytes) const;
+};
+Roofline cpu_roofline(DType precision);
+
+// Numbers that were measured once, in the same cache file by a key of one line: whether they were
+// there. Failing to keep them only costs time.
+bool load_figures(const std::string& key, std::span<double> figures);
+void keep_figures(const std::string& key, std::span<const double> figures);
 
 // The best arithmetic rate seen within `seconds` (or a little longer), in GFLOP/s (Gop/s for i8).
 double measure_arithmetic(DType dtype, double seconds);

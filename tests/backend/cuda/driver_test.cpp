@@ -107,6 +107,11 @@ TEST(CudaDriver, keeps_the_failure_of_work_until_somebody_waits) {
   EXPECT_TRUE(pass_on_fake_driver("FakeGpuFault.*", ""));
 }
 
+TEST(CudaDriver, says_why_cupti_refuses) {
+  SKIP_WITHOUT_FAKE_DRIVER();
+  EXPECT_TRUE(pass_on_fake_driver("FakeGpuRefusal.*", "FAKE_CUPTI_REFUSES=1"));
+}
+
 TEST(CudaDriver, says_what_a_gpu_or_driver_lacks) {
   SKIP_WITHOUT_FAKE_DRIVER();
   const std::pair<const char*, const char*> cases[] = {

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "suan/backend/cuda/kernels/fill_params.h"
+#include "tests/backend/cuda/fake_cupti.h"
 
 namespace {
 
@@ -140,14 +141,14 @@ namespace {
 void linger() { std::this_thread::sleep_for(std::chrono::microseconds(300)); }
 
 CUresult copy(CUstream stream, void* to, const void* from, size_t bytes) {
-  return stream->send([=] {
+  return stream->send(fake_cupti::traced({CUPTI_ACTIVITY_KIND_MEMCPY, "", bytes}, [=] {
     linger();
     if (!is_there(to, bytes) || !is_there(from, bytes)) {
       fault = CUDA_ERROR_ILLEGAL_ADDRESS;
     } else {
       std::memcpy(to, from, bytes);
     }
-  });
+  }));
 }
 
 CUresult unsafe() {  // what a recording thread may not call
@@ -213,6 +214,10 @@ CUresult cuDeviceGetAttribute(int* value, CUdevice_attribute which, CUdevice) {
     default:
       *value = 1;
   }
+  return CUDA_SUCCESS;
+}
+CUresult cuDeviceGetPCIBusId(char* id, int size, CUdevice) {
+  std::strncpy(id, "0000:1B:00.0", static_cast<size_t>(size));
   return CUDA_SUCCESS;
 }
 CUresult cuDevicePrimaryCtxRetain(CUcontext* context, CUdevice) {
@@ -368,11 +373,11 @@ CUresult cuMemcpyHtoDAsync(CUdeviceptr to, const void* from, size_t bytes, CUstr
   if (pinned_memory.holds(from, bytes)) return copy(stream, pointer(to), from, bytes);
   if (bytes > 64 << 10) return CUDA_ERROR_INVALID_VALUE;  // CUDA would; then it is slow
   const std::string aside(static_cast<const char*>(from), bytes);
-  return stream->send([=] {
+  return stream->send(fake_cupti::traced({CUPTI_ACTIVITY_KIND_MEMCPY, "", bytes}, [=] {
     linger();
     if (!is_there(pointer(to), bytes)) fault = CUDA_ERROR_ILLEGAL_ADDRESS;
     if (fault == CUDA_SUCCESS) std::memcpy(pointer(to), aside.data(), bytes);
-  });
+  }));
 }
 CUresult cuMemcpyDtoHAsync(void* to, CUdeviceptr from, size_t bytes, CUstream stream) {
   return copy(stream, to, pointer(from), bytes);
@@ -384,11 +389,11 @@ CUresult cuMemcpyAsync(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream 
   return copy(stream, pointer(to), pointer(from), bytes);
 }
 CUresult cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t bytes, CUstream stream) {
-  return stream->send([=] {
+  return stream->send(fake_cupti::traced({CUPTI_ACTIVITY_KIND_MEMSET, "", bytes}, [=] {
     linger();
     if (!is_there(pointer(to), bytes)) fault = CUDA_ERROR_ILLEGAL_ADDRESS;
     if (fault == CUDA_SUCCESS) std::memset(pointer(to), value, bytes);
-  });
+  }));
 }
 
 CUresult cuModuleLoadData(CUmodule* module, const void* image) {
@@ -420,16 +425,17 @@ CUresult cuFuncGetParamInfo(CUfunction, size_t, size_t* offset, size_t* bytes) {
   *bytes = sizeof(FillParams);
   return CUDA_SUCCESS;
 }
-CUresult cuLaunchKernel(CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
-                        unsigned, CUstream stream, void** params, void**) {
+CUresult cuLaunchKernel(CUfunction function, unsigned, unsigned, unsigned, unsigned, unsigned,
+                        unsigned, unsigned, CUstream stream, void** params, void**) {
   const FillParams p = *static_cast<const FillParams*>(params[0]);
-  return stream->send([=] {
+  const fake_cupti::Work work{CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL, function->name.c_str(), 0};
+  return stream->send(fake_cupti::traced(work, [=] {
     linger();
     const size_t bytes = static_cast<size_t>(p.n) * 4;
     if (!is_there(p.y, bytes)) fault = CUDA_ERROR_ILLEGAL_ADDRESS;
     for (int64_t i = 0; fault == CUDA_SUCCESS && i < p.n; ++i) {
       static_cast<uint32_t*>(p.y)[i] = static_cast<uint32_t>(p.bits);
     }
-  });
+  }));
 }
 }

@@ -8,6 +8,7 @@
 #include <numeric>
 #include <optional>
 #include <thread>
+#include <tuple>
 
 #include "suan/backend/cuda/kernels/fill_params.h"
 #include "suan/backend/cuda/open.h"
@@ -38,6 +39,7 @@ class FakeGpu : public testing::Test {
   std::shared_ptr<Gpu> gpu_;
 };
 class FakeGpuFault : public FakeGpu {};
+class FakeGpuRefusal : public FakeGpu {};
 
 constexpr size_t kSizes[] = {4, 1 << 10, 1 << 20, 20 << 20, 70 << 20};
 
@@ -45,6 +47,7 @@ TEST_F(FakeGpu, is_described) {
   EXPECT_EQ(gpu_->name(), "cuda:0 (Fake GPU)");
   EXPECT_EQ(gpu_->traits().architecture, 90);
   EXPECT_EQ(gpu_->traits().memory_bytes, size_t{512} << 20);
+  EXPECT_EQ(gpu_->traits().bus, "0000:1B:00.0");
 }
 
 TEST_F(FakeGpu, uploads_in_order_with_work) {
@@ -153,6 +156,54 @@ TEST_F(FakeGpu, threads_move_while_others_record) {
   EXPECT_EQ(good, 20);
 }
 
+TEST_F(FakeGpu, tells_what_it_did_and_for_which_step) {
+  constexpr size_t kBytes = 1 << 20;
+  const DeviceBlockPtr a = gpu_->allocate(kBytes), b = gpu_->allocate(kBytes);
+  fill(a, kBytes, 1);  // before
+  std::string why_not;
+  auto timeline = gpu_->timeline(why_not);
+  ASSERT_TRUE(timeline) << why_not;
+  timeline->take();
+  timeline->mark(3);
+  fill(a, kBytes, 2);
+  timeline->mark(7);
+  gpu_->copy(b->address(), a->address(), kBytes);
+  gpu_->clear(a->address(), 64);
+  timeline->mark(-1);
+  gpu_->upload(b->address(), "abc", 4);
+  const std::vector<Activity> done = timeline->take();
+  const auto is = [&](size_t i, Activity::Kind kind, const char* name, int step, int64_t bytes) {
+    const Activity& a = done[i];
+    EXPECT_EQ(std::tie(a.kind, a.step, a.bytes), std::tie(kind, step, bytes)) << i;
+    EXPECT_EQ(a.name, name);
+    EXPECT_GT(a.end, a.begin);
+    EXPECT_GE(a.begin, i == 0 ? 0 : done[i - 1].end);
+  };
+  ASSERT_EQ(done.size(), 4u);
+  is(0, Activity::kernel, "fill_b4", 3, 0);
+  is(1, Activity::copy, "copy", 7, kBytes);
+  is(2, Activity::clear, "clear", 7, 64);
+  is(3, Activity::copy, "copy", -1, 4);
+  EXPECT_TRUE(timeline->take().empty());
+  EXPECT_EQ(gpu_->timeline(why_not), nullptr);
+  EXPECT_EQ(why_not, "CUPTI is in use");
+  timeline.reset();
+  EXPECT_TRUE(gpu_->timeline(why_not)) << why_not;
+}
+
+TEST_F(FakeGpu, says_that_cupti_lost_records) {
+  std::string why_not;
+  const auto timeline = gpu_->timeline(why_not);
+  ASSERT_TRUE(timeline) << why_not;
+  const DeviceBlockPtr block = gpu_->allocate(64);
+  ::setenv("FAKE_CUPTI_DROPPED", "5", 1);
+  gpu_->clear(block->address(), 64);
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(timeline->take().size(), 1u);
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("CUPTI lost 5 records"), std::string::npos);
+  ::unsetenv("FAKE_CUPTI_DROPPED");
+}
+
 TEST_F(FakeGpu, says_how_much_memory_there_is_when_it_is_out) {
   const DeviceBlockPtr taken = gpu_->allocate(500 << 20);
   EXPECT_ERROR(
@@ -235,6 +286,14 @@ TEST_F(FakeGpuFault, is_thrown_by_the_wait) {
   EXPECT_ERROR(gpu_->wait(), kSystem,
                "cuda: a kernel failed: an illegal memory access was encountered (700); with "
                "CUDA_LAUNCH_BLOCKING=1 its node is named");
+}
+
+TEST_F(FakeGpuRefusal, is_the_reason_why_there_is_no_timeline) {
+  std::string why_not;
+  EXPECT_EQ(gpu_->timeline(why_not), nullptr);
+  EXPECT_EQ(why_not,
+            "cuptiActivityEnable: CUPTI_ERROR_INSUFFICIENT_PRIVILEGES (35): it takes rights "
+            "that this user lacks");
 }
 
 TEST(FakeGpuReason, is_what_was_expected) {

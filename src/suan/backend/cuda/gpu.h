@@ -17,6 +17,7 @@ struct GpuTraits {
   int architecture = 90;  // compute capability, major * 10 + minor
   int multiprocessors = 132;
   size_t memory_bytes = 0;
+  std::string bus;            // the address that NVML knows it by: "0000:1b:00.0"
   std::string why_no_cudnn;   // empty: cuDNN is there
   std::string why_no_cublas;  // empty: cuBLASLt is there
 };

@@ -11,8 +11,9 @@ namespace suan::cuda {
 // clang-format off
 #define SUAN_CUDA_FUNCTIONS(F) \
   F(cuInit) F(cuDriverGetVersion) F(cuGetErrorString) F(cuDeviceGetCount) F(cuDeviceGet) \
-  F(cuDeviceGetName) F(cuDeviceTotalMem) F(cuDeviceGetAttribute) F(cuDevicePrimaryCtxRetain) \
-  F(cuDevicePrimaryCtxRelease) F(cuDeviceCanAccessPeer) F(cuCtxSetCurrent) F(cuMemGetInfo) F(cuStreamCreate) \
+  F(cuDeviceGetName) F(cuDeviceTotalMem) F(cuDeviceGetAttribute) F(cuDeviceGetPCIBusId) \
+  F(cuDevicePrimaryCtxRetain) F(cuDevicePrimaryCtxRelease) F(cuDeviceCanAccessPeer) \
+  F(cuCtxSetCurrent) F(cuMemGetInfo) F(cuStreamCreate) \
   F(cuStreamDestroy) F(cuStreamSynchronize) F(cuStreamWaitEvent) F(cuStreamBeginCapture) \
   F(cuStreamEndCapture) F(cuEventCreate) F(cuEventDestroy) F(cuEventRecord) \
   F(cuEventSynchronize) F(cuEventElapsedTime) F(cuGraphInstantiate) F(cuGraphUpload) \

@@ -44,6 +44,9 @@ bool find_device(int index, CUdevice& device, GpuTraits& traits, std::string& wh
                         attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
   traits.multiprocessors = attribute(device, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
   SUAN_CU(cuDeviceTotalMem(&traits.memory_bytes, device));
+  char bus[32] = {};
+  SUAN_CU(cuDeviceGetPCIBusId(bus, sizeof(bus), device));
+  traits.bus = bus;
   traits.why_no_cublas = why_no_cublas();
   traits.why_no_cudnn = why_no_cudnn();
   if (traits.architecture < kOldestArchitecture) {

@@ -37,6 +37,7 @@ std::vector<std::string> toolkit_folders() {
     }
   }
   std::sort(toolkits.rbegin(), toolkits.rend());
+  toolkits.insert(toolkits.begin(), "/usr/local/cuda/extras/CUPTI/lib64");
   toolkits.insert(toolkits.begin(), "/usr/local/cuda/lib64");
   toolkits.emplace_back("/usr/local/cuda/lib");
   return toolkits;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "suan/backend/cuda/driver/cupti_timeline.h"
 #include "suan/base/error.h"
 
 namespace suan::cuda {
@@ -38,6 +39,7 @@ class Block final : public DeviceBlock {
 
 RealGpu::RealGpu(int index, CUdevice device, GpuTraits traits, Memory memory)
     : index_(index),
+      device_(device),
       traits_(std::move(traits)),
       queue_(std::make_shared<Queue>(device, memory)),
       transfers_(std::make_shared<Transfers>(queue_)),
@@ -93,6 +95,10 @@ std::unique_ptr<Recording> RealGpu::record(const std::function<void()>& work) {
 }
 
 double RealGpu::seconds_of(const std::function<void()>& work) { return queue_->seconds_of(work); }
+
+std::unique_ptr<Timeline> RealGpu::timeline(std::string& why_not) {
+  return open_timeline(queue_, device_, why_not);
+}
 
 Function RealGpu::compile(const std::string& source, std::string_view name) {
   return modules_.compiled(source, name);

@@ -27,6 +27,7 @@ class RealGpu final : public Gpu {
   bool copy_from(const DeviceBlock& other, void* to, size_t bytes) override;
   std::unique_ptr<Recording> record(const std::function<void()>& work) override;
   double seconds_of(const std::function<void()>& work) override;
+  std::unique_ptr<Timeline> timeline(std::string& why_not) override;
   Function own(std::string_view name) override { return modules_.own(name); }
   Function compile(const std::string& source, std::string_view name) override;
   void launch(Function function, const Launch& launch, const void* params, size_t bytes) override;
@@ -35,6 +36,7 @@ class RealGpu final : public Gpu {
 
  private:
   int index_;
+  CUdevice device_;
   GpuTraits traits_;
   std::shared_ptr<Queue> queue_;  // blocks and recordings keep it alive
   std::shared_ptr<Transfers> transfers_;
