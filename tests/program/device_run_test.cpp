@@ -12,6 +12,7 @@
 #include "suan/ops/cross_entropy.h"
 #include "suan/ops/elementwise.h"
 #include "suan/ops/gather.h"
+#include "suan/ops/batch_norm.h"
 #include "suan/ops/conv.h"
 #include "suan/ops/matmul.h"
 #include "suan/ops/reduce.h"
@@ -261,6 +262,29 @@ TEST_F(OnDevice, WhatALibraryDoesNotFuseIsAKernelOfItsOwn) {
       EXPECT_NEAR(got.as<float>()[i], want.as<float>()[i], 1e-5);
     }
     emulate::emulated_gpu().launched.clear();
+  }
+}
+
+// Batch norm is a sum over each channel and one pass over the rest, with all that follows.
+TEST_F(OnDevice, BatchNormJoinsWhatFollows) {
+  const Array scale = randoms({8}, 1), shift = randoms({8}, 2), more = randoms({4, 8, 6, 6}, 3);
+  const auto f = [&](const Tensor& x) {
+    const Tensor y = batch_norm(x, Tensor::from(scale), Tensor::from(shift)).y;
+    return relu(y + Tensor::from(more));
+  };
+  const Tensor x = Tensor::from(randoms({4, 8, 6, 6}, 4));
+  auto there = compile(f);
+  const Array got = there(x).array();
+  const auto& launched = emulate::emulated_gpu().launched;
+  for (const std::string& kernel : launched) {
+    EXPECT_FALSE(kernel.starts_with("batch_norm_planes")) << kernel;
+  }
+  EXPECT_LE(launched.size(), 4u);
+  set_backend("cpu");
+  auto here = compile(f);
+  const Array want = here(x).array();
+  for (int64_t i = 0; i < want.numel(); ++i) {
+    EXPECT_NEAR(got.as<float>()[i], want.as<float>()[i], 1e-4) << i;
   }
 }
 

@@ -46,15 +46,20 @@ void check_channels(const InferContext& c, int input, std::string_view what) {
   fail(c.name(), "{} is {}, expected {}", what, to_string(c.type(input)), to_string(expected));
 }
 
+// `apart`: x - mean in f32.
+Tensor normalize(const NodePtr& n, const Tensor& apart, const Tensor& variance) {
+  const Tensor factor = n->inputs[1] * rsqrt(variance + n->attr<BatchNormAttrs>().epsilon);
+  const Tensor y = apart * channels(factor, apart) + channels(n->inputs[2], apart);
+  return cast(y, n->inputs[0].dtype());
+}
+
 std::vector<Tensor> decompose_forward(const NodePtr& n) {
   const Tensor x = cast(n->inputs[0], wide(n->inputs[0].dtype()));
   const auto axes = all_but_channels(x);
   const Tensor centre = mean(x, axes);
   const Tensor apart = x - channels(centre, x);
   const Tensor variance = mean(square(apart), axes);
-  const Tensor factor = n->inputs[1] * rsqrt(variance + n->attr<BatchNormAttrs>().epsilon);
-  const Tensor y = apart * channels(factor, x) + channels(n->inputs[2], x);
-  return {cast(y, n->inputs[0].dtype()), centre, variance};
+  return {normalize(n, apart, variance), centre, variance};
 }
 
 std::vector<Tensor> forward_gradient(const GradContext& c) {
@@ -115,6 +120,11 @@ const OpDef batch_norm_op{
     .precision = Precision::full,
     .flops = [](const Node& n) { return 7.0 * static_cast<double>(n.types[0].shape.numel()); },
 };
+std::vector<Tensor> split_batch_norm(const NodePtr& n) {
+  const Tensor x = cast(n->inputs[0], wide(n->inputs[0].dtype()));
+  const Tensor centre(n, 1), variance(n, 2);
+  return {normalize(n, x - channels(centre, x), variance), centre, variance};
+}
 BatchNorm batch_norm(const Tensor& x, const Tensor& scale, const Tensor& shift,
                      BatchNormAttrs attrs) {
   const DType dtype = wide(x.dtype());

@@ -1,4 +1,5 @@
-// Replaces what the target cannot run by simpler ops, until it can or no rule is left.
+// Replaces what the target cannot run by simpler ops, until it can or no rule is left, and what it
+// runs better in parts by these.
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/graph/op_def.h"
 #include "suan/passes/pass.h"
@@ -20,6 +21,13 @@ Graph decompose(const Graph& graph, const Target& target) {
     if (!changed) break;
   }
   return current;
+}
+
+Graph split(const Graph& graph, const Target& target) {
+  if (!target.split) return graph;
+  return rewrite(graph, [&](const NodePtr& node, const std::vector<Tensor>& inputs) {
+    return node->op->infer ? target.split(with_inputs(*node, inputs)) : std::vector<Tensor>();
+  });
 }
 
 }  // namespace suan

@@ -17,6 +17,9 @@ struct Pass {
 
 // Ops that the target has no kernel for become simpler ops, where they have a decomposition.
 Graph decompose(const Graph& graph, const Target& target);
+// What the target would rather run in several nodes is split (batch norm into statistics and the
+// elementwise rest, where that joins what follows).
+Graph split(const Graph& graph, const Target& target);
 // Equal nodes merge, known numbers fold, neutral operations vanish.
 Graph simplify(const Graph& graph, const Target& target);
 // Reshapes, transposes and slices around products with constant weights move out of their way, so

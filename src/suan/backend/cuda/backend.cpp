@@ -17,6 +17,7 @@
 #include "suan/backend/evaluate.h"
 #include "suan/backend/follow_data.h"
 #include "suan/base/error.h"
+#include "suan/ops/batch_norm.h"
 #include "suan/ops/op.h"
 #include "suan/target/target.h"
 
@@ -48,6 +49,9 @@ void choose_layouts(const Node& node, NodeLayouts& layouts) {
 constexpr Target kTarget{
     .name = "cuda",
     .why_not = target_why_not,
+    .split = [](const NodePtr& n) -> std::vector<Tensor> {
+      return is(*n, Op::batch_norm) ? split_batch_norm(n) : std::vector<Tensor>();
+    },
     .fuses = joins_regions,
     .fuses_tail = [](const Graph& region) { return is_product(region) || is_convolution(region); },
     .begins_tail = [](const Node& n) { return begins_product(n) || begins_convolution(n); },

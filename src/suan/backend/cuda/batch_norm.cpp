@@ -24,6 +24,8 @@ class BatchNormCall final : public Call {
     const int axis = last ? space.rank() - 1 : 1;
     params_.epsilon = node.attr<BatchNormAttrs>().epsilon;
     params_.channels = space[axis];
+    statistics_bytes_ =
+        aligned(static_cast<size_t>(params_.channels) * size_of(wide(x.dtype)));
     std::vector<bool> reduced(static_cast<size_t>(space.rank()), true);
     reduced[static_cast<size_t>(axis)] = false;
     sums_ = plan_reduction(gradient_ ? "batch_norm_sums" : "batch_norm_statistics",
@@ -31,7 +33,10 @@ class BatchNormCall final : public Call {
     params_.inner = last ? 1 : space.numel(2, space.rank());
     plan_apply(x.dtype, space.numel(), last);
   }
-  size_t scratch_bytes() const override { return sums_.scratch_bytes; }
+  // Statistics that nobody reads lie behind what the sums take.
+  size_t scratch_bytes() const override {
+    return aligned(sums_.scratch_bytes) + (gradient_ ? 0 : 2 * statistics_bytes_);
+  }
   bool may_overwrite(size_t output, size_t input) const override {
     return output == 0 && input < (gradient_ ? 2 : 1);  // elements that a thread reads, it writes
   }
@@ -44,15 +49,20 @@ class BatchNormCall final : public Call {
     params.g = gradient_ ? args.in[1].data : nullptr;
     params.scale = args.in[gradient_ ? 2 : 1].data;
     params.shift = gradient_ ? nullptr : args.in[2].data;
-    params.mean = gradient_ ? args.in[3].data : args.out[1].data;
-    params.variance = gradient_ ? args.in[4].data : args.out[2].data;
+    params.mean = gradient_ ? args.in[3].data : statistics(args, 1);
+    params.variance = gradient_ ? args.in[4].data : statistics(args, 2);
     params.gscale = gradient_ ? args.out[1].data : nullptr;
     params.gshift = gradient_ ? args.out[2].data : nullptr;
     sums_.run(gpu_of(args), params, args.scratch);
-    apply_.launch(gpu_of(args), launch_, params);
+    if (params.y) apply_.launch(gpu_of(args), launch_, params);
   }
 
  private:
+  void* statistics(const KernelArgs& args, size_t output) const {
+    if (args.out[output].data) return args.out[output].data;
+    return static_cast<char*>(args.scratch) + aligned(sums_.scratch_bytes) +
+           (output - 1) * statistics_bytes_;
+  }
   void plan_apply(DType dtype, int64_t count, bool last) {
     const int64_t wide = wide_count(dtype);
     const int64_t line = last ? params_.channels : params_.inner;
@@ -74,6 +84,7 @@ class BatchNormCall final : public Call {
   }
 
   bool gradient_;
+  size_t statistics_bytes_ = 0;  // of the mean or the variance of all channels
   BatchNormParams params_{};
   ReducePlan sums_;
   OwnKernel apply_;

@@ -52,7 +52,7 @@ constexpr Kernel kTable[] = {
     {Op::layer_norm_gradient, "cuda_norm", norm_why_not, make_norm_gradient_call, true},
     {Op::rms_norm_gradient, "cuda_norm", norm_why_not, make_norm_gradient_call, true},
     {Op::cross_entropy, "cuda_cross_entropy", float_rows_why_not, make_cross_entropy_call, true},
-    {Op::batch_norm, "cuda_batch_norm", batch_norm_why_not, make_batch_norm_call, true, true, true},
+    {Op::batch_norm, "cuda_batch_norm", batch_norm_why_not, make_batch_norm_call, true, true},
     {Op::batch_norm_gradient, "cuda_batch_norm", batch_norm_why_not, make_batch_norm_gradient_call,
      true, true, true},
     {Op::cumsum, "cuda_cumsum", cumsum_why_not, make_cumsum_call, true},
