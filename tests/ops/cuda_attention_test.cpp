@@ -49,6 +49,33 @@ TEST_P(CudaAttention, IsThatOfTheReference) {
   EXPECT_TRUE(ran("attention_gradient_kv"));
 }
 
+// Masks of every shape that broadcasts; with -inf, a large number, or nothing for a whole row.
+TEST(CudaAttentionMask, IsThatOfTheReference) {
+  const Shape shapes[] = {{2, 1, 1, 90}, {90}, {70, 1}, {2, 3, 70, 90}, {3, 1, 90}};
+  for (const bool of_bool : {false, true}) {
+    for (const Shape& shape : shapes) {
+      for (const bool causal : {false, true}) {
+        SCOPED_TRACE(fmt::format("{} {} {}", of_bool, to_string(shape), causal));
+        OpCase c{"",
+                 {real({2, 3, 70, 64}), real({2, 3, 90, 64}), real({2, 3, 90, 64}), real(shape)},
+                 [=](const Tensors& x) -> Tensors {
+                   const Tensor m = cast(x[3], wide(x[0].dtype()));
+                   const Tensor floats = select(m > 0.5, -INFINITY, select(m < -0.5, -3e38, m));
+                   const Attention out =
+                       attention_with_logsumexp(x[0], x[1], x[2], {.causal = causal},
+                                                {.mask = of_bool ? m > 0.0 : floats});
+                   return {out.y, select(is_finite(out.logsumexp), maximum(out.logsumexp, -100.0), 0.0)};
+                 }};
+        c.checks = {.gradient = false, .tolerance = 3};
+        emulate::emulated_gpu().launched.clear();
+        compare_floats(c, DType::bf16, emulate::emulated_backend());
+        const auto& launched = emulate::emulated_gpu().launched;
+        EXPECT_TRUE(std::count(launched.begin(), launched.end(), "attention_forward_masked_bf16_64"));
+      }
+    }
+  }
+}
+
 // Of the gradients only one is wanted: the others have no memory of their own to the end.
 TEST(CudaAttentionGradient, OfQueriesAlone) {
   Graph graph;

@@ -43,6 +43,23 @@ AttentionParams params_of(const Node& node) {
   return p;
 }
 
+// Of a mask that broadcasts to the scores.
+ScoresOf scores_of(const Shape& mask, const Shape& scores) {
+  const Shape strides = mask.strides();
+  int64_t steps[4];
+  for (int i = 0; i < 4; ++i) {
+    const int axis = i - (scores.rank() - mask.rank());
+    steps[i] = axis < 0 || mask[axis] == 1 ? 0 : strides[axis];
+  }
+  return {steps[0], steps[1], steps[2], steps[3]};
+}
+
+Tensor mask_of(const Node& node) {
+  const auto mask =
+      static_cast<size_t>(is(node, Op::attention) ? kAttentionMask : kAttentionGradientMask);
+  return mask < node.inputs.size() ? node.inputs[mask] : Tensor();
+}
+
 class AttentionBase : public Call {
  protected:
   explicit AttentionBase(const Node& node) : params_(params_of(node)), sizes_(sizes_of(node)) {
@@ -68,8 +85,13 @@ class AttentionCall final : public AttentionBase {
  public:
   explicit AttentionCall(const Node& node)
       : AttentionBase(node),
-        forward_(kernel("attention_forward")),
-        rows_(sizes_.t >= kMany && sizes_.d <= kTile ? 2 * kTile : kTile) {}
+        masked_(mask_of(node)),
+        forward_(kernel(masked_ ? "attention_forward_masked" : "attention_forward")),
+        rows_(sizes_.t >= kMany && sizes_.d <= kTile ? 2 * kTile : kTile) {
+    if (!masked_) return;
+    params_.of_mask = scores_of(mask_of(node).shape(), sizes_.scores());
+    params_.mask_is_bool = mask_of(node).dtype() == DType::boolean;
+  }
 
   void run(const KernelArgs& args) const override {
     AttentionParams p = params_;
@@ -78,6 +100,7 @@ class AttentionCall final : public AttentionBase {
     p.v = args.in[2].data;
     p.y = args.out[0].data;
     p.logsumexp = args.out[1].as<float>();
+    if (masked_) p.mask = args.in[kAttentionMask].data;
     const auto heads = static_cast<unsigned>(sizes_.b * sizes_.h);
     forward_.launch(gpu_of(args),
                     {.blocks = {pieces(sizes_.t, rows_), heads, 1},
@@ -87,6 +110,7 @@ class AttentionCall final : public AttentionBase {
   }
 
  private:
+  bool masked_;
   OwnKernel forward_;
   int64_t rows_;  // queries of a block
 };
@@ -143,11 +167,10 @@ class AttentionGradientCall final : public AttentionBase {
 const char* attention_why_not(const Node& node) {
   const DType dtype = node.types[0].dtype;
   if (dtype != DType::bf16 && dtype != DType::f16) return "the dtype is not bf16 or f16";
-  const auto mask =
-      static_cast<size_t>(is(node, Op::attention) ? kAttentionMask : kAttentionGradientMask);
-  for (size_t i = mask; i < node.inputs.size(); ++i) {
-    if (node.inputs[i]) return i == mask ? "there is a mask" : "there are lengths";
-  }
+  const bool forward = is(node, Op::attention);
+  const auto mask = static_cast<size_t>(forward ? kAttentionMask : kAttentionGradientMask);
+  if (!forward && mask_of(node)) return "there is a mask";
+  if (node.inputs.size() > mask + 1 && node.inputs[mask + 1]) return "there are lengths";
   const AttentionSizes z = sizes_of(node);
   const bool size_fits = z.d == 32 || z.d == 64 || z.d == 128;
   if (!size_fits || z.d != z.d_v) return "a head has not 32, 64 or 128 numbers";

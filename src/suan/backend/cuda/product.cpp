@@ -38,26 +38,25 @@ const char* anchor_why_not(const Node& product) {
   return nullptr;
 }
 
-// Where the matrices of an operand begin, for each index along the leading axes of the result: in
-// elements, `step` apart within a batch.
+// Where the matrices of an operand begin, for each index along the leading axes of the result, but
+// for those of size 1: in elements, `step` apart within a batch.
 class Stack {
  public:
   Stack(const Shape& operand, const Shape& result) {
-    const int lead = result.rank() - 2, missing = result.rank() - operand.rank();
+    const int missing = result.rank() - operand.rank();
     const Shape strides = operand.strides();
-    for (int i = 0; i < lead; ++i) {
+    for (int i = 0; i < result.rank() - 2; ++i) {
+      if (result[i] == 1) continue;
       const int axis = i - missing;
       const bool repeats = axis < 0 || operand[axis] == 1;
       steps_.push_back(repeats ? 0 : strides[axis]);
     }
   }
   int64_t step(int axis) const { return steps_[static_cast<size_t>(axis)]; }
-  // Whether axes [first, last] are one axis with the last one's step.
-  bool merges(const Shape& result, int first, int last) const {
-    int64_t expected = step(last) * result[last];
-    for (int i = last - 1; i >= first; --i) {
-      if (result[i] != 1 && result.numel(i + 1, last + 1) != 1 && step(i) != expected) return false;
-      expected *= result[i];
+  // Whether axes [first, last] of these sizes are one axis with the last one's step.
+  bool merges(const Shape& sizes, int first, int last) const {
+    for (int i = first; i < last; ++i) {
+      if (step(i) != step(i + 1) * sizes[i + 1]) return false;
     }
     return true;
   }
@@ -141,22 +140,25 @@ class ProductCall final : public Call {
   // As many leading axes as lie evenly in both operands are a batch, the others several products.
   void place_parts(const Shape& a, const Shape& b, const Shape& y) {
     const Stack stack_a(a, y), stack_b(b, y);
-    const int lead = y.rank() - 2;
-    int first = lead;
-    if (lead > 0) first = lead - 1;
-    while (first > 0 && stack_a.merges(y, first - 1, lead - 1) &&
-           stack_b.merges(y, first - 1, lead - 1)) {
+    Shape sizes;
+    for (int i = 0; i < y.rank() - 2; ++i) {
+      if (y[i] != 1) sizes.push_back(y[i]);
+    }
+    const int lead = sizes.rank();
+    int first = std::max(0, lead - 1);
+    while (first > 0 && stack_a.merges(sizes, first - 1, lead - 1) &&
+           stack_b.merges(sizes, first - 1, lead - 1)) {
       --first;
     }
     const int64_t each = spec_.m * spec_.n;
     if (lead > 0) {
-      spec_.batch = y.numel(first, lead);
+      spec_.batch = sizes.numel(first, lead);
       spec_.stride_a = stack_a.step(lead - 1);
       spec_.stride_b = stack_b.step(lead - 1);
       spec_.stride_y = each;
     }
     Shape rest;
-    for (int i = 0; i < first; ++i) rest.push_back(y[i]);
+    for (int i = 0; i < first; ++i) rest.push_back(sizes[i]);
     Shape index = Shape::filled(first, 0);
     int64_t number = 0;
     do {

@@ -142,6 +142,14 @@ __device__ inline bool sees(const AttentionParams& p, int query, int key) {
   return key < p.s && query < p.t && (!p.causal || key <= query + p.s - p.t);
 }
 
+// What a mask makes of a score in units of log2. A number too large for these units, which stands
+// for infinity, stays a number, so that a row of nothing else weighs all keys alike.
+__device__ inline float masked(const AttentionParams& p, int64_t place, float score) {
+  if (p.mask_is_bool) return static_cast<const bool*>(p.mask)[place] ? score : -INFINITY;
+  const float m = static_cast<const float*>(p.mask)[place];
+  return m == -INFINITY ? m : fmaxf(score + m * kLog2e, -3e38f);
+}
+
 // The running softmax of one row, in units of log2.
 struct Row {
   float top = -INFINITY, total = 0;
@@ -172,7 +180,7 @@ __device__ inline float take_scores(Row& row, Sums (&scores)[kTile / 8], int hal
   return shrink;
 }
 
-template <class T, int D>
+template <class T, int D, bool kMasked>
 __device__ inline void attention_forward(const AttentionParams& p) {
   SUAN_DYNAMIC_SHARED(memory);
   const int rows = blockDim.x / 2, warp = threadIdx.x / 32;  // 16 rows to a warp
@@ -198,6 +206,7 @@ __device__ inline void attention_forward(const AttentionParams& p) {
   if (count > 0) send(0);
   const int lane = threadIdx.x & 31, query = first + warp * 16 + lane / 4;
   const float scale = p.scale * kLog2e;
+  const int64_t mask = head.sample * p.of_mask.batch + head.head * p.of_mask.head;
   Row upper, lower;
   Sums sums[D / 8] = {};
   for (int tile = 0; tile < count; ++tile) {
@@ -209,10 +218,14 @@ __device__ inline void attention_forward(const AttentionParams& p) {
     Sums scores[kTile / 8];
     multiply_rows<T, D>(scores, tile_q, warp * 16, tile_k);
     const int last = (tile + 1) * kTile - 1;  // key of the tile
-    const bool all_seen = last < p.s && (!p.causal || last <= first + p.s - p.t);
+    const bool all_seen = !kMasked && last < p.s && (!p.causal || last <= first + p.s - p.t);
     each_score([&](int n, int e, int half, int column) {
       const bool seen = all_seen || sees(p, query + half * 8, tile * kTile + column);
       scores[n].v[e] = seen ? scores[n].v[e] * scale : -INFINITY;
+      if (!kMasked || !seen) return;
+      const int64_t place = mask + (query + half * 8) * p.of_mask.query +
+                            (tile * kTile + column) * p.of_mask.key;
+      scores[n].v[e] = masked(p, place, scores[n].v[e]);
     });
     const float shrink_upper = take_scores(upper, scores, 0);
     const float shrink_lower = take_scores(lower, scores, 1);
@@ -362,7 +375,12 @@ __device__ inline void attention_gradient_q(const AttentionParams& p) {
 }  // namespace
 
 #define SUAN_ATTENTION(suffix, T, D)                                                             \
-  SUAN_GLOBAL(attention_forward_##suffix##_##D, AttentionParams) { attention_forward<T, D>(p); } \
+  SUAN_GLOBAL(attention_forward_##suffix##_##D, AttentionParams) {                               \
+    attention_forward<T, D, false>(p);                                                           \
+  }                                                                                              \
+  SUAN_GLOBAL(attention_forward_masked_##suffix##_##D, AttentionParams) {                        \
+    attention_forward<T, D, true>(p);                                                            \
+  }                                                                                              \
   SUAN_GLOBAL(attention_delta_##suffix##_##D, AttentionParams) { attention_delta<T>(p, D); }     \
   SUAN_GLOBAL(attention_gradient_kv_##suffix##_##D, AttentionParams) {                           \
     attention_gradient_kv<T, D>(p);                                                              \

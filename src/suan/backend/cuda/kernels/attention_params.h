@@ -9,6 +9,11 @@ struct RowsOf {
   int64_t batch, head, row;
 };
 
+// Where element [b, h, i, j] of what broadcasts to the scores lies; 0 along what repeats.
+struct ScoresOf {
+  int64_t batch, head, query, key;
+};
+
 struct AttentionParams {
   const void *q, *k, *v;
   void* y;           // forward
@@ -18,6 +23,9 @@ struct AttentionParams {
   float* delta;              // [b, h, t]: <g, y> - g_logsumexp
   void *gq, *gk, *gv;
   RowsOf of_q, of_k, of_v, of_y;  // gradients and g lie as what they belong to
+  const void* mask;  // forward: f32 to be added, or bool; null: none
+  ScoresOf of_mask;
+  int32_t mask_is_bool;
   int32_t h, h_kv, t, s;
   int32_t causal;  // query i sees keys j <= i + s - t
   float scale;
