@@ -61,16 +61,17 @@ TEST(CudaAttentionMask, IsThatOfTheReference) {
                  [=](const Tensors& x) -> Tensors {
                    const Tensor m = cast(x[3], wide(x[0].dtype()));
                    const Tensor floats = select(m > 0.5, -INFINITY, select(m < -0.5, -3e38, m));
-                   const Attention out =
-                       attention_with_logsumexp(x[0], x[1], x[2], {.causal = causal},
-                                                {.mask = of_bool ? m > 0.0 : floats});
-                   return {out.y, select(is_finite(out.logsumexp), maximum(out.logsumexp, -100.0), 0.0)};
+                   const Attention out = attention_with_logsumexp(
+                       x[0], x[1], x[2], {.causal = causal}, {.mask = of_bool ? m > 0.0 : floats});
+                   return {out.y,
+                           select(is_finite(out.logsumexp), maximum(out.logsumexp, -100.0), 0.0)};
                  }};
         c.checks = {.gradient = false, .tolerance = 3};
         emulate::emulated_gpu().launched.clear();
         compare_floats(c, DType::bf16, emulate::emulated_backend());
         const auto& launched = emulate::emulated_gpu().launched;
-        EXPECT_TRUE(std::count(launched.begin(), launched.end(), "attention_forward_masked_bf16_64"));
+        EXPECT_TRUE(
+            std::count(launched.begin(), launched.end(), "attention_forward_masked_bf16_64"));
       }
     }
   }

@@ -208,30 +208,32 @@ void expect_casts_inside(int64_t rows, int64_t length, DType low) {
     for (size_t i = 0; i < n->types.size(); ++i) all.emplace_back(n, static_cast<int>(i));
     return all;
   };
-  CompiledFunction f([&](const std::vector<Tensor>& t) -> std::vector<Tensor> {
-    std::vector<Tensor> y{layer_norm(t[0], t[1], t[2], {.result = result}),
-                          cast(layer_norm(t[0], t[1], t[2]), low),
-                          rms_norm(t[0], t[1], {.result = result}),
-                          cast(rms_norm(t[0], t[1]), low)};
-    const auto of_layer = outputs(Op::layer_norm, {t[0], t[1], t[2]});
-    const auto of_rms = outputs(Op::rms_norm, {t[0], t[1]});
-    const Tensor g = cast(t[3], low), wide_g = cast(g, DType::f32);
-    const auto add = [&](Op op, const Tensor& grad) {
-      std::vector<Tensor> inputs{t[0], grad};
-      const auto& from = op == Op::layer_norm_gradient ? of_layer : of_rms;
-      inputs.insert(inputs.end(), from.begin() + 1, from.end());
-      inputs.push_back(t[1]);
-      for (const Tensor& result_of : outputs(op, inputs)) y.push_back(result_of);
-    };
-    for (const Op op : {Op::layer_norm_gradient, Op::rms_norm_gradient}) {
-      add(op, g);
-      add(op, wide_g);
-    }
-    return y;
-  },
-                     {});
+  CompiledFunction f(
+      [&](const std::vector<Tensor>& t) -> std::vector<Tensor> {
+        std::vector<Tensor> y{layer_norm(t[0], t[1], t[2], {.result = result}),
+                              cast(layer_norm(t[0], t[1], t[2]), low),
+                              rms_norm(t[0], t[1], {.result = result}),
+                              cast(rms_norm(t[0], t[1]), low)};
+        const auto of_layer = outputs(Op::layer_norm, {t[0], t[1], t[2]});
+        const auto of_rms = outputs(Op::rms_norm, {t[0], t[1]});
+        const Tensor g = cast(t[3], low), wide_g = cast(g, DType::f32);
+        const auto add = [&](Op op, const Tensor& grad) {
+          std::vector<Tensor> inputs{t[0], grad};
+          const auto& from = op == Op::layer_norm_gradient ? of_layer : of_rms;
+          inputs.insert(inputs.end(), from.begin() + 1, from.end());
+          inputs.push_back(t[1]);
+          for (const Tensor& result_of : outputs(op, inputs)) y.push_back(result_of);
+        };
+        for (const Op op : {Op::layer_norm_gradient, Op::rms_norm_gradient}) {
+          add(op, g);
+          add(op, wide_g);
+        }
+        return y;
+      },
+      {});
   std::vector<Tensor> t;
-  for (const Shape& shape : {Shape{rows, length}, Shape{length}, Shape{length}, Shape{rows, length}}) {
+  for (const Shape& shape :
+       {Shape{rows, length}, Shape{length}, Shape{length}, Shape{rows, length}}) {
     Array a(DType::f32, shape);
     Random random(t.size() + 1);
     // Numbers that 16 bits hold, so that it does not matter where they are rounded.
@@ -311,7 +313,8 @@ TEST(CudaCrossEntropy, NamesTheFirstLabelThatDoesNotExist) {
 // y by the kernel itself, as it is where the pass `split` is left out.
 std::vector<double> whole_batch_norm(const std::vector<Array>& in, const Backend& backend) {
   Graph graph;
-  for (const Array& array : in) graph.inputs.push_back(make_input(Type(array.dtype, array.shape), ""));
+  for (const Array& array : in)
+    graph.inputs.push_back(make_input(Type(array.dtype, array.shape), ""));
   graph.outputs = {batch_norm(graph.inputs[0], graph.inputs[1], graph.inputs[2]).y};
   const ProgramPtr program = Program::build(graph, backend, {.without = {"split"}});
   RunContext context(program);

@@ -9,11 +9,11 @@
 #include "suan/backend/cuda/gpu_peak.h"
 #include "suan/base/random.h"
 #include "suan/graph/graph.h"
+#include "suan/ops/batch_norm.h"
+#include "suan/ops/conv.h"
 #include "suan/ops/cross_entropy.h"
 #include "suan/ops/elementwise.h"
 #include "suan/ops/gather.h"
-#include "suan/ops/batch_norm.h"
-#include "suan/ops/conv.h"
 #include "suan/ops/matmul.h"
 #include "suan/ops/reduce.h"
 #include "suan/ops/shape_ops.h"
@@ -192,10 +192,12 @@ TEST_F(OnDevice, AFaultIsThrownToWhoReadsWhatItSpoilt) {
   const Tensor spoilt = pick(table, indices({0, 7}));
   EXPECT_EQ(twice(table).array().as<float>()[2], 6.0f);
   emulate::emulated_gpu().wait();
-  EXPECT_ERROR(spoilt.array().as<float>(), kOutOfRange, "gather: index 7 at position 1 is outside [-3, 3)");
+  EXPECT_ERROR(spoilt.array().as<float>(), kOutOfRange,
+               "gather: index 7 at position 1 is outside [-3, 3)");
   EXPECT_EQ(pick(table, indices({0, 2})).array().as<float>()[1], 3.0f);
   const Tensor further = twice(pick(table, indices({5, 1})));
-  EXPECT_ERROR(further.array().as<float>(), kOutOfRange, "gather: index 5 at position 0 is outside [-3, 3)");
+  EXPECT_ERROR(further.array().as<float>(), kOutOfRange,
+               "gather: index 5 at position 0 is outside [-3, 3)");
 }
 
 TEST_F(OnDevice, AFaultFollowsAStateIntoOtherPrograms) {

@@ -27,8 +27,8 @@ BatchNorm batch_norm(const Tensor& x, const Tensor& scale, const Tensor& shift,
 Tensor batch_norm_inference(const Tensor& x, const Tensor& scale, const Tensor& shift,
                             const Tensor& mean, const Tensor& variance, BatchNormAttrs attrs = {});
 
-// What a batch_norm node gives, of which only the statistics are the node's: y is elementwise ops on
-// them, which what follows can join.
+// What a batch_norm node gives, of which only the statistics are the node's: y is elementwise ops
+// on them, which what follows can join.
 std::vector<Tensor> split_batch_norm(const NodePtr& node);
 
 }  // namespace suan

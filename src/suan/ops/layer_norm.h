@@ -16,8 +16,8 @@ inline std::span<const std::string_view> enum_names(NormResult) {
 }
 
 struct LayerNormAttrs {
-  int64_t axes = 1;       // how many of the last axes are normalized together
-  double epsilon = 1e-5;  // added to the variance, or to the mean square; positive
+  int64_t axes = 1;                      // how many of the last axes are normalized together
+  double epsilon = 1e-5;                 // added to the variance, or to the mean square; positive
   NormResult result = NormResult::as_x;  // rounded once, from the f32 value
   bool operator==(const LayerNormAttrs&) const = default;
   static constexpr auto fields() {

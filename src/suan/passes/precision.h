@@ -8,9 +8,9 @@ namespace suan {
 // The same computation with `low` (bf16 or f16) inputs for ops whose precision policy is `low`
 // (products that need not be exact, convolutions, attention). Elementwise ops and moves work at the
 // precision of their data: `low` where all their full-sized operands are, else f32. Ops with policy
-// `full` take 16-bit data as it is where their rule allows it. Norms write 16 bits where that is all
-// that is wanted of them. States, inputs and results keep
-// their types. Micikevicius et al., "Mixed precision training", 2018.
+// `full` take 16-bit data as it is where their rule allows it. Norms write 16 bits where that is
+// all that is wanted of them. States, inputs and results keep their types. Micikevicius et al.,
+// "Mixed precision training", 2018.
 Graph lower_precision(const Graph& graph, DType low);
 
 }  // namespace suan

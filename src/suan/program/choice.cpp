@@ -361,7 +361,6 @@ Choices& choices() {
 
 }  // namespace
 
-
 SmallMemory::SmallMemory(bool wanted) : before_(std::exchange(small_memory, wanted)) {}
 SmallMemory::~SmallMemory() { small_memory = before_; }
 

@@ -285,7 +285,6 @@ void DeviceRun::play_or_run() {
   recording_->play();
 }
 
-
 BufferPtr DeviceRun::result(size_t output, BufferPtr old) {
   const auto storage = static_cast<size_t>(plan_.outputs[output]);
   const Storage& s = plan_.storages[storage];

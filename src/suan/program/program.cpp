@@ -112,8 +112,8 @@ RunContext::~RunContext() = default;
 RunContext::RunContext(ProgramPtr program) : program_(std::move(program)) {
   const Plan& plan = program_->plan();
   if (program_->backend().device) {
-    device_ = std::make_unique<DeviceRun>(
-        std::shared_ptr<const Plan>(program_, &plan), program_->backend());
+    device_ = std::make_unique<DeviceRun>(std::shared_ptr<const Plan>(program_, &plan),
+                                          program_->backend());
     outputs_.resize(plan.outputs.size());
     return;
   }

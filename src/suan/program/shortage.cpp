@@ -60,9 +60,8 @@ int64_t batch_of(const Plan& plan) {
 bool grows_with(const Tensor& t, int64_t batch, const Plan& plan) {
   const Shape& shape = t.shape();
   if (shape.rank() == 0 || shape[0] % batch != 0) return false;
-  return std::none_of(plan.states.begin(), plan.states.end(), [&](const PlannedState& s) {
-    return s.state->type().shape == shape;
-  });
+  return std::none_of(plan.states.begin(), plan.states.end(),
+                      [&](const PlannedState& s) { return s.state->type().shape == shape; });
 }
 
 int fullest_step(const std::vector<Value>& values, size_t steps) {

@@ -18,8 +18,9 @@ class RunContext;
 struct Backend;
 
 // The backend that compiled functions and lazy values use: "cpu" (default), "cuda" or "cuda:1" (a
-// GPU by its number; "+managed" and "+peer" choose its memory), "reference", or "null" and "cuda-null" (which compute nothing: programs are
-// planned for them). Throws Error for another name, and with the reason where a GPU cannot be used.
+// GPU by its number; "+managed" and "+peer" choose its memory), "reference", or "null" and
+// "cuda-null" (which compute nothing: programs are planned for them). Throws Error for another
+// name, and with the reason where a GPU cannot be used.
 void set_backend(std::string_view name);
 void set_backend(const Backend& backend);  // one made by hand, which must go on living
 const Backend& current_backend();

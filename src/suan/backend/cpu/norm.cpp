@@ -228,7 +228,9 @@ class NormGradientCall final : public Call {
   }
 
  private:
-  int64_t stride() const { return (rows_of_.converts() || rows_of_g_.converts() ? 5 : 2) * length_; }
+  int64_t stride() const {
+    return (rows_of_.converts() || rows_of_g_.converts() ? 5 : 2) * length_;
+  }
   void add_pieces(const float* sums, float* to) const {
     if (!to) return;
     std::memcpy(to, sums, static_cast<size_t>(length_) * sizeof(float));

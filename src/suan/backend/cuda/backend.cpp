@@ -116,7 +116,8 @@ const Backend& cuda_backend(std::string_view name) {
     std::unique_ptr<Backend> backend;
   };
   static std::mutex mutex;
-  static auto* opened = new std::map<std::pair<int, cuda::Memory>, Opened>;  // outlives every tensor
+  static auto* opened =
+      new std::map<std::pair<int, cuda::Memory>, Opened>;  // outlives every tensor
   const std::lock_guard lock(mutex);
   Opened& entry = (*opened)[{index, memory}];
   if (entry.backend) return *entry.backend;

@@ -24,8 +24,7 @@ class BatchNormCall final : public Call {
     const int axis = last ? space.rank() - 1 : 1;
     params_.epsilon = node.attr<BatchNormAttrs>().epsilon;
     params_.channels = space[axis];
-    statistics_bytes_ =
-        aligned(static_cast<size_t>(params_.channels) * size_of(wide(x.dtype)));
+    statistics_bytes_ = aligned(static_cast<size_t>(params_.channels) * size_of(wide(x.dtype)));
     std::vector<bool> reduced(static_cast<size_t>(space.rank()), true);
     reduced[static_cast<size_t>(axis)] = false;
     sums_ = plan_reduction(gradient_ ? "batch_norm_sums" : "batch_norm_statistics",

@@ -107,7 +107,8 @@ Tensor follow(const Node& node, const Following& f, bool residual_added, const T
     if (residual_added && link.other && link.operand == f.residual) continue;
     std::vector<Tensor> inputs{value};
     if (link.other) {
-      const Tensor other = link.number ? *link.other : operands.take(link.operand, link.other->type());
+      const Tensor other =
+          link.number ? *link.other : operands.take(link.operand, link.other->type());
       inputs.insert(link.swapped ? inputs.begin() : inputs.end(), other);
     }
     value = Tensor(with_inputs(*link.node, inputs), 0);

@@ -23,8 +23,8 @@ const char* read_following(const Node& node, Op anchor, Following& following);
 const char* read_following(const Graph& region, Op anchor, Following& following);
 
 // What follows as a kernel of its own, where a library refuses to compute it: reads the result
-// that the anchor has without it, from the memory where the whole result goes. The residual may have
-// been added already.
+// that the anchor has without it, from the memory where the whole result goes. The residual may
+// have been added already.
 class FollowingCall {
  public:
   FollowingCall(const Node& node, const Following& following, bool residual_added);

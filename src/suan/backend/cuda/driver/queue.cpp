@@ -205,7 +205,7 @@ CUdeviceptr Queue::allocate_staging(size_t bytes) {
 void Queue::free_staging(CUdeviceptr p, size_t bytes) {
   const Turn lock = turn();
   SUAN_CU(cuMemFreeAsync(p, work_));
-  const CUevent freed = take_event();
+  CUevent freed = take_event();
   SUAN_CU(cuEventRecord(freed, work_));
   staged_.push_back({freed, bytes});
   staged_bytes_ += bytes;

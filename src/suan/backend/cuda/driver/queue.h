@@ -40,7 +40,8 @@ class Queue : public std::enable_shared_from_this<Queue> {
   // When the work that is queued so far has ended.
   void free(CUdeviceptr p) noexcept;
 
-  // From memory of another GPU, after its work so far. False: one of the two cannot reach the other.
+  // From memory of another GPU, after its work so far. False: one of the two cannot reach the
+  // other.
   bool copy_from(Queue& other, CUdeviceptr to, CUdeviceptr from, size_t bytes);
 
   void wait();

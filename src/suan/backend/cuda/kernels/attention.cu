@@ -223,8 +223,8 @@ __device__ inline void attention_forward(const AttentionParams& p) {
       const bool seen = all_seen || sees(p, query + half * 8, tile * kTile + column);
       scores[n].v[e] = seen ? scores[n].v[e] * scale : -INFINITY;
       if (!kMasked || !seen) return;
-      const int64_t place = mask + (query + half * 8) * p.of_mask.query +
-                            (tile * kTile + column) * p.of_mask.key;
+      const int64_t place =
+          mask + (query + half * 8) * p.of_mask.query + (tile * kTile + column) * p.of_mask.key;
       scores[n].v[e] = masked(p, place, scores[n].v[e]);
     });
     const float shrink_upper = take_scores(upper, scores, 0);
@@ -374,19 +374,19 @@ __device__ inline void attention_gradient_q(const AttentionParams& p) {
 
 }  // namespace
 
-#define SUAN_ATTENTION(suffix, T, D)                                                             \
-  SUAN_GLOBAL(attention_forward_##suffix##_##D, AttentionParams) {                               \
-    attention_forward<T, D, false>(p);                                                           \
-  }                                                                                              \
-  SUAN_GLOBAL(attention_forward_masked_##suffix##_##D, AttentionParams) {                        \
-    attention_forward<T, D, true>(p);                                                            \
-  }                                                                                              \
-  SUAN_GLOBAL(attention_delta_##suffix##_##D, AttentionParams) { attention_delta<T>(p, D); }     \
-  SUAN_GLOBAL(attention_gradient_kv_##suffix##_##D, AttentionParams) {                           \
-    attention_gradient_kv<T, D>(p);                                                              \
-  }                                                                                              \
-  SUAN_GLOBAL(attention_gradient_q_##suffix##_##D, AttentionParams) {                            \
-    attention_gradient_q<T, D>(p);                                                               \
+#define SUAN_ATTENTION(suffix, T, D)                                                         \
+  SUAN_GLOBAL(attention_forward_##suffix##_##D, AttentionParams) {                           \
+    attention_forward<T, D, false>(p);                                                       \
+  }                                                                                          \
+  SUAN_GLOBAL(attention_forward_masked_##suffix##_##D, AttentionParams) {                    \
+    attention_forward<T, D, true>(p);                                                        \
+  }                                                                                          \
+  SUAN_GLOBAL(attention_delta_##suffix##_##D, AttentionParams) { attention_delta<T>(p, D); } \
+  SUAN_GLOBAL(attention_gradient_kv_##suffix##_##D, AttentionParams) {                       \
+    attention_gradient_kv<T, D>(p);                                                          \
+  }                                                                                          \
+  SUAN_GLOBAL(attention_gradient_q_##suffix##_##D, AttentionParams) {                        \
+    attention_gradient_q<T, D>(p);                                                           \
   }
 #define SUAN_ATTENTION_SIZES(suffix, T) \
   SUAN_ATTENTION(suffix, T, 32)         \

@@ -23,7 +23,7 @@ struct AttentionParams {
   float* delta;              // [b, h, t]: <g, y> - g_logsumexp
   void *gq, *gk, *gv;
   RowsOf of_q, of_k, of_v, of_y;  // gradients and g lie as what they belong to
-  const void* mask;  // forward: f32 to be added, or bool; null: none
+  const void* mask;               // forward: f32 to be added, or bool; null: none
   ScoresOf of_mask;
   int32_t mask_is_bool;
   int32_t h, h_kv, t, s;

@@ -210,15 +210,15 @@ __device__ inline void norm_gradient_of_f16(const NormGradientParams& p) {
 using ScaleSumsOfBf16 = ScaleSums<float, Bf16>;
 using ScaleSumsOfF16 = ScaleSums<float, F16>;
 
-#define SUAN_NORM_GRADIENTS_OF(stem, each, suffix, T, G)                   \
-  SUAN_BOUNDED(512, stem##_##each##_##suffix, NormGradientParams) {        \
-    norm_gradients<T, G, each, 1>(p);                                      \
-  }                                                                        \
-  SUAN_BOUNDED(512, stem##_##each##_wide_##suffix, NormGradientParams) {   \
-    norm_gradients<T, G, each, Wide<T>::kCount>(p);                        \
+#define SUAN_NORM_GRADIENTS_OF(stem, each, suffix, T, G)                 \
+  SUAN_BOUNDED(512, stem##_##each##_##suffix, NormGradientParams) {      \
+    norm_gradients<T, G, each, 1>(p);                                    \
+  }                                                                      \
+  SUAN_BOUNDED(512, stem##_##each##_wide_##suffix, NormGradientParams) { \
+    norm_gradients<T, G, each, Wide<T>::kCount>(p);                      \
   }
-#define SUAN_NORM_GRADIENTS(stem, suffix, T, G)        \
-  SUAN_NORM_GRADIENTS_OF(stem, 8, suffix, T, G)        \
+#define SUAN_NORM_GRADIENTS(stem, suffix, T, G) \
+  SUAN_NORM_GRADIENTS_OF(stem, 8, suffix, T, G) \
   SUAN_NORM_GRADIENTS_OF(stem, 16, suffix, T, G)
 SUAN_NORM_GRADIENTS(norm_gradients, f32, float, float)
 SUAN_NORM_GRADIENTS(norm_gradients, bf16, Bf16, Bf16)
