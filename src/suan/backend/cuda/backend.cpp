@@ -49,7 +49,8 @@ constexpr Target kTarget{
     .name = "cuda",
     .why_not = target_why_not,
     .fuses = joins_regions,
-    .fuses_tail = [](const Graph& region) { return is_product(region) || is_convolution(region); },
+    .fuses_tail = [](const Node& n,
+                     const Graph& r) { return is_product(n, r) || is_convolution(r); },
     .begins_tail = [](const Node& n) { return begins_product(n) || begins_convolution(n); },
     .evaluate = [](const Tensor& t) { return suan::evaluate(t, cpu_backend()).buffer; },
     .choose_layouts = choose_layouts};
@@ -112,7 +113,8 @@ const Backend& cuda_backend(std::string_view name) {
     std::unique_ptr<Backend> backend;
   };
   static std::mutex mutex;
-  static auto* opened = new std::map<std::pair<int, cuda::Memory>, Opened>;  // outlives every tensor
+  static auto* opened =
+      new std::map<std::pair<int, cuda::Memory>, Opened>;  // outlives every tensor
   const std::lock_guard lock(mutex);
   Opened& entry = (*opened)[{index, memory}];
   if (entry.backend) return *entry.backend;
