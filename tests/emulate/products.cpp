@@ -10,6 +10,7 @@ namespace {
 
 using suan::DType;
 using suan::cuda::Activation;
+using suan::cuda::Preactivation;
 
 double get(DType dtype, const void* data, int64_t i) {
   return suan::visit(dtype, [&](auto tag) {
@@ -45,15 +46,21 @@ double activated(Activation activation, double x) {
   }
 }
 
+// Of x / 2 (1 + tanh(u)), u = c (x + d x^3).
+double gelu_tanh_slope(double x) {
+  const double c = std::sqrt(2 / M_PI), t = std::tanh(c * (x + 0.044715 * x * x * x));
+  return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * c * (1 + 3 * 0.044715 * x * x);
+}
+
 struct PlainProduct final : suan::cuda::Product {
   PlainProduct(const suan::cuda::ProductSpec& spec, std::function<void(std::function<void()>)> to)
       : s(spec), send(std::move(to)) {}
-  void run(const void* a, const void* b, const void* bias, const void* residual, void* y,
-           void* /*scratch*/) const override {
-    send([=, this] { compute(a, b, bias, residual, y); });
+  void run(const void* a, const void* b, const void* bias, const void* residual,
+           void* preactivation, void* y, void* /*scratch*/) const override {
+    send([=, this] { compute(a, b, bias, residual, preactivation, y); });
   }
   void compute(const void* a, const void* b, const void* bias, const void* residual,
-               void* y) const {
+               void* preactivation, void* y) const {
     for (int64_t i = 0; i < s.batch * s.m * s.n; ++i) {
       const int64_t at = i / (s.m * s.n), row = i / s.n % s.m, column = i % s.n;
       double sum = 0;
@@ -65,7 +72,11 @@ struct PlainProduct final : suan::cuda::Product {
       const int64_t to = at * s.stride_y + row * s.n + column;
       if (s.epilogue.bias) sum += get(s.result, bias, column);
       if (s.epilogue.residual) sum += get(s.result, residual, to);
-      put(s.result, y, to, activated(s.epilogue.activation, sum));
+      if (s.epilogue.preactivation == Preactivation::kept) put(s.result, preactivation, to, sum);
+      const bool given = s.epilogue.preactivation == Preactivation::given;
+      put(s.result, y, to,
+          given ? sum * gelu_tanh_slope(get(s.result, preactivation, to))
+                : activated(s.epilogue.activation, sum));
     }
   }
   const suan::cuda::ProductSpec s;
@@ -152,6 +163,18 @@ void refuse(const suan::cuda::Epilogue& e) {
   suan::fail(suan::ErrorCode::kUnsupported, "emulator", "no such epilogue");
 }
 
+// What the library would not take must not be asked for.
+void check_preactivation(const suan::cuda::ProductSpec& spec) {
+  const suan::cuda::Epilogue& e = spec.epilogue;
+  if (e.preactivation == Preactivation::unused) return;
+  const bool given = e.preactivation == Preactivation::given;
+  if (e.activation == Activation::gelu_tanh && spec.n % suan::cuda::kPreactivationStep == 0 &&
+      !e.residual && !(given && (e.bias || suan::size_of(spec.result) != 2))) {
+    return;
+  }
+  suan::fail(suan::ErrorCode::kSystem, "emulator", "no library has such an epilogue");
+}
+
 }  // namespace
 
 std::unique_ptr<suan::cuda::Convolution> EmulatedGpu::convolution(
@@ -165,6 +188,7 @@ std::unique_ptr<suan::cuda::Convolution> EmulatedGpu::convolution(
 
 std::unique_ptr<suan::cuda::Product> EmulatedGpu::product(const suan::cuda::ProductSpec& spec) {
   if (refuses_epilogues_) refuse(spec.epilogue);
+  check_preactivation(spec);
   return std::make_unique<PlainProduct>(spec, [this](std::function<void()> work) {
     launched.emplace_back("product");
     if (!collecting_) send(std::move(work));

@@ -22,11 +22,13 @@ namespace {
 // A target of these tests' own: it fuses all elementwise ops and has a kernel for nothing else.
 bool fuses(const Node& node) { return node.op->row != nullptr; }
 const char* why_not(const Node& node) { return node.op->decompose ? "no kernel" : nullptr; }
-// A product may have one node after it.
-bool fuses_tail(const Graph& region) {
+// A product may have one node after it; before tanh its value, or its sum with a bias, is kept.
+bool fuses_tail(const Node& /*anchor*/, const Graph& region) {
   int nodes = 0;
   for (const NodePtr& node : region.nodes()) nodes += !node->inputs.empty();
-  return nodes == 2;
+  const bool keeps = is(region.outputs.back().node(), Op::tanh);
+  return keeps ? region.outputs.size() == 2 && nodes <= 3
+               : region.outputs.size() == 1 && nodes == 2;
 }
 // A convolution wants its image and its result channels last; elementwise nodes take any layout.
 void choose_layouts(const Node& node, NodeLayouts& layouts) {

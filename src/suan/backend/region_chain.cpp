@@ -51,22 +51,27 @@ const char* add(const Graph& region, const Node& node, const Node* before, Regio
 
 }  // namespace
 
-const char* read_chain(const Graph& region, Op anchor, RegionChain& chain) {
-  const Node* value = nullptr;
+const char* read_chain(const Graph& region, Op anchor, RegionChain& chain, ChainResults most) {
+  const Node *value = nullptr, *before = nullptr;
   for (const NodePtr& node : region.nodes()) {
     if (node->inputs.empty()) continue;  // inputs and numbers
     const char* reason =
         value ? add(region, *node, value, chain) : begin(region, *node, anchor, chain);
     if (reason) return reason;
+    before = value;
     value = node.get();
   }
-  const bool last = region.outputs.size() == 1 && &region.outputs[0].node() == value;
+  const auto& results = region.outputs;
+  chain.two_results =
+      most == ChainResults::last_two && results.size() == 2 && &results[0].node() == before;
+  const bool last = (results.size() == 1 || chain.two_results) && &results.back().node() == value;
   return last ? nullptr : "the region has results on the way";
 }
 
-const char* read_chain(const Node& node, Op anchor, RegionChain& chain) {
+const char* read_chain(const Node& node, Op anchor, RegionChain& chain, ChainResults most) {
   if (!is(node, anchor)) {
-    return node.regions.empty() ? "it is another op" : read_chain(*node.regions[0], anchor, chain);
+    if (node.regions.empty()) return "it is another op";
+    return read_chain(*node.regions[0], anchor, chain, most);
   }
   chain.anchor = &node;
   for (size_t i = 0; i < node.inputs.size(); ++i) {

@@ -21,11 +21,16 @@ struct RegionChain {
   const Node* anchor = nullptr;
   std::vector<int> inputs;  // the node's operand for each of the anchor's; -1: absent
   std::vector<Link> links;
+  bool two_results = false;  // the value before the last one is a result too, the first
 };
 
+enum class ChainResults : uint8_t { last, last_two };  // that a region may have
+
 // Null, or the reason why the region is no such chain.
-const char* read_chain(const Graph& region, Op anchor, RegionChain& chain);
+const char* read_chain(const Graph& region, Op anchor, RegionChain& chain,
+                       ChainResults most = ChainResults::last);
 // The same of a node's region, or of a node that is an `anchor` itself.
-const char* read_chain(const Node& node, Op anchor, RegionChain& chain);
+const char* read_chain(const Node& node, Op anchor, RegionChain& chain,
+                       ChainResults most = ChainResults::last);
 
 }  // namespace suan

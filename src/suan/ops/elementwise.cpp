@@ -86,10 +86,13 @@ Tensor make_binary(const OpDef& op, Tensor a, Tensor b) {
   return make(op, {a, b});
 }
 
-Tensor gelu_tanh_gradient(const Tensor& g, const Tensor& x) {
-  const Tensor s = sigmoid(x * (1.5957691216057308 + 0.07135481282740267 * x * x));
-  const Tensor slope = 1.5957691216057308 + 0.21406443848220803 * x * x;
-  return g * (s + x * s * (1.0 - s) * slope);
+// The second derivative of x s(u), u = x (c + d x^2): s' (2 u' + x u'' + x (1 - 2 s) u'^2).
+Tensor gelu_tanh_curvature(const Tensor& x) {
+  const Tensor square = x * x;
+  const Tensor s = sigmoid(x * (1.5957691216057308 + 0.07135481282740267 * square));
+  const Tensor slope = 1.5957691216057308 + 0.21406443848220802 * square;
+  const Tensor bend = 0.42812887696441603 * square;  // x u''
+  return s * (1.0 - s) * (2.0 * slope + bend + x * (1.0 - 2.0 * s) * slope * slope);
 }
 
 }  // namespace

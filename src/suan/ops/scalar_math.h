@@ -45,6 +45,13 @@ inline uint64_t abs(uint64_t x) { return x; }
 // The normal distribution function Phi(x) = (1 + erf(x / sqrt(2))) / 2.
 inline double normal_cdf(double x) { return 0.5 * std::erfc(x * -0.7071067811865476); }
 inline float normal_cdf(float x) { return 0.5f * std::erfc(x * -0.7071067811865476f); }
+// s + s (1 - s) v where s = 1 / (1 + exp(-u)): the derivative of x s(u(x)), for v = x u'(x).
+template <class T>
+  requires std::is_floating_point_v<T>
+T gate_slope(T u, T v) {
+  const T s = T(1) / (T(1) + exp(-u));
+  return s * (T(1) + (T(1) - s) * v);
+}
 inline double pow(double x, double y) { return std::pow(x, y); }
 inline float pow(float x, float y) { return std::pow(x, y); }
 inline double atan2(double y, double x) { return std::atan2(y, x); }

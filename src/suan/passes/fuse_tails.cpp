@@ -1,6 +1,9 @@
 // Fusing tails: from a convolution or product on, the nodes that read nothing but the one before
-// (and values from elsewhere) join it as long as the target's kernels can take them.
+// (and values from elsewhere) join it as long as the target's kernels can take them. The value
+// before the last one may stay a result, so that others read it too.
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -11,27 +14,70 @@
 namespace suan {
 namespace {
 
+constexpr int kMostRefusals = 1;  // in a row: a longer region may be taken where a shorter is not
+
+struct Tail {
+  std::vector<NodePtr> members;  // in order, the anchor first
+  bool keeps_before = false;     // the last but one is a result too
+
+  const NodePtr& last() const { return members.back(); }
+  const NodePtr& before() const { return members[members.size() - 2]; }
+  std::vector<Tensor> results() const {
+    if (!keeps_before) return {{last(), 0}};
+    return {{before(), 0}, {last(), 0}};
+  }
+  // The node in whose place the region stands. One that keeps a value reads nothing after it, and
+  // must be there for all who read that.
+  const NodePtr& place() const { return keeps_before ? before() : last(); }
+};
+
 class TailFinder {
  public:
   TailFinder(const Graph& graph, const Target& target) : target_(target), users_(graph) {}
 
-  // The anchor and its tail; the anchor alone where nothing can follow.
-  std::vector<NodePtr> find(const NodePtr& anchor) {
-    std::vector<NodePtr> members{anchor};
-    while (true) {
-      const NodePtr next = users_.only(*members.back());
-      if (!next || taken_.contains(next.get()) || next->types.size() != 1) break;
-      if (!next->op->row || !(next->types[0] == anchor->types[0])) break;
-      members.push_back(next);
-      if (target_.fuses_tail(RegionBuilder(members, ValueMap()).region({{next, 0}}))) continue;
-      members.pop_back();
-      break;
+  // The longest that one kernel computes; the anchor alone where nothing can follow.
+  Tail find(const NodePtr& anchor) {
+    Tail best{{anchor}}, tail = best;
+    for (int refusals = 0; refusals <= kMostRefusals;) {
+      if (auto longer = longer_than(tail)) {
+        best = tail = std::move(*longer);
+        if (best.keeps_before) break;
+        refusals = 0;
+        continue;
+      }
+      const NodePtr next = users_.only(*tail.last());
+      if (!next || !may_follow(tail, *next)) break;
+      tail.members.push_back(next);
+      ++refusals;
     }
-    for (const NodePtr& node : members) taken_.insert(node.get());
-    return members;
+    for (const NodePtr& node : best.members) taken_.insert(node.get());
+    return best;
   }
 
  private:
+  bool may_follow(const Tail& tail, const Node& next) const {
+    if (taken_.contains(&next) || next.types.size() != 1 || !next.op->row) return false;
+    return next.types[0] == tail.members[0]->types[0];
+  }
+  bool fuses(const Tail& tail) const {
+    const Graph region = RegionBuilder(tail.members, ValueMap()).region(tail.results());
+    return target_.fuses_tail(*tail.members[0], region);
+  }
+  // By one node, where the target takes it.
+  std::optional<Tail> longer_than(const Tail& tail) const {
+    const NodePtr& end = tail.last();
+    for (const NodePtr& next : users_.of(*end)) {
+      if (!may_follow(tail, *next)) continue;
+      Tail longer = tail;
+      longer.members.push_back(next);
+      if (users_.only(*end) && fuses(longer)) return longer;
+      longer.keeps_before = std::all_of(next->inputs.begin(), next->inputs.end(),
+                                        [&](const Tensor& t) { return t && t.node_ptr() == end; });
+      if (longer.keeps_before && fuses(longer)) return longer;
+    }
+    return std::nullopt;
+  }
+
   const Target& target_;
   Users users_;
   std::unordered_set<const Node*> taken_;
@@ -42,24 +88,28 @@ class TailFinder {
 Graph fuse_tails(const Graph& graph, const Target& target) {
   if (!target.fuses_tail) return graph;
   TailFinder finder(graph, target);
-  std::unordered_map<const Node*, std::vector<NodePtr>> tails;  // by their last node
+  std::unordered_map<const Node*, Tail> tails;  // by their place
   for (const NodePtr& node : graph.nodes()) {
     if (!target.begins_tail(*node)) continue;
-    std::vector<NodePtr> members = finder.find(node);
-    if (members.size() > 1) tails[members.back().get()] = std::move(members);
+    Tail tail = finder.find(node);
+    if (tail.members.size() > 1) tails[tail.place().get()] = std::move(tail);
   }
   if (tails.empty()) return graph;
   ValueMap map;  // of everything so far, so that a tail finds the new operands of its first nodes
+  std::unordered_map<const Node*, Tensor> made;  // what regions in earlier places gave
   return rewrite(graph, [&](const NodePtr& node, const std::vector<Tensor>& inputs) {
-    std::vector<Tensor> outputs;
     for (size_t i = 0; i < inputs.size(); ++i) {
       if (inputs[i]) map.set(node->inputs[i], inputs[i]);
     }
-    const auto tail = tails.find(node.get());
-    if (tail == tails.end()) return outputs;
-    const Tensor last(node, 0);
-    outputs.emplace_back(RegionBuilder(tail->second, map).build({last}), 0);
-    return outputs;
+    if (const auto found = made.find(node.get()); found != made.end()) {
+      return std::vector<Tensor>{found->second};
+    }
+    const auto found = tails.find(node.get());
+    if (found == tails.end()) return std::vector<Tensor>();
+    const Tail& tail = found->second;
+    const NodePtr fused = RegionBuilder(tail.members, map).build(tail.results());
+    if (tail.keeps_before) made[tail.last().get()] = Tensor(fused, 1);
+    return std::vector<Tensor>{Tensor(fused, 0)};
   });
 }
 

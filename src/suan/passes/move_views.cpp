@@ -3,9 +3,11 @@
 //  - a change of the rows' order or shape before or after a product moves below it, and below the
 //    elementwise ops and norms over the last axis that follow;
 //  - slices of a product's columns become products with slices of the weights.
+// Behind products of any weights, a reshape moves below what the target fuses with the product.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <optional>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "suan/ops/gather.h"
@@ -15,6 +17,7 @@
 #include "suan/ops/op.h"
 #include "suan/ops/shape_ops.h"
 #include "suan/ops/slice.h"
+#include "suan/passes/internal/region_builder.h"
 #include "suan/passes/internal/users.h"
 #include "suan/passes/internal/view_chain.h"
 #include "suan/passes/pass.h"
@@ -59,7 +62,7 @@ Tensor with_rows_of(const View& view, const Tensor& y) {
 
 class ViewMover {
  public:
-  explicit ViewMover(const Graph& graph) : users_(graph) {}
+  ViewMover(const Graph& graph, const Target& target) : users_(graph), target_(target) {}
 
   Inputs operator()(const NodePtr& node, const Inputs& inputs) {
     if (!node->op->infer || std::any_of(inputs.begin(), inputs.end(), [](const Tensor& t) {
@@ -68,7 +71,10 @@ class ViewMover {
       return {};
     }
     if (is_constant_product(*node)) return product(*node, inputs);
-    if (is_elementwise(*node)) return elementwise(*node, inputs);
+    if (is_elementwise(*node)) {
+      Inputs moved = elementwise(*node, inputs);
+      return moved.empty() ? tail(*node, inputs) : moved;
+    }
     if (is(*node, Op::layer_norm) || is(*node, Op::rms_norm)) return norm(*node, inputs);
     if (is(*node, Op::slice) || is(*node, Op::gather)) return part_of_product(node, inputs);
     return {};
@@ -126,20 +132,68 @@ class ViewMover {
     return view.moves() ? Tensor() : reshaped(t, view.source.shape());
   }
 
-  Inputs elementwise(const Node& node, const Inputs& inputs) {
-    const auto view = view_among(inputs, node.types[0].shape);
-    if (!view) return {};
+  static NodePtr below(const Node& node, const Inputs& inputs, const View& view) {
     Inputs operands;
     for (const Tensor& t : inputs) {
-      operands.push_back(below(t, *view));
-      if (!operands.back()) return {};
+      operands.push_back(below(t, view));
+      if (!operands.back()) return nullptr;
     }
     const NodePtr made = make_node(*node.op, std::move(operands), node.attrs);
-    if (!(made->types[0].shape == view->source.shape())) return {};
+    return made->types[0].shape == view.source.shape() ? made : nullptr;
+  }
+
+  Inputs elementwise(const Node& node, const Inputs& inputs) {
+    const auto view = view_among(inputs, node.types[0].shape);
+    const NodePtr made = view ? below(node, inputs, *view) : nullptr;
+    if (!made) return {};
     products_.insert(made);
     View moved = *view;
     moved.source = {made, 0};
     return {moved.tensor()};
+  }
+
+  // A node that the target fuses with the product whose reshaped result it reads.
+  Inputs tail(const Node& node, const Inputs& inputs) {
+    const Shape& shape = node.types[0].shape;
+    if (!target_.fuses_tail || !node.op->row) return {};
+    for (const Tensor& t : inputs) {
+      if (!t || !(t.shape() == shape)) continue;
+      const auto view = view_of(t);
+      if (!view || view->moves() || view->source.shape() == shape || !keeps_rows(*view)) continue;
+      std::vector<NodePtr> members = tail_of(view->source.node_ptr());
+      if (members.empty()) continue;
+      const NodePtr made = below(node, inputs, *view);
+      if (!made) continue;
+      members.push_back(made);
+      if (!is_tail(members) && !leads_to_tail(members, node)) continue;
+      tails_[made] = members;
+      return {reshaped({made, 0}, shape)};
+    }
+    return {};
+  }
+  // The product that the node is, or that it follows, up to the node.
+  std::vector<NodePtr> tail_of(const NodePtr& node) const {
+    const auto found = tails_.find(node);
+    if (found != tails_.end()) return found->second;
+    return target_.begins_tail(*node) ? std::vector{node} : std::vector<NodePtr>();
+  }
+  bool is_tail(const std::vector<NodePtr>& members) const {
+    const RegionBuilder builder(members, none_);
+    const Tensor last(members.back(), 0), before(members[members.size() - 2], 0);
+    const auto fuses = [&](const std::vector<Tensor>& results) {
+      return target_.fuses_tail(*members[0], builder.region(results));
+    };
+    return fuses({last}) || (last.node().inputs.size() == 1 && fuses({before, last}));
+  }
+  // Whether it is one together with a node that reads nothing but this one.
+  bool leads_to_tail(const std::vector<NodePtr>& members, const Node& node) const {
+    const auto users = users_.of(node);
+    return std::any_of(users.begin(), users.end(), [&](const NodePtr& user) {
+      if (!user->op->row || user->inputs.size() != 1) return false;
+      std::vector<NodePtr> longer = members;
+      longer.push_back(make_node(*user->op, {{members.back(), 0}}, user->attrs));
+      return is_tail(longer);
+    });
   }
 
   Inputs norm(const Node& node, const Inputs& inputs) {
@@ -291,14 +345,17 @@ class ViewMover {
   }
 
   Users users_;
+  const Target& target_;
+  const ValueMap none_;
+  std::unordered_map<NodePtr, std::vector<NodePtr>> tails_;  // by their last node
   // Nodes that this pass made: products of rows, and what follows them.
   std::unordered_set<NodePtr> products_;
 };
 
 }  // namespace
 
-Graph move_views(const Graph& graph, const Target&) {
-  ViewMover mover(graph);
+Graph move_views(const Graph& graph, const Target& target) {
+  ViewMover mover(graph, target);
   return rewrite(graph, [&](const NodePtr& node, const Inputs& inputs) -> Inputs {
     Inputs made = mover(node, inputs);
     if (!made.empty()) return made;
@@ -306,6 +363,9 @@ Graph move_views(const Graph& graph, const Target&) {
     if (!view) return {};
     const NodePtr current = inputs[0].same_as(node->inputs[0]) ? node : with_inputs(*node, inputs);
     const Tensor shorter = shortened({current, 0});
+    if (!shorter && is(*node, Op::reshape) && is(inputs[0].node(), Op::reshape)) {
+      return {reshaped(inputs[0], node->types[0].shape)};
+    }
     return shorter ? Inputs{shorter} : Inputs{};
   });
 }

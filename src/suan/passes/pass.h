@@ -23,7 +23,8 @@ Graph split(const Graph& graph, const Target& target);
 // Equal nodes merge, known numbers fold, neutral operations vanish.
 Graph simplify(const Graph& graph, const Target& target);
 // Reshapes, transposes and slices around products with constant weights move out of their way, so
-// that what follows a product can become its tail and no part of its result is copied.
+// that what follows a product can become its tail and no part of its result is copied. Reshapes
+// move behind what the target fuses with a product of any weights.
 Graph move_views(const Graph& graph, const Target& target);
 // Gelu, silu, layer and RMS norm and attention written out in small nodes become one node each.
 Graph recognise(const Graph& graph, const Target& target);
@@ -33,7 +34,7 @@ Graph fold_affine(const Graph& graph, const Target& target);
 // What follows from constants is computed now.
 Graph fold_constants(const Graph& graph, const Target& target);
 // A convolution or product and the elementwise nodes that follow it become one `fused` node, where
-// the target has a kernel for them.
+// the target has a kernel for them. The value before the last may be a result of it too.
 Graph fuse_tails(const Graph& graph, const Target& target);
 // Connected elementwise nodes over one shape become one `fused` node.
 Graph fuse(const Graph& graph, const Target& target);

@@ -22,9 +22,10 @@ struct Target {
   std::vector<Tensor> (*split)(const NodePtr&) = nullptr;
   // Whether an elementwise node may join a fused region; null: nothing fuses.
   bool (*fuses)(const Node&) = nullptr;
-  // Whether one kernel computes a whole region that begins with a node of `begins_tail` and goes on
-  // with elementwise nodes, each reading the one before; null: none does.
-  bool (*fuses_tail)(const Graph& region) = nullptr;
+  // Whether one kernel computes a whole region that begins with `anchor`, a node of `begins_tail`,
+  // and goes on with elementwise nodes, each reading the one before. The results are the last
+  // value, or the last but one and the last. Null: none does.
+  bool (*fuses_tail)(const Node& anchor, const Graph& region) = nullptr;
   bool (*begins_tail)(const Node&) = nullptr;
   // The value of a tensor that follows from constants; null: nothing is folded.
   BufferPtr (*evaluate)(const Tensor&) = nullptr;

@@ -95,16 +95,22 @@ const std::multimap<Name, Known>& known_binary() {
       {"logical_and", {DType::boolean, {{0, 0, 1, 1}, {0, 1, 0, 1}}, {0, 0, 0, 1}}},
       {"logical_or", {DType::boolean, {{0, 0, 1, 1}, {0, 1, 0, 1}}, {0, 1, 1, 1}}},
       {"logical_xor", {DType::boolean, {{0, 0, 1, 1}, {0, 1, 0, 1}}, {0, 1, 1, 0}}},
+      {"gelu_tanh_gradient",
+       {DType::f32, {{1, 2, 3, 2}, {0, 1, 100, -100}}, {0.5, 2.1659282, 3, 0}}},
       {"pow", {DType::f32, {{-2, 0, 2}, {3, 0, -1}}, {-8, 1, 0.5}}},
   };
   return known;
 }
 
 OpCases binary_cases(const OpDef& op, Tensor (*f)(const Tensor&, const Tensor&)) {
-  static const std::map<Name, Domain> left{
-      {"pow", {0.4, 2}}, {"mod", {2.1, 2.8}}, {"atan2", {0.4, 2}}};
-  static const std::map<Name, Domain> right{
-      {"div", {0.4, 2}}, {"mod", {0.95, 1.04}}, {"atan2", {0.4, 2}}};
+  static const std::map<Name, Domain> left{{"pow", {0.4, 2}},
+                                           {"mod", {2.1, 2.8}},
+                                           {"atan2", {0.4, 2}},
+                                           {"gelu_tanh_gradient", {0.4, 2}}};
+  static const std::map<Name, Domain> right{{"div", {0.4, 2}},
+                                            {"mod", {0.95, 1.04}},
+                                            {"atan2", {0.4, 2}},
+                                            {"gelu_tanh_gradient", {-0.5, 1}}};
   const Domain a = find_domain(left, op.name), b = find_domain(right, op.name);
   const bool whole = op.row->i64 != nullptr;
   const bool smooth = !op.row->gives_bool;

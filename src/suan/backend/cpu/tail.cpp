@@ -165,7 +165,7 @@ bool begins_tail(const Node& node) {
   return node.types[0].shape.numel() != 0 && node.inputs[0].shape().numel() != 0;
 }
 
-bool fuses_tail(const Graph& region) {
+bool fuses_tail(const Node& /*anchor*/, const Graph& region) {
   for (const Op anchor : {Op::conv, Op::matmul}) {
     RegionChain chain;
     Tail tail;

@@ -31,7 +31,7 @@ const char* read_tail(const Node& node, Op anchor, Tail& tail);
 void add_tail(DnnlCall& call, const Tail& tail, std::vector<DnnlCall::Argument>& arguments);
 
 // For the target: whether such a region has a kernel (conv or matmul, f32 or bf16).
-bool fuses_tail(const Graph& region);
+bool fuses_tail(const Node& anchor, const Graph& region);
 bool begins_tail(const Node& node);
 
 }  // namespace suan::cpu

@@ -108,6 +108,10 @@ HWY_INLINE V log1p(V x) {
   const V edge = select(x == V(-1.0), V(-HUGE_VAL), select(x > V(-1.0), x, V(NAN)));
   return select(x > V(-1.0), select(x == V(HUGE_VAL), x, y), edge);
 }
+HWY_INLINE V gate_slope(V u, V v) {
+  const V s = V(1.0) / (V(1.0) + exp(-u));
+  return s * (V(1.0) + (V(1.0) - s) * v);
+}
 HWY_INLINE V tanh(V x) { return select(x != x, x, V(hn::Tanh(D(), x.v))); }
 HWY_INLINE V sinh(V x) { return (exp(x) - exp(-x)) * V(0.5); }
 HWY_INLINE V cosh(V x) { return (exp(x) + exp(-x)) * V(0.5); }

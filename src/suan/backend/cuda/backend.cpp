@@ -53,7 +53,8 @@ constexpr Target kTarget{
       return is(*n, Op::batch_norm) ? split_batch_norm(n) : std::vector<Tensor>();
     },
     .fuses = joins_regions,
-    .fuses_tail = [](const Graph& region) { return is_product(region) || is_convolution(region); },
+    .fuses_tail = [](const Node& n,
+                     const Graph& r) { return is_product(n, r) || is_convolution(r); },
     .begins_tail = [](const Node& n) { return begins_product(n) || begins_convolution(n); },
     .evaluate = [](const Tensor& t) { return suan::evaluate(t, cpu_backend()).buffer; },
     .choose_layouts = choose_layouts};

@@ -92,6 +92,9 @@ const char* take_own_bias(Following& f) {
 
 const char* why_not(Following& f) {
   if (const char* reason = anchor_why_not(*f.chain.anchor)) return reason;
+  if (f.epilogue.preactivation != Preactivation::unused) {
+    return "cuDNN is not asked for what comes before an activation";
+  }
   const Activation a = f.epilogue.activation;
   if (f.chain.anchor->types[0].dtype == DType::f32 && a != Activation::none &&
       a != Activation::relu) {

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/backend/cuda/following.h"
 
+#include <array>
+
 #include "suan/backend/cuda/region.h"
 #include "suan/ops/elementwise.h"
 #include "suan/ops/fused.h"
@@ -44,10 +46,33 @@ const char* add(const RegionChain::Link& link, Op anchor, Following& f) {
   return nullptr;
 }
 
+// y = g activation'(z), where g is the value so far.
+const char* add_gradient(const RegionChain::Link& link, Following& f) {
+  if (link.swapped) return "the result is what an activation was applied to, not its gradient";
+  if (!(link.other->type() == f.chain.anchor->types[0])) return "an operand has another type";
+  f.epilogue.activation = Activation::gelu_tanh;
+  f.epilogue.preactivation = Preactivation::given;
+  f.preactivation = link.operand;
+  return nullptr;
+}
+
+const char* keep_preactivation(Following& f) {
+  const Epilogue& e = f.epilogue;
+  if (e.activation == Activation::none || e.preactivation != Preactivation::unused) {
+    return "the region has results on the way";
+  }
+  f.epilogue.preactivation = Preactivation::kept;
+  return nullptr;
+}
+
 const char* read_links(Op anchor, Following& f) {
   for (const RegionChain::Link& link : f.chain.links) {
     if (f.epilogue.activation != Activation::none) return "something follows the activation";
     if (link.number) return "a number joins the result";
+    if (is(*link.node, Op::gelu_tanh_gradient)) {
+      if (const char* reason = add_gradient(link, f)) return reason;
+      continue;
+    }
     if (link.other) {
       if (!is(*link.node, Op::add)) return "an operand joins otherwise than by addition";
       if (const char* reason = add(link, anchor, f)) return reason;
@@ -58,17 +83,17 @@ const char* read_links(Op anchor, Following& f) {
     }
     if (f.epilogue.activation == Activation::none) return "the libraries have no such activation";
   }
-  return nullptr;
+  return f.chain.two_results ? keep_preactivation(f) : nullptr;
 }
 
 }  // namespace
 
 const char* read_following(const Node& node, Op anchor, Following& following) {
-  const char* reason = read_chain(node, anchor, following.chain);
+  const char* reason = read_chain(node, anchor, following.chain, ChainResults::last_two);
   return reason ? reason : read_links(anchor, following);
 }
 const char* read_following(const Graph& region, Op anchor, Following& following) {
-  const char* reason = read_chain(region, anchor, following.chain);
+  const char* reason = read_chain(region, anchor, following.chain, ChainResults::last_two);
   return reason ? reason : read_links(anchor, following);
 }
 
@@ -95,9 +120,10 @@ Type as_channels(Type bias, int rank) {
   return bias;
 }
 
-Tensor follow(const Node& node, const Following& f, bool residual_added, const Tensor& result,
-              Operands& operands) {
-  Tensor value = result;
+// The last value and the one before it.
+std::array<Tensor, 2> follow(const Node& node, const Following& f, bool residual_added,
+                             const Tensor& result, Operands& operands) {
+  Tensor value = result, before = result;
   const std::vector<int>& own = f.chain.inputs;
   if (own.size() > 2 && own[2] >= 0) {
     const Type bias = node.inputs[static_cast<size_t>(own[2])].type();
@@ -111,9 +137,10 @@ Tensor follow(const Node& node, const Following& f, bool residual_added, const T
           link.number ? *link.other : operands.take(link.operand, link.other->type());
       inputs.insert(link.swapped ? inputs.begin() : inputs.end(), other);
     }
+    before = value;
     value = Tensor(with_inputs(*link.node, inputs), 0);
   }
-  return value;
+  return {value, before};
 }
 
 }  // namespace
@@ -123,7 +150,10 @@ FollowingCall::FollowingCall(const Node& node, const Following& following, bool 
   std::vector<int> numbers;
   Operands operands(region, numbers);
   const Tensor result = operands.take(-1, node.types[0]);
-  region.outputs = {follow(node, following, residual_added, result, operands)};
+  const auto [last, before] = follow(node, following, residual_added, result, operands);
+  if (following.chain.two_results && before.same_as(result)) first_out_ = 1;
+  if (following.chain.two_results && first_out_ == 0) region.outputs.push_back(before);
+  region.outputs.push_back(last);
   std::vector<Tensor> inputs = region.inputs;
   const NodePtr fused = make_fused(std::move(inputs), std::move(region));
   std::const_pointer_cast<Node>(fused)->layouts = node.layouts;
@@ -136,6 +166,7 @@ void FollowingCall::run(const KernelArgs& args) const {
   for (const int operand : operands_) in.push_back(args.in[static_cast<size_t>(operand)]);
   KernelArgs own = args;
   own.in = in;
+  own.out = args.out.subspan(first_out_);
   call_->run(own);
 }
 

@@ -15,6 +15,7 @@ struct Following {
   RegionChain chain;
   Epilogue epilogue;
   int bias = -1, residual = -1;  // operands of the node that has the region
+  int preactivation = -1;        // that is given
 };
 
 // Reads a node, an `anchor` op or a region that begins with one, or a region alone. Null, or the
@@ -23,7 +24,7 @@ const char* read_following(const Node& node, Op anchor, Following& following);
 const char* read_following(const Graph& region, Op anchor, Following& following);
 
 // What follows as a kernel of its own, where a library refuses to compute it: reads the result
-// that the anchor has without it, from the memory where the whole result goes. The residual may
+// that the anchor has without it, from the memory where the (first) result goes. The residual may
 // have been added already.
 class FollowingCall {
  public:
@@ -33,6 +34,7 @@ class FollowingCall {
  private:
   std::unique_ptr<Call> call_;
   std::vector<int> operands_;  // of the node, after the anchor's result
+  size_t first_out_ = 0;       // 1: the first result is the anchor's, which is there already
 };
 
 // What the library makes of `spec`; where it refuses, what it makes of it with no epilogue but

@@ -44,10 +44,18 @@ struct Launch {
 // What happens to a product or convolution before it is written:
 // y = activation(x + bias + residual).
 enum class Activation : uint8_t { none, relu, gelu, gelu_tanh, sigmoid, silu };
+// The value z that an activation is applied to, where it has memory of its own (of products alone).
+enum class Preactivation : uint8_t {
+  unused,
+  kept,   // y = activation(z) and z are results
+  given,  // y = activation'(z) x: the gradient
+};
+inline constexpr int64_t kPreactivationStep = 8;  // cuBLASLt: its rows are a multiple of it
 struct Epilogue {
   bool bias = false;      // one number for each column of a product, each channel of a convolution
   bool residual = false;  // added before the activation
   Activation activation = Activation::none;
+  Preactivation preactivation = Preactivation::unused;
   bool operator==(const Epilogue&) const = default;
 };
 
@@ -68,8 +76,9 @@ struct ProductSpec {
 class Product {
  public:
   virtual ~Product() = default;
-  virtual void run(const void* a, const void* b, const void* bias, const void* residual, void* y,
-                   void* scratch) const = 0;
+  // The preactivation lies as y does.
+  virtual void run(const void* a, const void* b, const void* bias, const void* residual,
+                   void* preactivation, void* y, void* scratch) const = 0;
 };
 
 // Convolutions of channels-last data [n, (d), h, w, c] by filters [o, (d), h, w, c / groups].

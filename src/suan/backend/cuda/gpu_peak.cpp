@@ -51,7 +51,8 @@ double product_gflops(Gpu& gpu, DType dtype, bool tf32, int64_t size) {
   const DeviceBlockPtr scratch = gpu.allocate(kScratch);
   const auto product = gpu.product(spec);
   const double seconds = seconds_of(gpu, [&] {
-    product->run(a->address(), b->address(), nullptr, nullptr, y->address(), scratch->address());
+    product->run(a->address(), b->address(), nullptr, nullptr, nullptr, y->address(),
+                 scratch->address());
   });
   const auto n = static_cast<double>(size);
   return 2 * n * n * n / seconds / 1e9;

@@ -18,14 +18,30 @@ namespace {
 constexpr double kLarge = 1e7;                 // FLOPs of products that may use scratch memory
 constexpr size_t kScratch = size_t{32} << 20;  // what cuBLASLt wants on Hopper
 
-const char* epilogue_why_not(const Epilogue& epilogue, DType dtype) {
+// Of GELU alone: for ReLU's gradient cuBLASLt wants a mask of bits in lines of 128, which no op
+// here makes or reads.
+const char* preactivation_why_not(const Epilogue& epilogue, const Type& result) {
+  if (epilogue.preactivation == Preactivation::unused) return nullptr;
+  if (epilogue.activation != Activation::gelu_tanh) {
+    return "cuBLASLt keeps no value before this activation";
+  }
+  if (result.shape.back() % kPreactivationStep != 0) {
+    return "cuBLASLt wants the value before an activation in rows of a multiple of 8";
+  }
+  if (epilogue.preactivation == Preactivation::kept) return nullptr;
+  if (size_of(result.dtype) != 2) return "cuBLASLt has the gradient of GELU in 16 bits alone";
+  return epilogue.bias ? "cuBLASLt has no gradient of an activation of a sum" : nullptr;
+}
+
+const char* epilogue_why_not(const Epilogue& epilogue, const Type& result) {
+  const DType dtype = result.dtype;
   const Activation a = epilogue.activation;
   if (dtype == DType::f64 && !(epilogue == Epilogue())) return "cuBLASLt has no epilogues in f64";
   if (a != Activation::none && epilogue.residual) return "cuBLASLt has no activation of a sum";
   if (a != Activation::none && a != Activation::relu && a != Activation::gelu_tanh) {
     return "cuBLASLt has no such activation";
   }
-  return nullptr;
+  return preactivation_why_not(epilogue, result);
 }
 
 const char* anchor_why_not(const Node& product) {
@@ -123,16 +139,24 @@ class ProductCall final : public Call {
     };
     const char *a = operand(inputs[0]), *b = operand(inputs[1]);
     const char *bias = operand(following_.bias), *residual = operand(following_.residual);
-    char* y = args.out[0].as<char>();
+    // What follows by itself reads the product from the memory of the first result.
+    char* y = (after_ ? args.out.front() : args.out.back()).as<char>();
+    char* preactivation = after_ ? nullptr : preactivation_in(args);
     for (const Part& part : parts_) {
       const auto at = [&](int64_t elements) { return static_cast<size_t>(elements) * element_; };
-      product_->run(a + at(part.a), b + at(part.b), bias,
-                    residual ? residual + at(part.y) : nullptr, y + at(part.y), args.scratch);
+      const auto beside = [&](auto* block) { return block ? block + at(part.y) : nullptr; };
+      product_->run(a + at(part.a), b + at(part.b), bias, beside(residual), beside(preactivation),
+                    y + at(part.y), args.scratch);
     }
     if (after_) after_->run(args);
   }
 
  private:
+  char* preactivation_in(const KernelArgs& args) const {
+    if (spec_.epilogue.preactivation == Preactivation::kept) return args.out[0].as<char>();
+    const int given = following_.preactivation;
+    return given < 0 ? nullptr : args.in[static_cast<size_t>(given)].as<char>();
+  }
   // A block begins at an aligned address; what lies so many elements after it need not.
   void align_to(int64_t elements) {
     while (static_cast<size_t>(elements) * element_ % spec_.alignment != 0) spec_.alignment /= 2;
@@ -187,7 +211,7 @@ const char* product_why_not(const Node& node) {
   Following following;
   if (const char* reason = read_following(node, Op::matmul, following)) return reason;
   if (const char* reason = anchor_why_not(*following.chain.anchor)) return reason;
-  return epilogue_why_not(following.epilogue, node.types[0].dtype);
+  return epilogue_why_not(following.epilogue, node.types[0]);
 }
 
 std::unique_ptr<Call> make_product_call(const Node& node) {
@@ -196,17 +220,17 @@ std::unique_ptr<Call> make_product_call(const Node& node) {
   return std::make_unique<ProductCall>(node, std::move(following));
 }
 
-bool begins_product(const Node& node) {
-  // Of weights that stay. In training the value before the tail is mostly wanted too, and where it
-  // is not, checkpointing must give the same bits as where it is.
-  return is(node, Op::matmul) && node.inputs[1].rank() == 2 &&
-         is(node.inputs[1].node(), Op::constant) && !anchor_why_not(node);
-}
+bool begins_product(const Node& node) { return is(node, Op::matmul) && !anchor_why_not(node); }
 
-bool is_product(const Graph& region) {
+bool is_product(const Node& anchor, const Graph& region) {
   Following following;
-  return !read_following(region, Op::matmul, following) &&
-         !epilogue_why_not(following.epilogue, region.outputs[0].dtype());
+  if (read_following(region, Op::matmul, following)) return false;
+  if (epilogue_why_not(following.epilogue, region.outputs[0].type())) return false;
+  // In training the value before an activation is mostly wanted too, and where it is not,
+  // checkpointing must give the same bits as where it is: there it is always a result.
+  const Tensor& weights = anchor.inputs[1];
+  const bool stay = weights.rank() == 2 && is(weights.node(), Op::constant);
+  return stay || following.epilogue.preactivation != Preactivation::unused;
 }
 
 }  // namespace suan::cuda

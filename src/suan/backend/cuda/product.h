@@ -14,6 +14,6 @@ std::unique_ptr<Call> make_product_call(const Node& node);
 
 // For the target: which nodes begin a region that one product computes, and which regions are such.
 bool begins_product(const Node& node);
-bool is_product(const Graph& region);
+bool is_product(const Node& anchor, const Graph& region);
 
 }  // namespace suan::cuda

@@ -36,6 +36,13 @@ Names emit_gelu_tanh(Emitter& e, const Node& n) {
   return e.typed(n, "Gelu", kAllFloats, {{"approximate", "tanh"}});
 }
 
+// g times the derivative of x s(u(x)), s the sigmoid.
+Tensor gelu_tanh_gradient_of(const Tensor& g, const Tensor& x) {
+  const Tensor s = sigmoid(x * (1.5957691216057308 + 0.07135481282740267 * x * x));
+  const Tensor slope = 1.5957691216057308 + 0.21406443848220802 * x * x;
+  return g * (s + x * s * (1.0 - s) * slope);
+}
+
 // 2 tanh(x / 2) / (1 - tanh(x / 2)) where exp(x) - 1 would cancel.
 Tensor expm1_of(const Tensor& x) {
   const Tensor t = tanh(0.5 * x);
@@ -205,6 +212,7 @@ constexpr ExportRule kRules[] = {
     {Op::minimum, "Min", kNumbers},
     {.op = Op::mod, .lower = lower_mod, .emit = emit_mod},
     {.op = Op::atan2, .lower = rewritten<atan2_of>},
+    {.op = Op::gelu_tanh_gradient, .lower = rewritten<gelu_tanh_gradient_of>},
     {Op::equal, "Equal", kAny},
     {.op = Op::not_equal, .lower = rewritten<differs>},
     {Op::less, "Less", kNumbers},

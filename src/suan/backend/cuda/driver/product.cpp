@@ -71,6 +71,10 @@ cublasComputeType_t compute_type(const ProductSpec& spec) {
 }
 
 cublasLtEpilogue_t epilogue_of(const Epilogue& e) {
+  if (e.preactivation == Preactivation::given) return CUBLASLT_EPILOGUE_DGELU;
+  if (e.preactivation == Preactivation::kept) {
+    return e.bias ? CUBLASLT_EPILOGUE_GELU_AUX_BIAS : CUBLASLT_EPILOGUE_GELU_AUX;
+  }
   switch (e.activation) {
     case Activation::relu:
       return e.bias ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_RELU;
@@ -79,6 +83,17 @@ cublasLtEpilogue_t epilogue_of(const Epilogue& e) {
     default:
       return e.bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
   }
+}
+
+const char* preactivation_unsupported(const ProductSpec& spec) {
+  const Epilogue& e = spec.epilogue;
+  if (e.preactivation == Preactivation::unused) return nullptr;
+  if (e.activation != Activation::gelu_tanh) return "the value before such an activation";
+  if (spec.n % kPreactivationStep != 0) return "rows of such a value before an activation";
+  if (e.preactivation == Preactivation::kept) return nullptr;
+  if (e.bias) return "a gradient of an activation of a sum";
+  const bool narrow = size_of(spec.dtype) == 2 && spec.result == spec.dtype;
+  return narrow ? nullptr : "the gradient of GELU of such a type";
 }
 
 const char* why_unsupported(const ProductSpec& spec) {
@@ -92,7 +107,7 @@ const char* why_unsupported(const ProductSpec& spec) {
   if (e.activation == Activation::sigmoid) return "a sigmoid";
   if (e.activation == Activation::silu) return "SiLU";
   if (e.residual && e.activation != Activation::none) return "an activation of a sum";
-  return nullptr;
+  return preactivation_unsupported(spec);
 }
 
 // A descriptor of cuBLASLt, with the function that ends it.
@@ -120,6 +135,16 @@ void set(cublasLtMatmulDesc_t operation, cublasLtMatmulDescAttributes_t name, co
   SUAN_CUBLAS(cublasLtMatmulDescSetAttribute(operation, name, &value, sizeof(value)));
 }
 
+// It lies as y does and is of y's type, which is the library's default.
+void lay_preactivation(cublasLtMatmulDesc_t operation, const ProductSpec& spec) {
+  const void* aligned = pointer_of(static_cast<CUdeviceptr>(spec.alignment));
+  set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, aligned);
+  set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, spec.n);
+  if (spec.batch > 1) {
+    set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_BATCH_STRIDE, spec.stride_y);
+  }
+}
+
 Owned<cublasLtMatmulDesc_t> operation(const ProductSpec& spec) {
   cublasLtMatmulDesc_t made = nullptr;
   const cudaDataType_t scale = spec.dtype == DType::f64 ? CUDA_R_64F : CUDA_R_32F;
@@ -135,6 +160,7 @@ Owned<cublasLtMatmulDesc_t> operation(const ProductSpec& spec) {
     set(made, CUBLASLT_MATMUL_DESC_BIAS_POINTER, somewhere);
     set(made, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, static_cast<int32_t>(type_of(spec.result)));
   }
+  if (spec.epilogue.preactivation != Preactivation::unused) lay_preactivation(made, spec);
   return owned;
 }
 
@@ -198,10 +224,13 @@ class LtProduct final : public Product {
                             : layout(spec.dtype, spec.k, spec.m, spec, spec.stride_a)),
         y_(layout(spec.result, spec.n, spec.m, spec, spec.stride_y)) {}
 
-  void run(const void* a, const void* b, const void* bias, const void* residual, void* y,
-           void* scratch) const override {
+  void run(const void* a, const void* b, const void* bias, const void* residual,
+           void* preactivation, void* y, void* scratch) const override {
     const auto turn = handle_->queue->turn();
     if (spec_.epilogue.bias) set(operation_.get(), CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
+    if (spec_.epilogue.preactivation != Preactivation::unused) {
+      set(operation_.get(), CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, preactivation);
+    }
     const bool wide = spec_.dtype == DType::f64;
     const float one = 1, beta = spec_.epilogue.residual ? 1 : 0;
     const double wide_one = 1, wide_beta = beta;
@@ -273,13 +302,15 @@ class LtProduct final : public Product {
     const int64_t results = extent(s, s.stride_y, s.m * s.n);
     const void* bias = s.epilogue.bias ? trial.made_up(s.result, s.n) : nullptr;
     const void* residual = s.epilogue.residual ? trial.made_up(s.result, results) : nullptr;
+    const bool beside = s.epilogue.preactivation != Preactivation::unused;
+    void* preactivation = beside ? trial.made_up(s.result, results) : nullptr;
     void* y = trial.memory(static_cast<size_t>(results) * size_of(s.result));
     void* scratch = trial.memory(spec_.scratch_bytes);
     double best = 1e30;
     const Algorithm* fastest = nullptr;
     for (const Algorithm& candidate : candidates) {
       algorithm_ = candidate;
-      const auto run = [&] { this->run(a, b, bias, residual, y, scratch); };
+      const auto run = [&] { this->run(a, b, bias, residual, preactivation, y, scratch); };
       try {
         const double seconds = measure ? trial.seconds(run) : (run(), 0.0);
         if (seconds < best) fastest = &candidate;
@@ -301,12 +332,25 @@ class LtProduct final : public Product {
   Algorithm algorithm_;
 };
 
+// Nothing where it is unused, so that choices made before there was one stay good.
+const char* text_of(Preactivation preactivation) {
+  switch (preactivation) {
+    case Preactivation::kept:
+      return " kept";
+    case Preactivation::given:
+      return " given";
+    default:
+      return "";
+  }
+}
+
 std::string key_of(const ProductSpec& s) {
-  return fmt::format("{} {} {} {} {} {}{} {} {} {} {} {} {} {} {} {}", s.alignment, s.m, s.n, s.k,
+  return fmt::format("{} {} {} {} {} {}{} {} {} {} {} {} {} {} {} {}{}", s.alignment, s.m, s.n, s.k,
                      s.batch, s.transpose_a ? 't' : 'n', s.transpose_b ? 't' : 'n', s.stride_a,
                      s.stride_b, s.stride_y, name(s.dtype), name(s.result),
                      s.tf32 ? "tf32" : "full", static_cast<int>(s.epilogue.activation),
-                     s.epilogue.bias ? "bias" : "-", s.epilogue.residual ? "residual" : "-");
+                     s.epilogue.bias ? "bias" : "-", s.epilogue.residual ? "residual" : "-",
+                     text_of(s.epilogue.preactivation));
 }
 
 }  // namespace

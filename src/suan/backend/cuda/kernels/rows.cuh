@@ -36,6 +36,11 @@ __device__ inline double abs(double x) { return ::fabs(x); }
 __device__ inline float abs(float x) { return ::fabsf(x); }
 __device__ inline double normal_cdf(double x) { return 0.5 * ::erfc(x * -0.7071067811865476); }
 __device__ inline float normal_cdf(float x) { return 0.5f * ::erfcf(x * -0.7071067811865476f); }
+template <class T>
+__device__ inline T gate_slope(T u, T v) {
+  const T s = T(1) / (T(1) + exp(-u));
+  return s * (T(1) + (T(1) - s) * v);
+}
 __device__ inline double pow(double x, double y) { return ::pow(x, y); }
 __device__ inline float pow(float x, float y) { return ::powf(x, y); }
 __device__ inline double atan2(double y, double x) { return ::atan2(y, x); }
