@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <mutex>
 #include <numeric>
+#include <optional>
 #include <vector>
 
 #include "suan/backend/cuda/following.h"
@@ -52,14 +53,20 @@ class Stack {
     }
   }
   int64_t step(int axis) const { return steps_[static_cast<size_t>(axis)]; }
-  // Whether axes [first, last] are one axis with the last one's step.
+  // Whether axes [first, last] are one axis.
   bool merges(const Shape& result, int first, int last) const {
-    int64_t expected = step(last) * result[last];
-    for (int i = last - 1; i >= first; --i) {
-      if (result[i] != 1 && result.numel(i + 1, last + 1) != 1 && step(i) != expected) return false;
-      expected *= result[i];
+    std::optional<int64_t> expected;
+    for (int i = last; i >= first; --i) {
+      if (result[i] == 1) continue;
+      if (expected && step(i) != *expected) return false;
+      expected = step(i) * result[i];
     }
     return true;
+  }
+  // The step of that axis: of the last one that has more than one index.
+  int64_t step(const Shape& result, int first, int last) const {
+    while (last > first && result[last] == 1) --last;
+    return step(last);
   }
 
  private:
@@ -151,8 +158,8 @@ class ProductCall final : public Call {
     const int64_t each = spec_.m * spec_.n;
     if (lead > 0) {
       spec_.batch = y.numel(first, lead);
-      spec_.stride_a = stack_a.step(lead - 1);
-      spec_.stride_b = stack_b.step(lead - 1);
+      spec_.stride_a = stack_a.step(y, first, lead - 1);
+      spec_.stride_b = stack_b.step(y, first, lead - 1);
       spec_.stride_y = each;
     }
     Shape rest;
