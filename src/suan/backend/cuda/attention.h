@@ -2,10 +2,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include "suan/backend/kernel.h"
+#include "suan/ops/attention.h"
 
 namespace suan::cuda {
 
-const char* attention_why_not(const Node& node);  // also of attention_gradient
+AttentionSizes sizes_of_attention(const Node& node);  // also of attention_gradient, as all here
+
+// Whether it is in 16 bits, of something, without mask and lengths.
+const char* plain_attention_why_not(const Node& node);
+
+const char* attention_why_not(const Node& node);
 std::unique_ptr<Call> make_attention_call(const Node& node);
 std::unique_ptr<Call> make_attention_gradient_call(const Node& node);
 
