@@ -49,10 +49,16 @@ if(TARGET suan_cuda AND SUAN_CUPTI_INCLUDE)
   add_custom_command(TARGET suan_fake_driver POST_BUILD COMMAND ${CMAKE_COMMAND} -E create_symlink libcuda.so.1
     ${PROJECT_BINARY_DIR}/fake_gpu/libcupti.so.13)
   add_executable(suan_fake_gpu tests/backend/cuda/fake_gpu.cpp)
-  if(SUAN_CUDNN_INCLUDE)  # no driver is needed to describe a convolution to cuDNN
+  if(SUAN_CUDNN_INCLUDE)  # no driver is needed to describe a convolution to cuDNN; attention wants to find one
+    add_library(suan_absent_driver SHARED tests/backend/cuda/absent_driver.cpp)
+    target_link_libraries(suan_absent_driver PRIVATE suan_flags)
+    set_target_properties(suan_absent_driver PROPERTIES PREFIX "" OUTPUT_NAME libcuda SUFFIX .so.1
+      LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fake_gpu/absent)
+    add_dependencies(suan_unit_tests suan_absent_driver)
     set(driver src/suan/backend/cuda/driver)
     target_sources(suan_fake_gpu PRIVATE tests/backend/cuda/cudnn_graphs.cpp
-      ${driver}/convolution_graph.cpp ${driver}/descriptor.cpp ${driver}/library.cpp)
+      ${driver}/attention_graph.cpp ${driver}/convolution_graph.cpp ${driver}/operation_graph.cpp
+      ${driver}/descriptor.cpp ${driver}/library.cpp)
     target_compile_definitions(suan_fake_gpu PRIVATE SUAN_CUDNN)
     target_include_directories(suan_fake_gpu SYSTEM PRIVATE ${SUAN_CUDA_INCLUDE} ${SUAN_CUDNN_INCLUDE})
   endif()

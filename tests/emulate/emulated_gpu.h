@@ -1,6 +1,6 @@
 // A GPU for machines that have none: kernels run on the CPU, thread by thread (threads.h), its
-// memory is the host's but at addresses of its own, products and convolutions are plain loops.
-// Sources are compiled by the C++ compiler, many at once. SPDX-License-Identifier: Apache-2.0
+// memory is the host's but at addresses of its own, what libraries compute are plain loops. Sources
+// are compiled by the C++ compiler, many at once. SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <map>
 #include <set>
@@ -32,6 +32,7 @@ class EmulatedGpu final : public suan::cuda::Gpu {
   void lose_after(int launches);
   void limit_memory(size_t bytes) { memory_limit_ = bytes; }
   void refuse_epilogues(bool on) { refuses_epilogues_ = on; }  // of products and convolutions
+  void refuse_attention(bool on) { refuses_attention_ = on; }  // by a library
 
   std::string name() const override { return "cuda:0 (emulated)"; }
   suan::DeviceBlockPtr allocate(size_t bytes) override;
@@ -52,6 +53,7 @@ class EmulatedGpu final : public suan::cuda::Gpu {
   std::unique_ptr<suan::cuda::Product> product(const suan::cuda::ProductSpec& spec) override;
   std::unique_ptr<suan::cuda::Convolution> convolution(
       const suan::cuda::ConvolutionSpec& spec) override;
+  std::unique_ptr<suan::cuda::Attention> attention(const suan::cuda::AttentionSpec& spec) override;
 
   std::vector<std::string> launched;  // names of kernels since somebody cleared it
 
@@ -69,7 +71,7 @@ class EmulatedGpu final : public suan::cuda::Gpu {
   bool collecting_ = false;
   int launches_left_ = -1;  // 0: it is lost
   size_t memory_limit_ = SIZE_MAX, memory_used_ = 0;
-  bool refuses_epilogues_ = false;
+  bool refuses_epilogues_ = false, refuses_attention_ = false;
 };
 
 EmulatedGpu& emulated_gpu();

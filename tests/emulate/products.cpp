@@ -4,30 +4,13 @@
 
 #include "suan/base/error.h"
 #include "tests/emulate/emulated_gpu.h"
+#include "tests/emulate/numbers.h"
 
 namespace emulate {
 namespace {
 
-using suan::DType;
 using suan::cuda::Activation;
 using suan::cuda::Preactivation;
-
-double get(DType dtype, const void* data, int64_t i) {
-  return suan::visit(dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    return static_cast<double>(static_cast<const T*>(data)[i]);
-  });
-}
-void put(DType dtype, void* data, int64_t i, double value) {
-  suan::visit(dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    if constexpr (std::is_same_v<T, double>) {
-      static_cast<T*>(data)[i] = value;
-    } else {
-      static_cast<T*>(data)[i] = static_cast<T>(static_cast<float>(value));
-    }
-  });
-}
 
 double activated(Activation activation, double x) {
   switch (activation) {

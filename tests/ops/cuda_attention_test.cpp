@@ -1,50 +1,45 @@
-// Attention on Tensor Cores: sizes that the suite's cases, which are small, do not have.
+// Attention on Tensor Cores and by cuDNN: sizes that the suite's cases, which are small, do not
+// have.
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 #include "suan/autodiff/gradient.h"
 #include "suan/ops/attention.h"
 #include "suan/ops/elementwise.h"
 #include "suan/ops/reduce.h"
 #include "tests/emulate/emulated_gpu.h"
+#include "tests/ops/attention_case.h"
 #include "tests/ops/op_run.h"
 
 namespace suan {
 namespace {
 
-struct Sizes {
-  int64_t b, h, h_kv, t, s, d;
-  bool causal, heads_inside;
-};
+using Sizes = AttentionCaseSizes;
 
-OpCase case_of(const Sizes& z) {
-  const auto shape = [&](int64_t heads, int64_t rows) {
-    return z.heads_inside ? Shape{z.b, rows, heads, z.d} : Shape{z.b, heads, rows, z.d};
-  };
-  OpCase c{"attention",
-           {real(shape(z.h, z.t)), real(shape(z.h_kv, z.s)), real(shape(z.h_kv, z.s))},
-           [=](const Tensors& x) -> Tensors {
-             const Attention out = attention_with_logsumexp(
-                 x[0], x[1], x[2], {.causal = z.causal, .heads_inside = z.heads_inside});
-             return {out.y, select(is_finite(out.logsumexp), out.logsumexp, 0.0)};
-           }};
-  c.checks.tolerance = 3;
-  return c;
-}
-
-class CudaAttention : public testing::TestWithParam<Sizes> {};
-
-TEST_P(CudaAttention, IsThatOfTheReference) {
-  emulate::EmulatedGpu& gpu = emulate::emulated_gpu();
-  gpu.launched.clear();
-  for (const DType dtype : {DType::bf16, DType::f16}) {
-    SCOPED_TRACE(name(dtype));
-    compare_floats(case_of(GetParam()), dtype, emulate::emulated_backend());
+class CudaAttention : public testing::TestWithParam<Sizes> {
+ protected:
+  void SetUp() override { gpu().launched.clear(); }
+  void TearDown() override { gpu().refuse_attention(false); }
+  static emulate::EmulatedGpu& gpu() { return emulate::emulated_gpu(); }
+  static void compare(bool logsumexp) {
+    for (const DType dtype : {DType::bf16, DType::f16}) {
+      SCOPED_TRACE(name(dtype));
+      compare_floats(attention_case(GetParam(), logsumexp), dtype, emulate::emulated_backend());
+    }
   }
-  const auto ran = [&](const std::string& stem) {
-    return std::any_of(gpu.launched.begin(), gpu.launched.end(),
+  static bool ran(const std::string& stem) {
+    return std::any_of(gpu().launched.begin(), gpu().launched.end(),
                        [&](const std::string& kernel) { return kernel.starts_with(stem); });
-  };
+  }
+};
+class CudnnAttention : public CudaAttention {};
+
+// Where the library has no engine, the own kernels do what they take.
+TEST_P(CudaAttention, IsThatOfTheReference) {
+  gpu().refuse_attention(true);
+  compare(true);
   EXPECT_TRUE(ran("attention_forward"));
   EXPECT_TRUE(ran("attention_gradient_kv"));
 }
@@ -77,6 +72,29 @@ TEST(CudaAttentionMask, IsThatOfTheReference) {
   }
 }
 
+TEST_P(CudnnAttention, IsThatOfTheReference) {
+  compare(true);
+  gpu().launched.clear();
+  compare(false);
+  EXPECT_TRUE(ran("attention"));
+  EXPECT_TRUE(ran("attention gradient"));
+  EXPECT_FALSE(ran("attention_"));
+}
+
+// What cuDNN would take beside its operands is not there, where kernels are measured.
+TEST(CudaAttentionMemory, IsNotSpentWhereThereIsNone) {
+  emulate::EmulatedGpu& gpu = emulate::emulated_gpu();
+  gpu.launched.clear();
+  gpu.limit_memory(size_t{7} << 20);
+  compare_floats(attention_case({1, 2, 2, 95, 95, 64, true, false}, false), DType::bf16,
+                 emulate::emulated_backend());
+  gpu.limit_memory(SIZE_MAX);
+  EXPECT_NE(std::find(gpu.launched.begin(), gpu.launched.end(), "attention_gradient_kv_bf16_64"),
+            gpu.launched.end());
+  EXPECT_EQ(std::find(gpu.launched.begin(), gpu.launched.end(), "attention gradient"),
+            gpu.launched.end());
+}
+
 // Of the gradients only one is wanted: the others have no memory of their own to the end.
 TEST(CudaAttentionGradient, OfQueriesAlone) {
   Graph graph;
@@ -86,7 +104,7 @@ TEST(CudaAttentionGradient, OfQueriesAlone) {
   const auto& x = graph.inputs;
   const Tensor y = attention(x[0], x[1], x[2], {.causal = true});
   graph.outputs = gradients(sum(y * y), Tensors{x[0]});
-  const OpCase c = case_of({1, 2, 2, 70, 70, 32, true, false});
+  const OpCase c = attention_case({1, 2, 2, 70, 70, 32, true, false});
   const auto inputs = make_inputs(c, DType::bf16);
   const auto want = Runner(graph, reference_backend()).run(inputs);
   const auto got = Runner(graph, emulate::emulated_backend()).run(inputs);
@@ -100,6 +118,12 @@ INSTANTIATE_TEST_SUITE_P(All, CudaAttention,
                                          Sizes{1, 4, 2, 30, 150, 128, true, false},
                                          Sizes{1, 1, 1, 90, 40, 32, true, false},
                                          Sizes{1, 1, 1, 520, 70, 32, false, true}));
+INSTANTIATE_TEST_SUITE_P(All, CudnnAttention,
+                         testing::Values(Sizes{1, 1, 1, 40, 40, 64, false, false},
+                                         Sizes{2, 2, 1, 20, 30, 40, false, true},
+                                         Sizes{1, 2, 2, 30, 30, 64, true, true},
+                                         Sizes{1, 4, 2, 10, 25, 8, true, false},
+                                         Sizes{2, 3, 1, 1, 9, 16, true, false}));
 
 }  // namespace
 }  // namespace suan

@@ -3,9 +3,14 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
+
+#include "suan/autodiff/gradient.h"
 #include "suan/backend/cuda/open.h"
 #include "suan/backend/kernel.h"
 #include "suan/base/error.h"
+#include "suan/ops/reduce.h"
+#include "tests/ops/attention_case.h"
 #include "tests/ops/op_run.h"
 
 namespace suan {
@@ -60,6 +65,44 @@ TEST_P(GpuOps, GiveTheReferenceResultsInBf16) { compare({DType::bf16}, compare_f
 TEST_P(GpuOps, GiveTheReferenceResultsInF16) { compare({DType::f16}, compare_floats); }
 TEST_P(GpuOps, GiveTheSameWholeNumbersInIntegerDtypes) {
   compare({DType::i64, DType::i32, DType::i8, DType::u8}, compare_integers);
+}
+
+constexpr AttentionCaseSizes kAttention[] = {
+    {2, 4, 4, 128, 128, 64, true, true}, {1, 4, 2, 200, 200, 128, false, false},
+    {2, 6, 3, 70, 90, 64, true, false},  {1, 2, 2, 130, 300, 80, false, true},
+    {3, 2, 1, 1, 150, 64, true, false},  {1, 2, 2, 33, 33, 32, true, false}};
+
+// With a gradient of logsumexp one kernel may compute the results and another the gradients.
+TEST(GpuOpsAttention, IsThatOfTheReference) {
+  if (!why_no_gpu().empty()) GTEST_SKIP() << why_no_gpu();
+  for (const AttentionCaseSizes& z : kAttention) {
+    for (const DType dtype : {DType::bf16, DType::f16}) {
+      for (const bool logsumexp : {false, true}) {
+        SCOPED_TRACE(fmt::format("{} t {} s {} d {}{}", name(dtype), z.t, z.s, z.d,
+                                 logsumexp ? " logsumexp" : ""));
+        compare_floats(attention_case(z, logsumexp), dtype, cuda_backend());
+      }
+    }
+  }
+}
+
+TEST(GpuOpsAttention, HasTheSameBitsInEveryRun) {
+  if (!why_no_gpu().empty()) GTEST_SKIP() << why_no_gpu();
+  const OpCase c = attention_case({2, 8, 2, 512, 512, 64, true, true}, false);
+  const auto inputs = make_inputs(c, DType::bf16);
+  Graph graph;
+  for (const Array& x : inputs) graph.inputs.push_back(make_input(Type(x.dtype, x.shape), ""));
+  graph.outputs = c.build(graph.inputs);
+  const Tensor y = graph.outputs[0];
+  for (const Tensor& g : gradients(sum(y * y), graph.inputs)) graph.outputs.push_back(g);
+  Runner runner(graph, cuda_backend());
+  const auto first = runner.run(inputs);
+  for (int i = 0; i < 10; ++i) {
+    const auto again = runner.run(inputs);
+    for (size_t o = 0; o < first.size(); ++o) {
+      EXPECT_EQ(std::memcmp(again[o].buffer->data(), first[o].buffer->data(), first[o].bytes()), 0);
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(All, GpuOps, testing::ValuesIn(cases_here()),

@@ -275,7 +275,7 @@ class Choices {
     }
     if (is_background_thread()) return candidates[0];
     const Choice choice = measure(node, candidates, backend.device);
-    cache_.add(key, choice);
+    if (is_whole(choice)) cache_.add(key, choice);
     return remember(key, choice, find_named(candidates, choice.kernel));
   }
 
@@ -333,12 +333,26 @@ class Choices {
     return kernel;
   }
 
+  static constexpr double kNoRoom = 1e30;  // seconds of what had no memory to be tried out
+  // Whether there is a time of every kernel. If not, there may be more memory next time.
+  static bool is_whole(const Choice& choice) {
+    return std::none_of(choice.times.begin(), choice.times.end(),
+                        [](const KernelTime& t) { return t.seconds == kNoRoom; });
+  }
+  static double seconds_of(Rehearsal& rehearsal, const Kernel& kernel, const Node& node) {
+    try {
+      return rehearsal.seconds(kernel, node);
+    } catch (const OutOfDeviceMemory&) {
+      return kNoRoom;
+    }
+  }
+
   static Choice measure(const Node& node, const Candidates& candidates, Device* device) {
     Rehearsal rehearsal(node, device);
     Choice choice;
     size_t best = 0;
     for (const Kernel* kernel : candidates) {
-      choice.times.push_back({kernel->name, rehearsal.seconds(*kernel, node)});
+      choice.times.push_back({kernel->name, seconds_of(rehearsal, *kernel, node)});
       if (choice.times.back().seconds < kBetter * choice.times[best].seconds) {
         best = choice.times.size() - 1;
       }

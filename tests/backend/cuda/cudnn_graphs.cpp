@@ -1,7 +1,8 @@
-// Graphs of convolutions are asked about for an H100 that is not there: cuDNN proposes engines for
-// all of them. SPDX-License-Identifier: Apache-2.0
+// Graphs of convolutions and attention are asked about for an H100 that is not there: cuDNN
+// proposes engines for all of them. SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include "suan/backend/cuda/driver/attention_graph.h"
 #include "suan/backend/cuda/driver/convolution_graph.h"
 #include "suan/base/error.h"
 
@@ -28,16 +29,22 @@ class CudnnGraphs : public testing::Test {
         .finalize();
   }
   void expect_engines(const ConvolutionSpec& spec) {
-    const ConvolutionGraph graph = convolution_graph(spec, nullptr);
-    const std::vector<Descriptor> configs = proposals(spec, graph, &device_);
+    const OperationGraph graph = convolution_graph(spec, nullptr);
+    const std::vector<Descriptor> configs = proposals(graph, spec.dtype, spec.tf32, &device_);
     ASSERT_FALSE(configs.empty());
+    expect_plan(configs, SIZE_MAX);
+  }
+  // Some plan takes no more than that.
+  void expect_plan(const std::vector<Descriptor>& configs, size_t workspace_bytes) {
     for (const Descriptor& config : configs) {  // those that are compiled want a driver
       try {
         Descriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
         plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, config)
             .set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, device_)
             .finalize();
-        return;
+        int64_t bytes = 0;
+        plan.get(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, std::span(&bytes, 1));
+        if (static_cast<size_t>(bytes) <= workspace_bytes) return;
       } catch (const Error&) {
         continue;
       }
@@ -110,6 +117,76 @@ TEST_F(CudnnGraphs, with_bias_residual_and_relu_have_engines_without_compiling) 
         spec.epilogue = {true, residual, activation};
         expect_engines(spec);
       }
+    }
+  }
+}
+
+// cuDNN compiles these, for which it has to find a libcuda.so.1 (absent_driver.cpp).
+class CudnnAttentionGraphs : public CudnnGraphs {
+ protected:
+  void expect_engines(const AttentionSpec& spec) {
+    SCOPED_TRACE(fmt::format("{} h {} {} t {} s {} d {}{}{}{}", name(spec.dtype), spec.h, spec.h_kv,
+                             spec.t, spec.s, spec.d, spec.causal ? " causal" : "",
+                             spec.heads_inside ? " inside" : "", spec.gradient ? " gradient" : ""));
+    const OperationGraph graph = attention_graph(spec, nullptr);
+    const std::vector<Descriptor> configs = proposals(graph, spec.dtype, false, &device_);
+    ASSERT_FALSE(configs.empty());
+    expect_plan(configs, workspace_bytes(spec));
+  }
+  // As backend/cuda/cudnn_attention.cpp gives it.
+  static size_t workspace_bytes(const AttentionSpec& s) {
+    constexpr size_t kAlways = size_t{8} << 20;
+    if (!s.gradient) return kAlways;
+    const auto padded = [](int64_t rows) { return (rows + 127) / 128 * 128; };
+    const int64_t scores = s.b * s.h * padded(s.t) * padded(s.s) * 2;
+    const int64_t keys = s.h == s.h_kv ? 0 : s.b * s.h * s.s * s.d * 4;
+    return kAlways + static_cast<size_t>(scores + keys);
+  }
+};
+
+// Every two of the forms together, without all of them: each takes cuDNN most of a second.
+TEST_F(CudnnAttentionGraphs, of_all_forms_have_engines) {
+  struct Form {
+    DType dtype;
+    int64_t d, h_kv;
+    bool causal, heads_inside;
+  };
+  const Form forms[] = {{DType::bf16, 64, 8, true, true},  {DType::bf16, 128, 2, false, false},
+                        {DType::f16, 64, 2, true, false},  {DType::f16, 128, 8, false, true},
+                        {DType::bf16, 128, 2, true, true}, {DType::f16, 64, 8, false, false}};
+  for (const Form& form : forms) {
+    for (const bool gradient : {false, true}) {
+      expect_engines({.gradient = gradient,
+                      .b = 2,
+                      .h = 8,
+                      .h_kv = form.h_kv,
+                      .t = 256,
+                      .s = 256,
+                      .d = form.d,
+                      .causal = form.causal,
+                      .heads_inside = form.heads_inside,
+                      .dtype = form.dtype});
+    }
+  }
+}
+
+TEST_F(CudnnAttentionGraphs, of_any_size_have_engines) {
+  struct Sizes {
+    int64_t t, s, d;
+    bool causal;
+  };
+  const Sizes all[] = {
+      {1, 1000, 64, false}, {7, 7, 32, true}, {100, 1000, 80, true}, {300, 90, 40, false}};
+  for (const auto& [t, s, d, causal] : all) {
+    for (const bool gradient : {false, true}) {
+      expect_engines({.gradient = gradient,
+                      .b = 3,
+                      .h = 6,
+                      .h_kv = 3,
+                      .t = t,
+                      .s = s,
+                      .d = d,
+                      .causal = causal});
     }
   }
 }

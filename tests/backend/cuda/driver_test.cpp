@@ -102,6 +102,12 @@ TEST(CudaDriver, describes_convolutions_as_cudnn_wants_them) {
   EXPECT_TRUE(pass_on_fake_driver("CudnnGraphs.*", ""));
 }
 
+TEST(CudaDriver, describes_attention_as_cudnn_wants_it) {
+  SKIP_WITHOUT_FAKE_DRIVER();
+  const std::string absent = (fake_program().parent_path() / "absent").string();
+  EXPECT_TRUE(pass_on_fake_driver("CudnnAttentionGraphs.*", "LD_LIBRARY_PATH='" + absent + "'"));
+}
+
 TEST(CudaDriver, keeps_the_failure_of_work_until_somebody_waits) {
   SKIP_WITHOUT_FAKE_DRIVER();
   EXPECT_TRUE(pass_on_fake_driver("FakeGpuFault.*", ""));

@@ -5,7 +5,6 @@
 
 #include "suan/backend/cuda/kernels/attention_params.h"
 #include "suan/backend/cuda/own_kernel.h"
-#include "suan/ops/attention.h"
 #include "suan/ops/op.h"
 
 namespace suan::cuda {
@@ -15,11 +14,6 @@ constexpr int64_t kTile = 64;   // keys or queries that come by at once
 constexpr int64_t kMany = 512;  // queries that are worth blocks of 128 rows
 constexpr int64_t kGridY = 65535;
 
-AttentionSizes sizes_of(const Node& node) {
-  const auto& in = node.inputs;
-  return attention_sizes(in[0].shape(), in[1].shape(), in[2].shape(), node.attr<AttentionAttrs>());
-}
-
 // [b, heads, rows, d], or [b, rows, heads, d] with heads inside.
 RowsOf rows_of(int64_t heads, int64_t rows, int64_t d, bool heads_inside) {
   if (heads_inside) return {heads * rows * d, d, heads * d};
@@ -28,7 +22,7 @@ RowsOf rows_of(int64_t heads, int64_t rows, int64_t d, bool heads_inside) {
 
 AttentionParams params_of(const Node& node) {
   const auto& attrs = node.attr<AttentionAttrs>();
-  const AttentionSizes z = sizes_of(node);
+  const AttentionSizes z = sizes_of_attention(node);
   AttentionParams p{};
   p.of_q = rows_of(z.h, z.t, z.d, attrs.heads_inside);
   p.of_k = rows_of(z.h_kv, z.s, z.d, attrs.heads_inside);
@@ -54,15 +48,10 @@ ScoresOf scores_of(const Shape& mask, const Shape& scores) {
   return {steps[0], steps[1], steps[2], steps[3]};
 }
 
-Tensor mask_of(const Node& node) {
-  const auto mask =
-      static_cast<size_t>(is(node, Op::attention) ? kAttentionMask : kAttentionGradientMask);
-  return mask < node.inputs.size() ? node.inputs[mask] : Tensor();
-}
-
 class AttentionBase : public Call {
  protected:
-  explicit AttentionBase(const Node& node) : params_(params_of(node)), sizes_(sizes_of(node)) {
+  explicit AttentionBase(const Node& node)
+      : params_(params_of(node)), sizes_(sizes_of_attention(node)) {
     suffix_ = fmt::format("_{}_{}", name(node.types[0].dtype), sizes_.d);
   }
   OwnKernel kernel(const char* stem) const { return OwnKernel(stem + suffix_); }
@@ -85,12 +74,12 @@ class AttentionCall final : public AttentionBase {
  public:
   explicit AttentionCall(const Node& node)
       : AttentionBase(node),
-        masked_(mask_of(node)),
+        masked_(attention_mask(node)),
         forward_(kernel(masked_ ? "attention_forward_masked" : "attention_forward")),
         rows_(sizes_.t >= kMany && sizes_.d <= kTile ? 2 * kTile : kTile) {
     if (!masked_) return;
-    params_.of_mask = scores_of(mask_of(node).shape(), sizes_.scores());
-    params_.mask_is_bool = mask_of(node).dtype() == DType::boolean;
+    params_.of_mask = scores_of(attention_mask(node).shape(), sizes_.scores());
+    params_.mask_is_bool = attention_mask(node).dtype() == DType::boolean;
   }
 
   void run(const KernelArgs& args) const override {
@@ -164,18 +153,35 @@ class AttentionGradientCall final : public AttentionBase {
 
 }  // namespace
 
-const char* attention_why_not(const Node& node) {
+AttentionSizes sizes_of_attention(const Node& node) {
+  const auto& in = node.inputs;
+  return attention_sizes(in[0].shape(), in[1].shape(), in[2].shape(), node.attr<AttentionAttrs>());
+}
+
+Tensor attention_mask(const Node& node) {
+  const auto mask =
+      static_cast<size_t>(is(node, Op::attention) ? kAttentionMask : kAttentionGradientMask);
+  return mask < node.inputs.size() ? node.inputs[mask] : Tensor();
+}
+
+const char* plain_attention_why_not(const Node& node) {
   const DType dtype = node.types[0].dtype;
   if (dtype != DType::bf16 && dtype != DType::f16) return "the dtype is not bf16 or f16";
   const bool forward = is(node, Op::attention);
   const auto mask = static_cast<size_t>(forward ? kAttentionMask : kAttentionGradientMask);
-  if (!forward && mask_of(node)) return "there is a mask";
+  if (!forward && attention_mask(node)) return "there is a mask";
   if (node.inputs.size() > mask + 1 && node.inputs[mask + 1]) return "there are lengths";
-  const AttentionSizes z = sizes_of(node);
+  const AttentionSizes z = sizes_of_attention(node);
+  if (z.b * z.h > kGridY) return "there are too many heads";
+  const bool nothing = z.b == 0 || z.h == 0 || z.s == 0 || z.t == 0;
+  return nothing ? "there is nothing to attend to" : nullptr;
+}
+
+const char* attention_why_not(const Node& node) {
+  if (const char* reason = plain_attention_why_not(node)) return reason;
+  const AttentionSizes z = sizes_of_attention(node);
   const bool size_fits = z.d == 32 || z.d == 64 || z.d == 128;
   if (!size_fits || z.d != z.d_v) return "a head has not 32, 64 or 128 numbers";
-  if (z.b * z.h > kGridY) return "there are too many heads";
-  if (z.s == 0 || z.t == 0) return "there is nothing to attend to";
   return nullptr;
 }
 

@@ -19,6 +19,7 @@ struct GpuTraits {
   size_t memory_bytes = 0;
   std::string bus;            // the address that NVML knows it by: "0000:1b:00.0"
   std::string why_no_cudnn;   // empty: cuDNN is there
+  int cudnn_version = 91900;  // 9.19, where it is there
   std::string why_no_cublas;  // empty: cuBLASLt is there
 };
 
@@ -103,6 +104,30 @@ class Convolution {
                    void* result, void* scratch) const = 0;
 };
 
+// Attention of queries [b, h, t, d] to keys and values [b, h_kv, s, d], all in 16 bits, and its
+// gradient: ops/attention.h has the formulas. Causal: query i sees keys j <= i + s - t.
+struct AttentionSpec {
+  bool gradient = false;
+  int64_t b = 1, h = 1, h_kv = 1, t = 1, s = 1, d = 64;
+  bool causal = false, heads_inside = false;  // inside: what has heads lies as [b, rows, heads, d]
+  float scale = 1;
+  DType dtype = DType::bf16;
+  size_t scratch_bytes = 0;  // that it may use
+  bool measure = true;       // as of a product
+  bool operator==(const AttentionSpec&) const = default;
+};
+struct AttentionData {
+  const void *q = nullptr, *k = nullptr, *v = nullptr;
+  void *y = nullptr, *logsumexp = nullptr;           // in f32; the gradient reads both
+  const void* g = nullptr;                           // of y
+  void *gq = nullptr, *gk = nullptr, *gv = nullptr;  // the gradient alone
+};
+class Attention {
+ public:
+  virtual ~Attention() = default;
+  virtual void run(const AttentionData& data, void* scratch) const = 0;
+};
+
 class Gpu : public Device {
  public:
   virtual const GpuTraits& traits() const = 0;
@@ -120,6 +145,7 @@ class Gpu : public Device {
   // the libraries have none.
   virtual std::unique_ptr<Product> product(const ProductSpec& spec) = 0;
   virtual std::unique_ptr<Convolution> convolution(const ConvolutionSpec& spec) = 0;
+  virtual std::unique_ptr<Attention> attention(const AttentionSpec& spec) = 0;
 };
 
 // Opens GPU number `index`. Null, with the reason in one line, where it cannot be used.

@@ -7,6 +7,7 @@
 #include "suan/backend/cuda/convolution.h"
 #include "suan/backend/cuda/cross_entropy.h"
 #include "suan/backend/cuda/csr.h"
+#include "suan/backend/cuda/cudnn_attention.h"
 #include "suan/backend/cuda/cumsum.h"
 #include "suan/backend/cuda/gather.h"
 #include "suan/backend/cuda/move.h"
@@ -89,10 +90,21 @@ constexpr Kernel kTable[] = {
     {Op::avg_pool_gradient, "cuda_pool", pool_why_not, make_pool_call},
     {Op::max_pool_gradient, "cuda_pool", pool_why_not, make_max_pool_gradient_call},
     {.op = Op::attention,
+     .name = "cudnn_attention",
+     .why_not = cudnn_attention_why_not,
+     .make = make_cudnn_attention_call,
+     .writes_all = true},
+    {.op = Op::attention,
      .name = "cuda_attention",
      .why_not = attention_why_not,
      .make = make_attention_call,
      .writes_all = true},
+    {.op = Op::attention_gradient,
+     .name = "cudnn_attention",
+     .why_not = cudnn_attention_why_not,
+     .make = make_cudnn_attention_call,
+     .writes_all = true,
+     .spends_memory = true},
     {.op = Op::attention_gradient,
      .name = "cuda_attention",
      .why_not = attention_why_not,

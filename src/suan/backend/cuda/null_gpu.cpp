@@ -42,6 +42,13 @@ struct NullConvolution final : Convolution {
   }
   NullGpu& gpu;
 };
+struct NullAttention final : Attention {
+  explicit NullAttention(NullGpu& gpu) : gpu(gpu) {}
+  void run(const AttentionData& /*data*/, void* /*scratch*/) const override {
+    gpu.sent.emplace_back("attention");
+  }
+  NullGpu& gpu;
+};
 
 }  // namespace
 
@@ -97,6 +104,9 @@ std::unique_ptr<Product> NullGpu::product(const ProductSpec& /*spec*/) {
 }
 std::unique_ptr<Convolution> NullGpu::convolution(const ConvolutionSpec& /*spec*/) {
   return std::make_unique<NullConvolution>(*this);
+}
+std::unique_ptr<Attention> NullGpu::attention(const AttentionSpec& /*spec*/) {
+  return std::make_unique<NullAttention>(*this);
 }
 
 }  // namespace suan::cuda

@@ -37,6 +37,7 @@ class NullGpu : public Gpu {
   void launch(Function function, const Launch& launch, const void* params, size_t bytes) override;
   std::unique_ptr<Product> product(const ProductSpec& spec) override;
   std::unique_ptr<Convolution> convolution(const ConvolutionSpec& spec) override;
+  std::unique_ptr<Attention> attention(const AttentionSpec& spec) override;
 
  private:
   GpuTraits traits_;

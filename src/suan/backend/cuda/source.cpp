@@ -11,13 +11,32 @@
 
 namespace suan::cuda {
 namespace {
-std::string no_cublas, no_cudnn;
+std::string no_cublas, no_cudnn, no_attention, no_attention_gradient;
+
+// Before 9.16 its gradient is wrong where the number of keys is no multiple of 128.
+constexpr int kOldestForAttention = 91600;
+// Of later ones nobody says that cuDNN's gradient has the same bits in every run.
+constexpr int kNewestForGradient = 90;
+
+std::string attention_why_not(const GpuTraits& traits) {
+  if (!traits.why_no_cudnn.empty()) return traits.why_no_cudnn;
+  if (traits.cudnn_version >= kOldestForAttention) return {};
+  return fmt::format("cuDNN is {}.{}, and 9.16 is needed", traits.cudnn_version / 10000,
+                     traits.cudnn_version / 100 % 100);
 }
+}  // namespace
 const std::string& cublas_why_not() { return no_cublas; }
 const std::string& cudnn_why_not() { return no_cudnn; }
+const std::string& cudnn_attention_why_not(bool gradient) {
+  return gradient ? no_attention_gradient : no_attention;
+}
 void set_libraries(const GpuTraits& traits) {
   no_cublas = traits.why_no_cublas;
   no_cudnn = traits.why_no_cudnn;
+  no_attention = no_attention_gradient = attention_why_not(traits);
+  if (no_attention.empty() && traits.architecture > kNewestForGradient) {
+    no_attention_gradient = "cuDNN may give other bits in every run on this GPU";
+  }
 }
 
 Source::Source(std::string_view text) {

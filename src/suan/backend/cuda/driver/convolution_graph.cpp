@@ -3,29 +3,10 @@
 #ifdef SUAN_CUDNN
 #include "suan/backend/cuda/driver/convolution_graph.h"
 
-#include <algorithm>
-#include <array>
-
-#include "suan/backend/cuda/driver/trial.h"
-#include "suan/base/error.h"
-
 namespace suan::cuda {
 namespace {
 
 using Sizes = std::vector<int64_t>;
-
-cudnnDataType_t type_of(DType dtype) {
-  switch (dtype) {
-    case DType::f64:
-      return CUDNN_DATA_DOUBLE;
-    case DType::bf16:
-      return CUDNN_DATA_BFLOAT16;
-    case DType::f16:
-      return CUDNN_DATA_HALF;
-    default:
-      return CUDNN_DATA_FLOAT;
-  }
-}
 
 cudnnDataType_t compute_type(DType dtype) {
   return dtype == DType::f64 ? CUDNN_DATA_DOUBLE : CUDNN_DATA_FLOAT;
@@ -79,36 +60,22 @@ class Builder {
         y_(planar(spec.y, 2, 1)),
         compute_(compute_type(spec.dtype)) {}
 
-  ConvolutionGraph build(cudnnHandle_t handle) {
+  OperationGraph build(cudnnHandle_t handle) {
     add_convolution();
     if (spec_.kind == ConvolutionKind::forward) add_epilogue();
-    std::vector<cudnnBackendDescriptor_t> raw;
-    for (const size_t i : operations_) raw.push_back(result_.parts[i].raw());
-    if (handle) result_.graph.set(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, handle);
-    result_.graph
-        .set(CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR, raw.size(), raw.data())
-        .finalize();
-    return std::move(result_);
+    return graph_.build(handle);
   }
 
  private:
-  // Number of a part that was added.
-  size_t add(Descriptor part) {
-    result_.parts.push_back(std::move(part.finalize()));
-    return result_.parts.size() - 1;
-  }
-  const Descriptor& part(size_t i) const { return result_.parts[i]; }
+  const Descriptor& part(size_t i) const { return graph_.part(i); }
 
   size_t tensor(int64_t id, const Sizes& sizes) {
-    const bool between = id >= kBetween;  // never in memory
-    Descriptor t(CUDNN_BACKEND_TENSOR_DESCRIPTOR);
-    t.set(CUDNN_ATTR_TENSOR_DATA_TYPE, between ? compute_ : type_of(spec_.dtype))
-        .set(CUDNN_ATTR_TENSOR_DIMENSIONS, sizes)
-        .set(CUDNN_ATTR_TENSOR_STRIDES, channels_last(sizes))
-        .set(CUDNN_ATTR_TENSOR_UNIQUE_ID, id)
-        .set(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, kOperandAlign)
-        .set(CUDNN_ATTR_TENSOR_IS_VIRTUAL, between);
-    return add(std::move(t));
+    const bool between = id >= kBetween;
+    return graph_.add_tensor({.id = id,
+                              .type = between ? compute_ : cudnn_type(spec_.dtype),
+                              .sizes = sizes,
+                              .strides = channels_last(sizes),
+                              .between = between});
   }
 
   void set_factor(Descriptor& operation, cudnnBackendAttributeName_t name, double value) const {
@@ -132,7 +99,7 @@ class Builder {
         .set(CUDNN_ATTR_CONVOLUTION_DILATIONS, planar(spec_.dilation, 0, 1))
         .set(CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS, planar(spec_.before, 0, 0))
         .set(CUDNN_ATTR_CONVOLUTION_POST_PADDINGS, planar(spec_.after, 0, 0));
-    return add(std::move(c));
+    return graph_.add(std::move(c));
   }
 
   struct Attributes {
@@ -185,7 +152,7 @@ class Builder {
         .set(names.y, part(last_));
     set_factor(operation, names.alpha, 1);
     set_factor(operation, names.beta, 0);
-    operations_.push_back(add(std::move(operation)));
+    graph_.add_operation(std::move(operation));
   }
 
   // The order in which cuDNN's ready-made engines know these steps: residual, bias, activation.
@@ -201,88 +168,29 @@ class Builder {
   void add_pointwise(cudnnPointwiseMode_t mode, size_t second) {
     Descriptor how(CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
     how.set(CUDNN_ATTR_POINTWISE_MODE, mode).set(CUDNN_ATTR_POINTWISE_MATH_PREC, compute_);
-    const size_t step = add(std::move(how));
+    const size_t step = graph_.add(std::move(how));
     const size_t to = tensor(next_id(), y_);
     Descriptor operation(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
     operation.set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, part(step))
         .set(CUDNN_ATTR_OPERATION_POINTWISE_XDESC, part(last_))
         .set(CUDNN_ATTR_OPERATION_POINTWISE_YDESC, part(to));
     if (second != SIZE_MAX) operation.set(CUDNN_ATTR_OPERATION_POINTWISE_BDESC, part(second));
-    operations_.push_back(add(std::move(operation)));
+    graph_.add_operation(std::move(operation));
     last_ = to;
   }
 
   const ConvolutionSpec& spec_;
   Sizes x_, w_, y_;
   cudnnDataType_t compute_;
-  ConvolutionGraph result_;
-  std::vector<size_t> operations_;
+  GraphBuilder graph_;
   int steps_left_ = 0;
   size_t last_ = 0;
 };
 
-// Whether an engine computes what the spec allows.
-bool is_allowed(const ConvolutionSpec& spec, const Descriptor& config) {
-  const Descriptor engine(CUDNN_BACKEND_ENGINE_DESCRIPTOR);
-  cudnnBackendDescriptor_t raw = engine.raw();
-  config.get(CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &raw);
-  std::array<cudnnBackendNumericalNote_t, CUDNN_NUMERICAL_NOTE_TYPE_COUNT> notes = {};
-  const size_t count =
-      engine.get(CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, std::span<cudnnBackendNumericalNote_t>(notes));
-  const bool full = spec.dtype == DType::f32 || spec.dtype == DType::f64;
-  return std::none_of(notes.begin(), notes.begin() + static_cast<std::ptrdiff_t>(count),
-                      [&](auto n) {
-                        switch (n) {
-                          case CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC:
-                          case CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION:
-                          case CUDNN_NUMERICAL_NOTE_FFT:
-                          case CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_6x6:
-                          case CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_13x13:
-                            return true;
-                          case CUDNN_NUMERICAL_NOTE_TENSOR_CORE:
-                            return spec.dtype == DType::f32 && !spec.tf32;
-                          case CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS:
-                            return full && !spec.tf32;
-                          default:
-                            return false;
-                        }
-                      });
-}
-
 }  // namespace
 
-ConvolutionGraph convolution_graph(const ConvolutionSpec& spec, cudnnHandle_t handle) {
+OperationGraph convolution_graph(const ConvolutionSpec& spec, cudnnHandle_t handle) {
   return Builder(spec).build(handle);
-}
-
-std::vector<Descriptor> proposals(const ConvolutionSpec& spec, const ConvolutionGraph& graph,
-                                  const Descriptor* device) {
-  constexpr size_t kMost = 32;
-  std::vector<Descriptor> allowed;
-  for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
-    Descriptor search(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
-    search.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph.graph)
-        .set(CUDNN_ATTR_ENGINEHEUR_MODE, mode);
-    if (device) search.set(CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, *device);
-    std::vector<Descriptor> configs;
-    std::vector<cudnnBackendDescriptor_t> raw;
-    size_t count = 0;
-    try {
-      search.finalize();
-      for (size_t i = 0; i < kMost; ++i) {
-        configs.emplace_back(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
-        raw.push_back(configs.back().raw());
-      }
-      count = search.get(CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, kMost,
-                         raw.data());
-    } catch (const Error&) {  // a mode that knows nothing for this graph
-      continue;
-    }
-    for (size_t i = 0; i < std::min(count, kMost); ++i) {
-      if (is_allowed(spec, configs[i])) allowed.push_back(std::move(configs[i]));
-    }
-  }
-  return allowed;
 }
 
 }  // namespace suan::cuda

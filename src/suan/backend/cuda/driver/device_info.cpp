@@ -3,8 +3,8 @@
 
 #include <fmt/core.h>
 
-#include "suan/backend/cuda/driver/convolution.h"
 #include "suan/backend/cuda/driver/cuda_api.h"
+#include "suan/backend/cuda/driver/cudnn.h"
 #include "suan/backend/cuda/driver/product.h"
 
 namespace suan::cuda {
@@ -49,6 +49,7 @@ bool find_device(int index, CUdevice& device, GpuTraits& traits, std::string& wh
   traits.bus = bus;
   traits.why_no_cublas = why_no_cublas();
   traits.why_no_cudnn = why_no_cudnn();
+  traits.cudnn_version = cudnn_version();
   if (traits.architecture < kOldestArchitecture) {
     why_not = fmt::format("GPU {} ({}) has architecture sm_{}, and sm_{} is needed", index,
                           traits.model, traits.architecture, kOldestArchitecture);

@@ -45,7 +45,7 @@ RealGpu::RealGpu(int index, CUdevice device, GpuTraits traits, Memory memory)
       transfers_(std::make_shared<Transfers>(queue_)),
       modules_(queue_, traits_.architecture),
       products_(queue_, modules_, traits_),
-      convolutions_(queue_, modules_, traits_) {}
+      cudnn_(queue_, modules_, traits_) {}
 
 std::string RealGpu::name() const { return fmt::format("cuda:{} ({})", index_, traits_.model); }
 
@@ -112,6 +112,10 @@ std::unique_ptr<Product> RealGpu::product(const ProductSpec& spec) { return prod
 
 std::unique_ptr<Convolution> RealGpu::convolution(const ConvolutionSpec& spec) {
   return convolutions_.make(spec);
+}
+
+std::unique_ptr<Attention> RealGpu::attention(const AttentionSpec& spec) {
+  return attentions_.make(spec);
 }
 
 }  // namespace suan::cuda

@@ -2,7 +2,9 @@
 #pragma once
 #include <memory>
 
+#include "suan/backend/cuda/driver/attention.h"
 #include "suan/backend/cuda/driver/convolution.h"
+#include "suan/backend/cuda/driver/cudnn.h"
 #include "suan/backend/cuda/driver/modules.h"
 #include "suan/backend/cuda/driver/product.h"
 #include "suan/backend/cuda/driver/queue.h"
@@ -33,6 +35,7 @@ class RealGpu final : public Gpu {
   void launch(Function function, const Launch& launch, const void* params, size_t bytes) override;
   std::unique_ptr<Product> product(const ProductSpec& spec) override;
   std::unique_ptr<Convolution> convolution(const ConvolutionSpec& spec) override;
+  std::unique_ptr<Attention> attention(const AttentionSpec& spec) override;
 
  private:
   int index_;
@@ -42,7 +45,9 @@ class RealGpu final : public Gpu {
   std::shared_ptr<Transfers> transfers_;
   Modules modules_;
   Products products_;
-  Convolutions convolutions_;
+  Cudnn cudnn_;
+  Convolutions convolutions_{cudnn_};
+  Attentions attentions_{cudnn_};
 };
 
 }  // namespace suan::cuda
