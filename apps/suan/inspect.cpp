@@ -67,7 +67,7 @@ bool is_graph_file(const std::string& path) {
   return std::filesystem::is_regular_file(path) && !path.ends_with(".toml");
 }
 
-formats::JsonRows json_rows(const std::vector<StepInfo>& steps, DType precision) {
+formats::JsonRows json_rows(const std::vector<StepInfo>& steps, Arithmetic precision) {
   formats::JsonRows rows;
   for (const StepInfo& step : steps) {
     rows.push_back({{"node", step.what},
@@ -108,7 +108,7 @@ void print_passes(const Program& program) {
 }
 
 // `steps` may have been measured.
-void print_program(const Program& program, const std::vector<StepInfo>& steps, DType precision,
+void print_program(const Program& program, const std::vector<StepInfo>& steps, Arithmetic precision,
                    const InspectOptions& options) {
   const bool measured = !steps.empty() && steps[0].seconds > 0;
   if (options.graph) {
@@ -190,7 +190,7 @@ std::vector<StepInfo> profile(RunContext& context, const std::function<void()>& 
   return steps;
 }
 
-std::vector<StepInfo> profile_training(const ProfileOptions& options, DType& precision) {
+std::vector<StepInfo> profile_training(const ProfileOptions& options, Arithmetic& precision) {
   StepOf step(options.model, options.runs, options.settings, options.threads);
   precision = step.recipe().precision();
   const double lr = 0;  // the weights stay as they are
@@ -275,7 +275,7 @@ int run_inspect(const InspectOptions& options) {
 }
 
 int run_profile(const ProfileOptions& options) {
-  DType precision = DType::f32;
+  Arithmetic precision = Arithmetic::f32;
   std::vector<StepInfo> steps;
   if (is_model(options.model)) {
     refuse_for_model(options);

@@ -17,7 +17,7 @@ DType operand_dtype(const Tensor& output, std::vector<Tensor> inputs, Op op) {
   Graph graph;
   graph.inputs = std::move(inputs);
   graph.outputs = {output};
-  const Graph low = lower_precision(graph, DType::bf16);
+  const Graph low = lower_precision(graph, Arithmetic::bf16);
   verify(low);
   for (const NodePtr& node : low.nodes()) {
     if (is(*node, op)) return node->inputs[0].dtype();

@@ -62,7 +62,7 @@ Graph optimise(const Graph& graph, const Target& target, const PassOptions& opti
       timings->push_back({name, elapsed.count(), current.nodes().size()});
     }
   };
-  if (options.precision != DType::f32) {
+  if (data_dtype(options.precision) != DType::f32) {
     for (const Pass& pass : kBeforeLowering) run(pass.name, pass.run);
     run(kLowering, [&](const Graph& whole, const Target&) {
       return lower_precision(whole, options.precision);

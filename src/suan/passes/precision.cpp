@@ -102,8 +102,9 @@ class Lowering {
 
 }  // namespace
 
-Graph lower_precision(const Graph& graph, DType low) {
-  Lowering lowering(low);
+Graph lower_precision(const Graph& graph, Arithmetic arithmetic) {
+  if (data_dtype(arithmetic) == DType::f32) return graph;
+  Lowering lowering(data_dtype(arithmetic));
   Graph out = rewrite(graph, [&](const NodePtr& node, const std::vector<Tensor>& inputs) {
     std::vector<Tensor> outputs;
     if (!node->op->infer) return outputs;

@@ -1,15 +1,16 @@
 // Mixed precision: 16-bit arithmetic where ops gain from it, f32 master values everywhere else.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include "suan/base/arithmetic.h"
 #include "suan/graph/graph.h"
 
 namespace suan {
 
-// The same computation with `low` (bf16 or f16) inputs for ops whose precision policy is `low`
+// The same computation with bf16 or f16 inputs for ops whose precision policy is `low`
 // (products that need not be exact, convolutions, attention). Elementwise ops and moves work at the
 // precision of their data: `low` where all their full-sized operands are, else f32. Ops with policy
 // `full` take 16-bit data as it is where their rule allows it. States, inputs and results keep
 // their types. Micikevicius et al., "Mixed precision training", 2018.
-Graph lower_precision(const Graph& graph, DType low);
+Graph lower_precision(const Graph& graph, Arithmetic arithmetic);
 
 }  // namespace suan

@@ -127,7 +127,7 @@ ProgramSize measure_size(const Program& program) {
   return size;
 }
 
-double roofline_seconds(const StepInfo& step, DType precision) {
+double roofline_seconds(const StepInfo& step, Arithmetic precision) {
   const MachinePeak& peak = machine_peak();
   return std::max(step.flops / (peak_gflops(peak, precision) * 1e9),
                   step.bytes / (peak.copy_gbytes * 1e9));
@@ -180,7 +180,7 @@ std::string explain(const Program& program, bool why) {
 }
 
 std::string explain_measured(const Program& program, const std::vector<StepInfo>& steps,
-                             DType precision) {
+                             Arithmetic precision) {
   std::string out = fmt::format("{:>5}  {:<40} {:<28} {:<24} {:>10} {:>10}\n", "step", "node",
                                 "output", "kernel", "us", "% roofline");
   int index = 0;

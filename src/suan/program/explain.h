@@ -23,7 +23,7 @@ struct StepInfo {
 };
 // The least time that a step can take on this machine: its arithmetic or its traffic, whichever is
 // longer.
-double roofline_seconds(const StepInfo& step, DType precision);
+double roofline_seconds(const StepInfo& step, Arithmetic precision);
 
 std::vector<StepInfo> explain_steps(const Program& program);
 
@@ -42,7 +42,7 @@ ProgramSize measure_size(const Program& program);
 std::string explain(const Program& program, bool why);
 // The same of steps that were measured, with their times and share of the roofline.
 std::string explain_measured(const Program& program, const std::vector<StepInfo>& steps,
-                             DType precision);
+                             Arithmetic precision);
 
 std::string bytes_text(double bytes);  // "12.3 MB"
 

@@ -146,8 +146,8 @@ std::string isa_flags() {
   return flags;
 }
 
-DType fast_precision() {
-  return isa_flags().find("bf16") == std::string::npos ? DType::f32 : DType::bf16;
+Arithmetic fast_precision() {
+  return isa_flags().find("bf16") == std::string::npos ? Arithmetic::f32 : Arithmetic::bf16;
 }
 
 double measure_arithmetic(DType dtype, double seconds) {
@@ -206,9 +206,12 @@ const MachinePeak& machine_peak() {
   return peak;
 }
 
-double peak_gflops(const MachinePeak& peak, DType precision) {
-  if (precision == DType::bf16) return peak.bf16_gflops;
-  return precision == DType::i8 ? peak.int8_gops : peak.f32_gflops;
+double peak_gflops(const MachinePeak& peak, DType dtype) {
+  if (dtype == DType::bf16) return peak.bf16_gflops;
+  return dtype == DType::i8 ? peak.int8_gops : peak.f32_gflops;
+}
+double peak_gflops(const MachinePeak& peak, Arithmetic precision) {
+  return peak_gflops(peak, data_dtype(precision));
 }
 
 }  // namespace suan

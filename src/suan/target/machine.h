@@ -4,7 +4,7 @@
 #pragma once
 #include <string>
 
-#include "suan/base/dtype.h"
+#include "suan/base/arithmetic.h"
 
 namespace suan {
 
@@ -19,15 +19,16 @@ struct MachinePeak {
   double copy_gbytes = 0;  // a copy far beyond the caches, bytes read plus bytes written
 };
 
-std::string cpu_model();  // "AMD EPYC ..."
-std::string isa_flags();  // "avx2 avx512f avx512_bf16 ..."
-DType fast_precision();   // bf16 where the CPU computes in it, else f32
+std::string cpu_model();      // "AMD EPYC ..."
+std::string isa_flags();      // "avx2 avx512f avx512_bf16 ..."
+Arithmetic fast_precision();  // bf16 where the CPU computes in it, else f32
 // Measures now (under a second a figure) and keeps the result for machine_peak().
 MachinePeak measure_machine();
 // The figures for this processor and thread count from the cache file
 // ($XDG_CACHE_HOME/suan/machine.txt), measured first where they are missing.
 const MachinePeak& machine_peak();
-double peak_gflops(const MachinePeak& peak, DType precision);
+double peak_gflops(const MachinePeak& peak, DType dtype);
+double peak_gflops(const MachinePeak& peak, Arithmetic precision);  // of most of its products
 
 // The best arithmetic rate seen within `seconds` (or a little longer), in GFLOP/s (Gop/s for i8).
 double measure_arithmetic(DType dtype, double seconds);
