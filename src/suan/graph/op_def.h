@@ -92,7 +92,9 @@ struct OpDef {
   bool forwards = false;
   bool recompute = false;  // its gradient computes its outputs anew (autodiff/checkpoint)
   Precision precision = Precision::follow;
-  bool (*exact)(const Node&) = nullptr;    // whether operands keep their dtypes in mixed precision
+  bool (*exact)(const Node&) = nullptr;  // whether operands keep their precision in any case
+  // The attributes of a node that may round its f32 operands to TF32; null: it never may.
+  Attrs (*in_tf32)(const Node&) = nullptr;
   double (*flops)(const Node&) = nullptr;  // null: one per output element
 };
 

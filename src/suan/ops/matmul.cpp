@@ -11,6 +11,11 @@ namespace suan {
 
 extern const OpDef matmul_op;
 
+std::span<const std::string_view> enum_names(GradientOperand /*operand*/) {
+  static constexpr std::string_view kNames[] = {"none", "a", "b"};
+  return kNames;
+}
+
 namespace {
 
 struct Sizes {
@@ -56,11 +61,16 @@ const OpDef matmul_op{
       return {Type(c.dtype(0), out)};
     },
     .gradient = [](const GradContext& c) -> std::vector<Tensor> {
-      const auto [ta, tb, exact] = c.attr<MatmulAttrs>();
-      const auto product = [exact = exact](const Tensor& x, const Tensor& y, bool tx, bool ty) {
-        return matmul(x, y, MatmulAttrs{tx, ty, exact});
-      };
+      const auto& attrs = c.attr<MatmulAttrs>();
+      const bool ta = attrs.transpose_a, tb = attrs.transpose_b;
       const Tensor &a = c.in(0), &b = c.in(1), &g = c.grad();
+      const auto product = [&](const Tensor& x, const Tensor& y, bool tx, bool ty) {
+        return matmul(x, y,
+                      {.transpose_a = tx,
+                       .transpose_b = ty,
+                       .exact = attrs.exact,
+                       .gradient = x.same_as(g) ? GradientOperand::a : GradientOperand::b});
+      };
       if (!is_float(a.dtype())) return {Tensor(), Tensor()};
       std::vector<Tensor> out(2);
       if (c.needs[0]) {
@@ -76,6 +86,11 @@ const OpDef matmul_op{
     .keeps_zero = true,
     .precision = Precision::low,
     .exact = [](const Node& n) { return n.attr<MatmulAttrs>().exact; },
+    .in_tf32 = [](const Node& n) -> Attrs {
+      MatmulAttrs attrs = n.attr<MatmulAttrs>();
+      attrs.tf32 = true;
+      return attrs;
+    },
     .flops =
         [](const Node& n) {
           const Sizes s = sizes(n.inputs[0].shape(), n.inputs[1].shape(), n.attr<MatmulAttrs>());

@@ -68,7 +68,13 @@ Graph optimise(const Graph& graph, const Target& target, const PassOptions& opti
       return lower_precision(whole, options.precision);
     });
   }
-  for (const Pass& pass : kPasses) run(pass.name, pass.run);
+  for (const Pass& pass : kPasses) {
+    run(pass.name, pass.run);
+    // What is decomposed may consist of products.
+    if (options.precision == Arithmetic::tf32 && target.tf32 && pass.run == decompose) {
+      run("allow_tf32", [](const Graph& whole, const Target&) { return allow_tf32(whole); });
+    }
+  }
   return current;
 }
 

@@ -129,4 +129,18 @@ Graph lower_precision(const Graph& graph, Arithmetic arithmetic) {
   return out;
 }
 
+Graph allow_tf32(const Graph& graph) {
+  return rewrite(graph, [](const NodePtr& node, const std::vector<Tensor>& inputs) {
+    std::vector<Tensor> outputs;
+    const OpDef& op = *node->op;
+    if (!op.in_tf32 || node->types[0].dtype != DType::f32) return outputs;
+    if (op.exact && op.exact(*node)) return outputs;
+    const Attrs attrs = op.in_tf32(*node);
+    if (attrs == node->attrs) return outputs;
+    const NodePtr copy = make_node(op, inputs, attrs, node->regions);
+    for (size_t i = 0; i < node->types.size(); ++i) outputs.emplace_back(copy, static_cast<int>(i));
+    return outputs;
+  });
+}
+
 }  // namespace suan

@@ -13,4 +13,8 @@ namespace suan {
 // their types. Micikevicius et al., "Mixed precision training", 2018.
 Graph lower_precision(const Graph& graph, Arithmetic arithmetic);
 
+// The same graph where ops that may (OpDef::in_tf32) are allowed to round f32 operands to TF32,
+// unless they are to be exact.
+Graph allow_tf32(const Graph& graph);
+
 }  // namespace suan

@@ -51,6 +51,7 @@ constexpr Target kTarget{
     .fuses_tail = [](const Graph& region) { return is_product(region) || is_convolution(region); },
     .begins_tail = [](const Node& n) { return begins_product(n) || begins_convolution(n); },
     .evaluate = [](const Tensor& t) { return suan::evaluate(t, cpu_backend()).buffer; },
+    .tf32 = true,
     .choose_layouts = choose_layouts};
 
 }  // namespace

@@ -81,6 +81,7 @@ class ProductCall final : public Call {
     spec_.n = y.back();
     spec_.k = a.at(attrs.transpose_a ? -2 : -1);
     spec_.dtype = spec_.result = product.types[0].dtype;
+    spec_.tf32 = attrs.tf32;
     spec_.epilogue = following_.epilogue;
     if (b.rank() == 2 && !attrs.transpose_a) {  // a taller matrix
       spec_.m = y.numel() / spec_.n;
