@@ -16,7 +16,8 @@ namespace {
 
 class Lowering {
  public:
-  explicit Lowering(DType low) : low_(low) {}
+  explicit Lowering(Arithmetic arithmetic)
+      : low_(data_dtype(arithmetic)), fp8_(arithmetic == Arithmetic::fp8) {}
 
   // `t` as `dtype`, where it is one of the two precisions.
   Tensor at(const Tensor& t, DType dtype) {
@@ -31,6 +32,12 @@ class Lowering {
       keep_.push_back(t);
     }
     return made;
+  }
+
+  // The outputs by FP8 operands; empty: the node stays as it is.
+  std::vector<Tensor> in_fp8(const Node& node, const std::vector<Tensor>& operands) const {
+    if (!fp8_ || !node.op->in_fp8 || operands[0].dtype() != low_) return {};
+    return node.op->in_fp8(with_inputs(node, operands));
   }
 
   std::vector<Tensor> convert(const Node& node, std::vector<Tensor> inputs) {
@@ -96,6 +103,7 @@ class Lowering {
   }
 
   DType low_;
+  bool fp8_;
   std::map<std::tuple<const Node*, int, DType>, Tensor> casts_;
   std::vector<Tensor> keep_;
 };
@@ -104,11 +112,13 @@ class Lowering {
 
 Graph lower_precision(const Graph& graph, Arithmetic arithmetic) {
   if (data_dtype(arithmetic) == DType::f32) return graph;
-  Lowering lowering(data_dtype(arithmetic));
+  Lowering lowering(arithmetic);
   Graph out = rewrite(graph, [&](const NodePtr& node, const std::vector<Tensor>& inputs) {
     std::vector<Tensor> outputs;
     if (!node->op->infer) return outputs;
     std::vector<Tensor> operands = lowering.convert(*node, inputs);
+    outputs = lowering.in_fp8(*node, operands);
+    if (!outputs.empty()) return outputs;
     bool changed = false;
     for (size_t i = 0; i < operands.size(); ++i) {
       changed = changed || (operands[i] && !operands[i].same_as(node->inputs[i]));

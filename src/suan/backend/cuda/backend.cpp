@@ -29,11 +29,19 @@ const Backend& table_alone() {
   return backend;
 }
 
+// What the best kernel of the op says, if there is one.
+const char* refusal(const Node& node) {
+  for (const Kernel& kernel : kernels()) {
+    if (kernel.op == node.op->code) return kernel.why_not(node);
+  }
+  return "no cuda kernel takes it";
+}
+
 // What no kernel here takes is decomposed, or runs on the CPU.
 const char* target_why_not(const Node& node) {
   if (takes(table_alone(), node)) return nullptr;
   const bool on_cpu = takes(cpu_backend(), node) || takes(reference_backend(), node);
-  return !node.op->decompose && on_cpu ? nullptr : "no cuda kernel takes it";
+  return !node.op->decompose && on_cpu ? nullptr : refusal(node);
 }
 
 void choose_layouts(const Node& node, NodeLayouts& layouts) {

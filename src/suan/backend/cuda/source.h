@@ -35,6 +35,7 @@ const char* compute_name(DType dtype);
 // Why these libraries cannot be used here; empty: they can. Set when a GPU is opened, for all.
 const std::string& cublas_why_not();
 const std::string& cudnn_why_not();
+const std::string& fp8_why_not();  // products of FP8 operands
 void set_libraries(const GpuTraits& traits);
 
 // For kernels that know no layout: whether all of a node's data is plain, and no texts.
