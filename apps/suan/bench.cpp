@@ -2,7 +2,7 @@
 // benchmarks/compare.py also runs in PyTorch. --serve keeps the step warm and answers lines on
 // stdin.
 // SPDX-License-Identifier: Apache-2.0
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
@@ -17,7 +17,9 @@
 #include "suan/base/random.h"
 #include "suan/models/create.h"
 #include "suan/ops/cross_entropy.h"
+#include "suan/ops/widen.h"
 #include "suan/optim/adam.h"
+#include "suan/optim/loss_scale.h"
 #include "suan/optim/sgd.h"
 #include "suan/program/device_run.h"
 #include "suan/program/program.h"
@@ -113,7 +115,7 @@ Tensor batch_inputs(const Case& c, Random& random) {
 // One training step, warm: forward, gradient, update, with the batch in memory.
 class Bench {
  public:
-  Bench(const Case& c, DType precision) : precision_(precision) {
+  Bench(const Case& c, Arithmetic precision) : precision_(precision) {
     Random random(7);
     x_ = batch_inputs(c, random);
     Array y(DType::i64, c.y);
@@ -129,13 +131,10 @@ class Bench {
     } else {
       optimizer_ = std::make_unique<optim::AdamW>(parameters, optim::AdamWOptions{.lr = 1e-3});
     }
-    step_.emplace(
-        [this, parameters](const Tensor& x, const Tensor& y) {
-          const Tensor loss = cross_entropy((*model_)({x}), y);
-          optimizer_->step(grad(loss, parameters));
-          return loss;
-        },
-        CompileOptions{.precision = precision});
+    if (precision == Arithmetic::f16) scaler_.emplace();
+    step_.emplace([this, parameters](const Tensor& x,
+                                     const Tensor& y) { return trace_step(parameters, x, y); },
+                  CompileOptions{.precision = precision});
     flops_ = step_->program(x_, y_)->flops();
   }
 
@@ -174,14 +173,28 @@ class Bench {
   }
 
  private:
+  Tensor trace_step(const std::vector<StatePtr>& parameters, const Tensor& x, const Tensor& y) {
+    const Tensor logits = (*model_)({x});
+    if (!scaler_) {
+      const Tensor loss = cross_entropy(logits, y);
+      optimizer_->step(grad(loss, parameters));
+      return loss;
+    }
+    const Tensor loss = cross_entropy(widen(logits), y);
+    const auto grads = scaler_->unscaled(grad(scaler_->scaled(loss), parameters));
+    scaler_->update(grads, optim::updated_by(*optimizer_), [&] { optimizer_->step(grads); });
+    return loss;
+  }
+
   using StepFunction = std::function<Tensor(const Tensor&, const Tensor&)>;
-  DType precision_;
+  Arithmetic precision_;
   Tensor x_, y_;
   std::optional<PeakMemory> memory_;
   double flops_ = 0;
   int64_t parameter_count_ = 0;
   std::unique_ptr<models::Model> model_;
   std::unique_ptr<optim::Optimizer> optimizer_;
+  std::optional<optim::LossScaler> scaler_;
   std::optional<Compiled<StepFunction>> step_;
 };
 
@@ -203,9 +216,10 @@ int run_bench_train(const BenchTrainOptions& options) {
   if (found == all.end()) {
     fail("bench", "there is no case '{}', expected {}", options.name, bench_train_cases());
   }
-  const auto precision = parse_dtype(options.precision);
-  if (precision != DType::f32 && precision != DType::bf16) {
-    fail("bench", "precision is '{}', expected f32 or bf16", options.precision);
+  const auto precision = parse_arithmetic(options.precision);
+  if (!precision) {
+    fail("bench", "precision is '{}', expected one of {}", options.precision,
+         fmt::join(arithmetic_names(), ", "));
   }
   Case chosen = *found;
   chosen.x = with_batch(chosen.x, options.batch);

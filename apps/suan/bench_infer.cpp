@@ -59,7 +59,7 @@ class InferBench {
   double peak_mb() const { return memory_.mb(); }
   double flops() const { return flops_; }
   double first_seconds() const { return first_; }
-  DType precision() const { return loaded_->engine->precision(); }
+  Arithmetic precision() const { return loaded_->engine->precision(); }
   const std::string& interpreted() const { return interpreted_; }
   int64_t batch() const {
     for (const onnx::Value& value : arguments_) {

@@ -136,7 +136,7 @@ int run_bench_kernels(const BenchKernelsOptions& options) {
                      {"flops", made.flops},
                      {"bytes", made.bytes},
                      {"version", std::string(SUAN_VERSION)}},
-                    run, memory, *precision);
+                    run, memory, *parse_arithmetic(options.precision));
     return 0;
   }
   std::vector<double> times = run(options.runs);

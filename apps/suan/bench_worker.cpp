@@ -35,7 +35,7 @@ PeakMemory::PeakMemory() : before_mb_(status_mb("VmRSS")) {
 }
 double PeakMemory::mb() const { return status_mb("VmHWM") - before_mb_; }
 
-double share_of_peak(double gflops, DType precision) {
+double share_of_peak(double gflops, Arithmetic precision) {
   if (current_backend().device) return NAN;
   return 100 * gflops / peak_gflops(machine_peak(), precision);
 }
@@ -45,12 +45,12 @@ std::string of_peak(double share) {
 
 void serve_benchmark(const formats::JsonFields& ready,
                      const std::function<std::vector<double>(int)>& run, const PeakMemory& memory,
-                     DType precision) {
+                     Arithmetic precision) {
   fmt::print("{}\n", json_line(ready));
   std::fflush(stdout);
   for (std::string line; std::getline(std::cin, line);) {
     if (line == "peak") {
-      fmt::print("{}\n", json_line({{"gflops", measure_arithmetic(precision, 0.05)}}));
+      fmt::print("{}\n", json_line({{"gflops", measure_arithmetic(data_dtype(precision), 0.05)}}));
     } else if (line.starts_with("go ")) {
       const auto times = run(std::max(1, std::atoi(line.c_str() + 3)));
       double total = 0;

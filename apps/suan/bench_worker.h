@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "apps/suan/commands.h"
-#include "suan/base/dtype.h"
+#include "suan/base/arithmetic.h"
 
 namespace suan::app {
 
@@ -20,13 +20,13 @@ class PeakMemory {
 };
 
 // Percent of the CPU's peak; on a device NaN, which of_peak() leaves out and JSON writes as null.
-double share_of_peak(double gflops, DType precision);
+double share_of_peak(double gflops, Arithmetic precision);
 std::string of_peak(double share);  // ", 93.1 % of peak"
 
 // Prints `ready` and then answers lines on standard input: `go N` by the times in milliseconds that
 // run(N) gives, `peak` by the arithmetic rate in this precision. Throws Error for other lines.
 void serve_benchmark(const formats::JsonFields& ready,
                      const std::function<std::vector<double>(int)>& run, const PeakMemory& memory,
-                     DType precision);
+                     Arithmetic precision);
 
 }  // namespace suan::app

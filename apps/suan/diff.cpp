@@ -76,7 +76,7 @@ struct Side {
   std::vector<onnx::Value> outputs;
   std::vector<onnx::NodeValue> nodes;  // empty: an engine file of programs alone
   std::vector<onnx::Argument> names;   // of the outputs
-  DType precision = DType::f32;
+  Arithmetic precision = Arithmetic::f32;
 
   // Twice: a program that must keep what lies inside it fuses less. An engine file gives its
   // outputs by its own programs.
@@ -166,7 +166,7 @@ const Row* first_apart(const std::vector<Row>& rows, double tolerance) {
   return nullptr;
 }
 
-ModelOptions options_of_b(const DiffOptions& options, DType precision_of_a) {
+ModelOptions options_of_b(const DiffOptions& options, Arithmetic precision_of_a) {
   ModelOptions b = options;
   if (!options.model_b.empty()) b.model = options.model_b;
   b.precision = options.precision_b;
@@ -204,7 +204,7 @@ int run_diff(const DiffOptions& options) {
   double tolerance = options.tolerance;
   constexpr double kLoose = 5e-2, kTight = 1e-3;
   if (tolerance == 0) {
-    tolerance = a.precision == DType::bf16 || b.precision == DType::bf16 ? kLoose : kTight;
+    tolerance = a.precision == Arithmetic::f32 && b.precision == Arithmetic::f32 ? kTight : kLoose;
   }
   const std::vector<Row> nodes = compare_nodes(a, b), outputs = compare_outputs(a, b);
   fmt::print("{:<20} {:<28} {:<24} {:>10} {:>10} {:>12}\n", "op", "value", "type", "max abs",

@@ -62,7 +62,7 @@ void print_passes(const Program& program) {
 }
 
 // `steps` may have been measured.
-void print_program(const Program& program, const std::vector<StepInfo>& steps, DType precision,
+void print_program(const Program& program, const std::vector<StepInfo>& steps, Arithmetic precision,
                    const InspectOptions& options) {
   std::optional<Roofline> roofline;
   if (std::any_of(steps.begin(), steps.end(), [](const StepInfo& s) { return s.seconds > 0; })) {

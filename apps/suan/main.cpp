@@ -1,6 +1,6 @@
 // The command `suan`: parses the command line and runs one subcommand.
 // SPDX-License-Identifier: Apache-2.0
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
@@ -10,6 +10,7 @@
 
 #include "apps/suan/commands.h"
 #include "suan/backend/kernel.h"
+#include "suan/base/arithmetic.h"
 #include "suan/base/error.h"
 #include "suan/base/threads.h"
 #include "suan/program/choice.h"
@@ -85,10 +86,9 @@ void add_memory(CLI::App& command, const char* flag, bool& small_memory, const c
 constexpr const char* kAsCompiled = "f32, or as an engine file was compiled";
 
 void add_precision(CLI::App& command, std::string& precision, const char* otherwise) {
-  command.add_option(
-      "--precision", precision,
-      fmt::format("f32, bf16, or auto: bf16 where the CPU computes in it (default: {})",
-                  otherwise));
+  command.add_option("--precision", precision,
+                     fmt::format("{}, or auto: bf16 where the CPU computes in it (default: {})",
+                                 fmt::join(suan::arithmetic_names(), ", "), otherwise));
 }
 
 // What says how a model's programs are made.
@@ -146,6 +146,12 @@ struct RunCommands {
     CLI::App& command = *app.add_subcommand("train", "Train a recipe");
     command.add_option("RECIPE", train.recipe, "A recipe file, or the name of a built-in recipe");
     add_settings(command, train.settings);
+    command.add_option_function<std::string>(
+        "--precision",
+        [this](const std::string& precision) {
+          train.settings.push_back("train.precision=" + precision);
+        },
+        "The same as --set train.precision=...");
     command.add_option("--resume", train.resume, "Go on with this run");
     command.add_option("--seeds", train.seeds, "Train this many times and report the mean")
         ->check(CLI::Range(1, 10000));
@@ -360,7 +366,8 @@ int run(int argc, char** argv) {
   auto* train = bench_command->add_subcommand("train", "The time of one training step");
   train->add_option("--case", bench.name, bench_train_cases());
   train->add_option("--batch", bench.batch, "Samples in a step")->check(CLI::Range(1, 1 << 20));
-  train->add_option("--precision", bench.precision, "f32 or bf16");
+  train->add_option("--precision", bench.precision,
+                    fmt::format("{}", fmt::join(suan::arithmetic_names(), ", ")));
   train->add_option("--steps", bench.steps, "Steps to time")->check(CLI::PositiveNumber);
   train->add_option("--warmup", bench.warmup, "Steps before that")->check(CLI::NonNegativeNumber);
   train->add_flag("--serve", bench.serve, "Answer `go N` and `peak` lines on standard input");

@@ -15,7 +15,7 @@ namespace suan::app {
 
 cuda::Gpu* current_gpu() { return dynamic_cast<cuda::Gpu*>(current_backend().device); }
 
-Roofline current_roofline(DType precision) {
+Roofline current_roofline(Arithmetic precision) {
   cuda::Gpu* gpu = current_gpu();
   if (!gpu) return cpu_roofline(precision);
   try {

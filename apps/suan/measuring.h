@@ -14,7 +14,7 @@ namespace suan::app {
 cuda::Gpu* current_gpu();  // null: the CPU is in use
 
 // Its measured peak rates: from the cache, or measured now; NaN, and a warning, where that fails.
-Roofline current_roofline(DType precision);
+Roofline current_roofline(Arithmetic precision);
 
 // The energy that it has taken since this was made.
 class CurrentEnergy {

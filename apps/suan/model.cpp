@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/suan/model.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <filesystem>
 
@@ -79,14 +79,14 @@ onnx::Limits limits_of(const ModelOptions& options) {
   return limits;
 }
 
-DType precision_of(const std::string& text) {
-  if (text.empty()) return DType::f32;
+Arithmetic precision_of(const std::string& text) {
+  if (text.empty()) return Arithmetic::f32;
   if (text == "auto") return fast_precision();
-  const auto dtype = parse_dtype(text);
-  if (dtype != DType::f32 && dtype != DType::bf16) {
-    fail("precision", "is '{}', expected f32, bf16 or auto", text);
+  const auto precision = parse_arithmetic(text);
+  if (!precision) {
+    fail("precision", "is '{}', expected {} or auto", text, fmt::join(arithmetic_names(), ", "));
   }
-  return *dtype;
+  return *precision;
 }
 
 void refuse_with_interpret(const ModelOptions& options) {

@@ -13,7 +13,7 @@
 
 namespace suan::app {
 
-DType precision_of(const std::string& text);  // f32 (or nothing), bf16 or auto
+Arithmetic precision_of(const std::string& text);  // of a name, nothing (f32) or auto
 onnx::Limits limits_of(const ModelOptions& options);
 
 // An interpreted model has no programs for these options to shape.

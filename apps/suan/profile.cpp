@@ -28,7 +28,7 @@ struct Played {
 };
 
 struct Profiled {
-  DType precision = DType::f32;
+  Arithmetic precision = Arithmetic::f32;
   Profile profile;
   std::optional<Played> played;  // on a device
 };
@@ -54,7 +54,7 @@ Played play(Device& device, const std::function<void()>& run, int runs) {
   return played;
 }
 
-Profiled profile_runs(RunContext& context, const std::function<void()>& run, DType precision,
+Profiled profile_runs(RunContext& context, const std::function<void()>& run, Arithmetic precision,
                       int runs) {
   Profiled done{.precision = precision, .profile = profile(context, run, runs)};
   Device* device = context.program().backend().device;

@@ -130,13 +130,13 @@ void give(const T& from, T* to) {
   to->size = size;
 }
 
-DType precision_of(suan_dtype code) {
+suan::Arithmetic precision_of(suan_dtype code) {
   if (code == SUAN_AUTO) return suan::fast_precision();
   const DType precision = dtype_of(code);
   if (precision != DType::f32 && precision != DType::bf16) {
     fail("suan.h", "the precision is {}, expected f32, bf16 or auto", name(precision));
   }
-  return precision;
+  return precision == DType::bf16 ? suan::Arithmetic::bf16 : suan::Arithmetic::f32;
 }
 
 template <class Option, class Limit>

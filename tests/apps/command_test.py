@@ -205,6 +205,20 @@ class CommandTest(Command):
         self.refused(["inspect", "m.onnx", "--no-pass", "fuze"],
                      "passes: there is no pass 'fuze', did you mean 'fuse'?")
 
+    def test_precisions_by_name(self):
+        self.write_model("m.onnx", "Relu")
+        self.refused(["run", "m.onnx", "--precision", "f64"],
+                     "precision: is 'f64', expected f32, tf32, bf16, f16, fp8 or auto")
+        self.refused(["bench", "train", "--precision", "i8"],
+                     "bench: precision is 'i8', expected one of f32, tf32, bf16, f16, fp8")
+        self.refused(["train", "digits-lenet", "--precision", "f8"],
+                     "--set train.precision=f8: train.precision: there is no value 'f8', did you mean 'fp8'?")
+        for precision in "tf32", "f16", "fp8":
+            with self.subTest(precision):
+                said = self.suan("run", "m.onnx", "--precision", precision).stderr
+                warning = "suan: warning: precision tf32: cpu has no TF32 and computes in f32\n"
+                self.assertEqual(said, warning if precision == "tf32" else "")
+
     def test_options_without_effect_are_refused(self):
         self.write_model("m.onnx", "Relu")
         self.write("g.txt", 'graph {\n  %0 = input() {label="x"} : f32[2]\n  %1 = relu(%0) : f32[2]\n  return %1\n}\n')

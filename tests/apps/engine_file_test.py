@@ -47,7 +47,7 @@ class EngineFile(Command):
         to = ["compile", MODEL, "-o", "m.suan"]
         self.refused([*to, "--shape", "1x2"], "--shape: got '1x2', expected NAME=VALUE")
         self.refused([*to, "--shape", "0=1xx2"], "--shape: got '1xx2', expected sizes such as 1x3x224x224")
-        self.refused([*to, "--precision", "f64"], "precision: is 'f64', expected f32, bf16 or auto")
+        self.refused([*to, "--precision", "f64"], "precision: is 'f64', expected f32, tf32, bf16, f16, fp8 or auto")
         self.refused([*to, "--no-pass", "fuze"], "passes: there is no pass 'fuze', did you mean 'fuse'?")
         self.refused([*to, "--batch", "7"], "--batch: is 7, but no input leaves its first size open")
         self.refused([*to, "--dim", "n=7"], "--dim: got 'n=7', but no input leaves a size open")

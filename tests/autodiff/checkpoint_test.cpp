@@ -54,7 +54,7 @@ struct Chain {
     out.push_back(y);
     return out;
   }
-  ProgramPtr program(DType precision = DType::f32) const {
+  ProgramPtr program(Arithmetic precision = Arithmetic::f32) const {
     const PauseTracking pause;
     Graph graph;
     for (const Tensor& w : weights) graph.inputs.push_back(make_input(w.type(), "w"));
@@ -87,8 +87,8 @@ TEST(Checkpointing, SavesMemoryInADeepChain) {
 }
 
 TEST(Checkpointing, SavesMemoryInMixedPrecision) {
-  const size_t plain = Chain(false).program(DType::bf16)->plan().arena_bytes;
-  const size_t saving = Chain(true).program(DType::bf16)->plan().arena_bytes;
+  const size_t plain = Chain(false).program(Arithmetic::bf16)->plan().arena_bytes;
+  const size_t saving = Chain(true).program(Arithmetic::bf16)->plan().arena_bytes;
   EXPECT_LT(saving * 2, plain);
 }
 

@@ -3,10 +3,14 @@
 #include <type_traits>
 
 #include "suan/base/dtype.h"
+#include "suan/base/small_types.h"
 
 namespace emulate {
 
 inline double get(suan::DType dtype, const void* data, int64_t i) {
+  if (suan::is_small_float(dtype)) {
+    return suan::decode_small(dtype, static_cast<const uint8_t*>(data)[i]);
+  }
   return suan::visit(dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     return static_cast<double>(static_cast<const T*>(data)[i]);

@@ -1,16 +1,26 @@
 // Products and convolutions of the emulated GPU as plain loops over numbers in f64.
 // SPDX-License-Identifier: Apache-2.0
+#include <bit>
 #include <cmath>
 
 #include "suan/base/error.h"
+#include "suan/base/small_types.h"
 #include "tests/emulate/emulated_gpu.h"
 #include "tests/emulate/numbers.h"
 
 namespace emulate {
 namespace {
 
+using suan::DType;
 using suan::cuda::Activation;
 using suan::cuda::Preactivation;
+
+// To 10 bits behind the point, ties away from zero, as the hardware does.
+double to_tf32(double x) {
+  const auto bits = std::bit_cast<uint32_t>(static_cast<float>(x));
+  return std::bit_cast<float>((bits + 0x1000) & ~0x1fffu);
+}
+
 
 double activated(Activation activation, double x) {
   switch (activation) {
@@ -38,27 +48,36 @@ double gelu_tanh_slope(double x) {
 struct PlainProduct final : suan::cuda::Product {
   PlainProduct(const suan::cuda::ProductSpec& spec, std::function<void(std::function<void()>)> to)
       : s(spec), send(std::move(to)) {}
-  void run(const void* a, const void* b, const void* bias, const void* residual,
-           void* preactivation, void* y, void* /*scratch*/) const override {
-    send([=, this] { compute(a, b, bias, residual, preactivation, y); });
+  void run(const suan::cuda::ProductArgs& args) const override {
+    send([args, this] { compute(args); });
   }
-  void compute(const void* a, const void* b, const void* bias, const void* residual,
-               void* preactivation, void* y) const {
+  void compute(const suan::cuda::ProductArgs& args) const {
+    const DType dtype_b = s.fp8_b.value_or(s.dtype);
+    const auto operand = [&](DType dtype, const void* data, int64_t i) {
+      const double x = get(dtype, data, i);
+      return s.tf32 ? to_tf32(x) : x;
+    };
+    const double scale =
+        s.fp8_b ? get(DType::f32, args.scale_a, 0) * get(DType::f32, args.scale_b, 0) : 1;
     for (int64_t i = 0; i < s.batch * s.m * s.n; ++i) {
       const int64_t at = i / (s.m * s.n), row = i / s.n % s.m, column = i % s.n;
       double sum = 0;
       for (int64_t k = 0; k < s.k; ++k) {
         const int64_t ia = s.transpose_a ? k * s.m + row : row * s.k + k;
         const int64_t ib = s.transpose_b ? column * s.k + k : k * s.n + column;
-        sum += get(s.dtype, a, at * s.stride_a + ia) * get(s.dtype, b, at * s.stride_b + ib);
+        sum += operand(s.dtype, args.a, at * s.stride_a + ia) *
+               operand(dtype_b, args.b, at * s.stride_b + ib);
       }
+      sum *= scale;
       const int64_t to = at * s.stride_y + row * s.n + column;
-      if (s.epilogue.bias) sum += get(s.result, bias, column);
-      if (s.epilogue.residual) sum += get(s.result, residual, to);
-      if (s.epilogue.preactivation == Preactivation::kept) put(s.result, preactivation, to, sum);
+      if (s.epilogue.bias) sum += get(s.result, args.bias, column);
+      if (s.epilogue.residual) sum += get(s.result, args.residual, to);
+      if (s.epilogue.preactivation == Preactivation::kept) {
+        put(s.result, args.preactivation, to, sum);
+      }
       const bool given = s.epilogue.preactivation == Preactivation::given;
-      put(s.result, y, to,
-          given ? sum * gelu_tanh_slope(get(s.result, preactivation, to))
+      put(s.result, args.y, to,
+          given ? sum * gelu_tanh_slope(get(s.result, args.preactivation, to))
                 : activated(s.epilogue.activation, sum));
     }
   }
@@ -128,7 +147,8 @@ struct PlainConvolution final : suan::cuda::Convolution {
     each([&](int64_t x, int64_t w, int64_t y) {
       const int64_t first = data ? y : x, second = forward || data ? w : y;
       const int64_t to = forward ? y : data ? x : w;
-      sums[static_cast<size_t>(to)] += get(s.dtype, a, first) * get(s.dtype, b, second);
+      const double left = get(s.dtype, a, first), right = get(s.dtype, b, second);
+      sums[static_cast<size_t>(to)] += s.tf32 ? to_tf32(left) * to_tf32(right) : left * right;
     });
     for (int64_t i = 0; i < count; ++i) {
       double sum = sums[static_cast<size_t>(i)];

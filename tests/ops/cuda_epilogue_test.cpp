@@ -31,7 +31,7 @@ Tensor randoms(const Shape& shape, uint64_t seed, float scale) {
 
 // Two layers with GELU between them: the result and the gradients of its square.
 struct Layers {
-  DType precision = DType::f32;
+  Arithmetic precision = Arithmetic::f32;
   bool biased = false;
   bool saves_memory = false;
   int64_t width = 32;
@@ -104,7 +104,7 @@ class CudaEpilogue : public testing::Test {
 
 TEST_F(CudaEpilogue, ProductsComputeGeluAndItsGradient) {
   for (const bool biased : {false, true}) {
-    const Layers layers{.precision = DType::bf16, .biased = biased};
+    const Layers layers{.precision = Arithmetic::bf16, .biased = biased};
     EXPECT_EQ(count(layers, Op::gelu_tanh), (Count{1, 0}));
     EXPECT_EQ(count(layers, Op::gelu_tanh_gradient), (Count{1, 0}));
     const auto got = layers.run();
@@ -127,27 +127,27 @@ TEST_F(CudaEpilogue, InF32TheGradientIsAKernelOfItsOwn) {
 }
 
 TEST_F(CudaEpilogue, RowsThatAreNoMultipleOfEightStayApart) {
-  const Layers layers{.precision = DType::bf16, .width = 36};
+  const Layers layers{.precision = Arithmetic::bf16, .width = 36};
   EXPECT_EQ(count(layers, Op::gelu_tanh), (Count{0, 1}));
   EXPECT_EQ(count(layers, Op::gelu_tanh_gradient), (Count{0, 1}));
 }
 
 TEST_F(CudaEpilogue, WhatTheLibraryRefusesIsAKernelOfItsOwn) {
-  for (const DType precision : {DType::f32, DType::bf16}) {
+  for (const Arithmetic precision : {Arithmetic::f32, Arithmetic::bf16}) {
     for (const bool biased : {false, true}) {
       const Layers layers{.precision = precision, .biased = biased};
       const auto want = layers.run();
       emulate::emulated_gpu().refuse_epilogues(true);
       const auto got = layers.run();
       emulate::emulated_gpu().refuse_epilogues(false);
-      expect_close(got, want, precision == DType::f32 ? 1e-5 : 0.02);
+      expect_close(got, want, precision == Arithmetic::f32 ? 1e-5 : 0.02);
     }
   }
 }
 
 // In the first computation nobody reads the value before GELU, in the second the gradient does.
 TEST_F(CudaEpilogue, CheckpointsKeepTheBits) {
-  for (const DType precision : {DType::f32, DType::bf16}) {
+  for (const Arithmetic precision : {Arithmetic::f32, Arithmetic::bf16}) {
     Layers layers{.precision = precision, .biased = true};
     const auto want = layers.run();
     layers.saves_memory = true;

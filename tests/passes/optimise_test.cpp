@@ -43,7 +43,7 @@ TEST(Optimise, TimesEveryPass) {
 TEST(Optimise, CanLeaveOutEachPass) {
   const auto times_without = [](const std::vector<std::string>& names) {
     std::vector<PassTiming> times;
-    optimise(two_nodes(), *cpu_backend().target, {.precision = DType::bf16, .without = names},
+    optimise(two_nodes(), *cpu_backend().target, {.precision = Arithmetic::bf16, .without = names},
              &times);
     std::multiset<std::string> ran;
     for (const PassTiming& time : times) ran.insert(time.name);
@@ -69,7 +69,7 @@ TEST(Optimise, CanLeaveOutLowerPrecision) {
   graph.inputs = {make_input(Type(DType::f32, {64, 64}), "x")};
   graph.outputs = {matmul(graph.inputs[0], graph.inputs[0])};
   const auto casts = [&](std::vector<std::string> without) {
-    const PassOptions options{.precision = DType::bf16, .without = std::move(without)};
+    const PassOptions options{.precision = Arithmetic::bf16, .without = std::move(without)};
     return to_text(optimise(graph, *cpu_backend().target, options)).find("bf16") !=
            std::string::npos;
   };
@@ -96,7 +96,7 @@ TEST(Optimise, RecognisesBeforeItLowersPrecision) {
   const Tensor cubed = y * y * y;
   const Tensor gelu = 0.5 * y * (1.0 + tanh(0.7978845608 * (y + 0.044715 * cubed)));
   graph.outputs = {matmul(gelu, graph.inputs[0])};
-  const Graph low = optimise(graph, *cpu_backend().target, {.precision = DType::bf16});
+  const Graph low = optimise(graph, *cpu_backend().target, {.precision = Arithmetic::bf16});
   const auto nodes = low.nodes();
   const auto products = std::count_if(nodes.begin(), nodes.end(), [](const NodePtr& node) {
     return is(*node, Op::fused) || is(*node, Op::matmul);
@@ -115,7 +115,7 @@ TEST(Optimise, SharesFoldedWeightsBetweenPrograms) {
   for (float& w : weights.span<float>()) w = 0.5f;
   for (float& s : scale.span<float>()) s = 2.0f;
   const Tensor w = Tensor::from(weights), s = Tensor::from(scale);
-  const auto constants = [&](int64_t rows, DType precision) {
+  const auto constants = [&](int64_t rows, Arithmetic precision) {
     Graph graph;
     graph.inputs = {make_input(Type(DType::f32, {rows, 256}), "x")};
     graph.outputs = {matmul(graph.inputs[0], w) * s};
@@ -123,9 +123,9 @@ TEST(Optimise, SharesFoldedWeightsBetweenPrograms) {
     return std::pair(program, largest(program->plan().constants));
   };
   const Reproducible kernels;
-  for (const DType precision : {DType::f32, DType::bf16}) {
+  for (const Arithmetic precision : {Arithmetic::f32, Arithmetic::bf16}) {
     const auto a = constants(64, precision), b = constants(128, precision);
-    EXPECT_GE(a.second->bytes(), 256 * 256 * size_of(precision));
+    EXPECT_GE(a.second->bytes(), 256 * 256 * size_of(data_dtype(precision)));
     EXPECT_EQ(a.second, b.second) << name(precision);
   }
 }

@@ -49,7 +49,7 @@ precision = "bf16"
   EXPECT_EQ(r.optimizer.options.at("nesterov").where, "mine.toml:19");
   EXPECT_EQ(r.schedule.kind, "cosine");
   EXPECT_EQ(r.train.epochs, 3);
-  EXPECT_EQ(r.precision(), DType::bf16);
+  EXPECT_EQ(r.precision(), Arithmetic::bf16);
 }
 
 TEST(Recipe, PrintsAndParsesBackTheSame) {

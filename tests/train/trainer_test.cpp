@@ -67,6 +67,29 @@ TEST(Trainer, ResumedTrainingEndsWithTheSameBytes) {
   }
 }
 
+TEST(Trainer, InF16EndsWithTheSameBytesAndAboutTheAccuracyOfF32) {
+  for (const std::vector<std::string>& settings :
+       {std::vector<std::string>{"train.precision=f16"},
+        {"train.precision=f16", "train.accumulate=2", "train.ema=0.9", "train.clip_norm=1"}}) {
+    const Recipe recipe = small_recipe(settings);
+    const std::string whole = checkpoint_after(recipe, {});
+    EXPECT_TRUE(checkpoint_after(recipe, {3, 4}) == whole);
+    EXPECT_NE(whole.find("loss_scale.good_steps"), std::string::npos);
+  }
+  const TempFolder folder;
+  const std::vector<std::string> more{"train.epochs=20", "data.train_samples=400",
+                                      "train.eval_batch=40"};
+  std::vector<std::string> in_f16 = more;
+  in_f16.emplace_back("train.precision=f16");
+  Trainer f32(small_recipe(more), options_in(folder));
+  Trainer f16(small_recipe(in_f16), options_in(folder));
+  const double expected = *f32.run().accuracy, got = *f16.run().accuracy;
+  EXPECT_GT(expected, 0.7);
+  EXPECT_NEAR(got, expected, 0.051);
+  const std::string metrics = read_file(f16.folder().metrics());
+  EXPECT_NE(metrics.find("\"loss_scale\":65536"), std::string::npos) << metrics.substr(0, 300);
+}
+
 TEST(Trainer, StopsWithinAnEpochAndGoesOnToTheSameBytes) {
   const Recipe recipe = small_recipe({"data.mixup=0.2"});
   const std::string whole = checkpoint_after(recipe, {});

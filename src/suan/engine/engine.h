@@ -20,7 +20,7 @@ struct Entry;
 class PadPlan;
 
 struct EngineOptions {
-  DType precision = DType::f32;
+  Arithmetic precision = Arithmetic::f32;
   bool interpret = false;     // never compile
   size_t programs = 32;       // kept at most; the one unused for longest goes
   size_t memory_budget = 0;   // bytes of activations, as in ProgramOptions; 0: no limit
@@ -65,7 +65,7 @@ class Engine {
 
   const std::vector<onnx::Argument>& inputs() const { return inputs_; }
   const std::vector<onnx::Argument>& outputs() const { return outputs_; }
-  DType precision() const { return options_.precision; }
+  Arithmetic precision() const { return options_.precision; }
 
   // The outputs for these arguments, one per input.
   std::vector<onnx::Value> run(const std::vector<onnx::Value>& arguments);

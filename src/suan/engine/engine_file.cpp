@@ -74,11 +74,18 @@ std::string write_model(const EngineFile& file, ConstantWriter& constants) {
   return out.take();
 }
 
+Arithmetic read_arithmetic(Reader& reader) {
+  const std::string_view text = reader.text("a precision");
+  const auto arithmetic = parse_arithmetic(text);
+  if (!arithmetic) bad_file(reader.where(), "there is no precision '{}'", text.substr(0, 60));
+  return *arithmetic;
+}
+
 void read_description(Bytes section, std::string_view where, EngineFile& file) {
   Reader reader(section, where);
   reader.text("the version of the program that wrote it");
   file.machine = reader.text("the machine");
-  file.precision = engine::read_dtype(reader);
+  file.precision = read_arithmetic(reader);
   file.exact = reader.flag("whether it is exact");
   file.small_memory = reader.flag("whether it takes little memory");
   for (uint32_t left = reader.count("the number of passes"); left > 0; --left) {

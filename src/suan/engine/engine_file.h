@@ -22,7 +22,7 @@ struct EngineProgram {
 
 struct EngineFile {
   std::vector<onnx::Argument> inputs, outputs;
-  DType precision = DType::f32;
+  Arithmetic precision = Arithmetic::f32;
   bool exact = false;
   bool small_memory = false;         // as in ProgramOptions
   std::vector<std::string> without;  // passes that were left out

@@ -92,7 +92,12 @@ struct OpDef {
   bool forwards = false;
   bool recompute = false;  // its gradient computes its outputs anew (autodiff/checkpoint)
   Precision precision = Precision::follow;
-  bool (*exact)(const Node&) = nullptr;    // whether operands keep their dtypes in mixed precision
+  bool (*exact)(const Node&) = nullptr;  // whether operands keep their precision in any case
+  // The attributes of a node that may round its f32 operands to TF32; null: it never may.
+  Attrs (*in_tf32)(const Node&) = nullptr;
+  // The same outputs, in the node's dtypes, by operands in FP8; nothing where the node is not worth
+  // it. Null: it never is.
+  std::vector<Tensor> (*in_fp8)(const NodePtr&) = nullptr;
   double (*flops)(const Node&) = nullptr;  // null: one per output element
 };
 

@@ -141,6 +141,11 @@ double conv_flops(const Shape& y, const Shape& w) {
 }
 
 bool is_exact(const Node& n) { return n.attr<ConvAttrs>().exact; }
+Attrs in_tf32(const Node& n) {
+  ConvAttrs attrs = n.attr<ConvAttrs>();
+  attrs.tf32 = true;
+  return attrs;
+}
 
 std::vector<int64_t> spatial(const Shape& s) { return {s.begin() + 2, s.end()}; }
 std::vector<int64_t> all_but_channels(int rank) {
@@ -185,6 +190,7 @@ const OpDef conv_op{
     },
     .precision = Precision::low,
     .exact = is_exact,
+    .in_tf32 = in_tf32,
     .flops = [](const Node& n) { return conv_flops(n.types[0].shape, n.inputs[1].shape()); },
 };
 Tensor conv(const Tensor& x, const Tensor& w, const Tensor& bias, ConvAttrs attrs) {
@@ -214,6 +220,7 @@ const OpDef conv_transpose_op{
     .keeps_zero = true,
     .precision = Precision::low,
     .exact = is_exact,
+    .in_tf32 = in_tf32,
     .flops = [](const Node& n) { return conv_flops(n.inputs[0].shape(), n.inputs[1].shape()); },
 };
 Tensor conv_transpose(const Tensor& x, const Tensor& w, ConvAttrs attrs) {
@@ -250,6 +257,7 @@ const OpDef conv_weight_gradient_op{
     .keeps_zero = true,
     .precision = Precision::low,
     .exact = is_exact,
+    .in_tf32 = in_tf32,
     .flops = [](const Node& n) { return conv_flops(n.inputs[1].shape(), n.types[0].shape); },
 };
 Tensor conv_weight_gradient(const Tensor& x, const Tensor& g, ConvAttrs attrs) {

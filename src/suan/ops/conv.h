@@ -14,13 +14,14 @@ struct ConvAttrs {
   int64_t groups = 1;
   std::vector<int64_t> size;  // conv_transpose: spatial output; conv_weight_gradient: kernel
   bool exact = false;         // operands keep their precision: sums of whole numbers stay exact
+  bool tf32 = false;          // f32 operands may be rounded to TF32 (passes/precision.h)
   bool operator==(const ConvAttrs&) const = default;
   static constexpr auto fields() {
     return std::tuple{
         Field{"stride", &ConvAttrs::stride},   Field{"pad_begin", &ConvAttrs::pad_begin},
         Field{"pad_end", &ConvAttrs::pad_end}, Field{"dilation", &ConvAttrs::dilation},
         Field{"groups", &ConvAttrs::groups},   Field{"size", &ConvAttrs::size},
-        Field{"exact", &ConvAttrs::exact}};
+        Field{"exact", &ConvAttrs::exact},     Field{"tf32", &ConvAttrs::tf32}};
   }
 };
 

@@ -5,11 +5,17 @@
 #include "suan/base/error.h"
 #include "suan/ops/elementwise.h"
 #include "suan/ops/op.h"
+#include "suan/ops/scaled_matmul.h"
 #include "suan/ops/shape_ops.h"
 
 namespace suan {
 
 extern const OpDef matmul_op;
+
+std::span<const std::string_view> enum_names(GradientOperand /*operand*/) {
+  static constexpr std::string_view kNames[] = {"none", "a", "b"};
+  return kNames;
+}
 
 namespace {
 
@@ -25,6 +31,25 @@ Shape leading(const Shape& shape) {
   out.erase(out.rank() - 1);
   out.erase(out.rank() - 1);
   return out;
+}
+
+// Matrices that FP8 units take, and large enough to be worth the passes that scale them.
+std::vector<Tensor> matmul_in_fp8(const NodePtr& n) {
+  constexpr int64_t kLeast = 64, kMultiple = 16;
+  const auto& attrs = n->attr<MatmulAttrs>();
+  const Tensor &a = n->inputs[0], &b = n->inputs[1];
+  if (a.rank() != 2 || b.rank() != 2) return {};
+  const Sizes s = sizes(a.shape(), b.shape(), attrs);
+  for (const int64_t size : {s.m, s.n, s.k}) {
+    if (size < kLeast || size % kMultiple != 0) return {};
+  }
+  const auto scaled = [&](const Tensor& t, GradientOperand which, bool turned) {
+    ScaledTensor made = to_fp8(t, attrs.gradient == which ? DType::f8e5m2 : DType::f8e4m3fn);
+    if (turned) made.values = transpose(made.values);
+    return made;
+  };
+  return {scaled_matmul(scaled(a, GradientOperand::a, attrs.transpose_a),
+                        scaled(b, GradientOperand::b, !attrs.transpose_b), n->types[0].dtype)};
 }
 
 }  // namespace
@@ -56,11 +81,16 @@ const OpDef matmul_op{
       return {Type(c.dtype(0), out)};
     },
     .gradient = [](const GradContext& c) -> std::vector<Tensor> {
-      const auto [ta, tb, exact] = c.attr<MatmulAttrs>();
-      const auto product = [exact = exact](const Tensor& x, const Tensor& y, bool tx, bool ty) {
-        return matmul(x, y, MatmulAttrs{tx, ty, exact});
-      };
+      const auto& attrs = c.attr<MatmulAttrs>();
+      const bool ta = attrs.transpose_a, tb = attrs.transpose_b;
       const Tensor &a = c.in(0), &b = c.in(1), &g = c.grad();
+      const auto product = [&](const Tensor& x, const Tensor& y, bool tx, bool ty) {
+        return matmul(x, y,
+                      {.transpose_a = tx,
+                       .transpose_b = ty,
+                       .exact = attrs.exact,
+                       .gradient = x.same_as(g) ? GradientOperand::a : GradientOperand::b});
+      };
       if (!is_float(a.dtype())) return {Tensor(), Tensor()};
       std::vector<Tensor> out(2);
       if (c.needs[0]) {
@@ -76,6 +106,12 @@ const OpDef matmul_op{
     .keeps_zero = true,
     .precision = Precision::low,
     .exact = [](const Node& n) { return n.attr<MatmulAttrs>().exact; },
+    .in_tf32 = [](const Node& n) -> Attrs {
+      MatmulAttrs attrs = n.attr<MatmulAttrs>();
+      attrs.tf32 = true;
+      return attrs;
+    },
+    .in_fp8 = matmul_in_fp8,
     .flops =
         [](const Node& n) {
           const Sizes s = sizes(n.inputs[0].shape(), n.inputs[1].shape(), n.attr<MatmulAttrs>());

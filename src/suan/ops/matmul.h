@@ -5,15 +5,23 @@
 
 namespace suan {
 
+// Which operand of a product is the gradient of another product's result: it needs more range and
+// less precision than weights and activations do.
+enum class GradientOperand : uint8_t { none, a, b };
+std::span<const std::string_view> enum_names(GradientOperand operand);
+
 struct MatmulAttrs {
   bool transpose_a = false;  // use a with its last two axes swapped
   bool transpose_b = false;
   bool exact = false;  // operands keep their precision: sums of whole numbers stay exact
+  bool tf32 = false;   // f32 operands may be rounded to TF32 (passes/precision.h)
+  GradientOperand gradient = GradientOperand::none;
   bool operator==(const MatmulAttrs&) const = default;
   static constexpr auto fields() {
     return std::tuple{Field{"transpose_a", &MatmulAttrs::transpose_a},
                       Field{"transpose_b", &MatmulAttrs::transpose_b},
-                      Field{"exact", &MatmulAttrs::exact}};
+                      Field{"exact", &MatmulAttrs::exact}, Field{"tf32", &MatmulAttrs::tf32},
+                      Field{"gradient", &MatmulAttrs::gradient}};
   }
 };
 

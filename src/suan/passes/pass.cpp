@@ -61,13 +61,19 @@ Graph optimise(const Graph& graph, const Target& target, const PassOptions& opti
       timings->push_back({name, elapsed.count(), current.nodes().size()});
     }
   };
-  if (options.precision != DType::f32) {
+  if (data_dtype(options.precision) != DType::f32) {
     for (const Pass& pass : kBeforeLowering) run(pass.name, pass.run);
     run(kLowering, [&](const Graph& whole, const Target&) {
       return lower_precision(whole, options.precision);
     });
   }
-  for (const Pass& pass : kPasses) run(pass.name, pass.run);
+  for (const Pass& pass : kPasses) {
+    run(pass.name, pass.run);
+    // What is decomposed may consist of products.
+    if (options.precision == Arithmetic::tf32 && target.tf32 && pass.run == decompose) {
+      run("allow_tf32", [](const Graph& whole, const Target&) { return allow_tf32(whole); });
+    }
+  }
   return current;
 }
 

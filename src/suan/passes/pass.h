@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "suan/base/arithmetic.h"
 #include "suan/graph/graph.h"
 #include "suan/target/target.h"
 
@@ -51,8 +52,8 @@ struct PassTiming {
   size_t nodes;  // after it
 };
 struct PassOptions {
-  DType precision = DType::f32;           // bf16 or f16: mixed precision (passes/precision.h)
-  std::vector<std::string> without = {};  // passes to leave out, by name
+  Arithmetic precision = Arithmetic::f32;  // all but f32: passes/precision.h
+  std::vector<std::string> without = {};   // passes to leave out, by name
 };
 // Runs all standard passes. For mixed precision, what was written out in one precision is first
 // recognised, before casts stand between its nodes. Throws Error for a name that no pass has.

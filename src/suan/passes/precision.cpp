@@ -19,7 +19,8 @@ namespace {
 
 class Lowering {
  public:
-  explicit Lowering(DType low) : low_(low) {}
+  explicit Lowering(Arithmetic arithmetic)
+      : low_(data_dtype(arithmetic)), fp8_(arithmetic == Arithmetic::fp8) {}
 
   // `t` as `dtype`, where it is one of the two precisions.
   Tensor at(const Tensor& t, DType dtype) {
@@ -34,6 +35,12 @@ class Lowering {
       keep_.push_back(t);
     }
     return made;
+  }
+
+  // The outputs by FP8 operands; empty: the node stays as it is.
+  std::vector<Tensor> in_fp8(const Node& node, const std::vector<Tensor>& operands) const {
+    if (!fp8_ || !node.op->in_fp8 || operands[0].dtype() != low_) return {};
+    return node.op->in_fp8(with_inputs(node, operands));
   }
 
   std::vector<Tensor> convert(const Node& node, std::vector<Tensor> inputs) {
@@ -99,6 +106,7 @@ class Lowering {
   }
 
   DType low_;
+  bool fp8_;
   std::map<std::tuple<const Node*, int, DType>, Tensor> casts_;
   std::vector<Tensor> keep_;
 };
@@ -144,12 +152,15 @@ Graph narrow_norms(const Graph& graph, DType low) {
 
 }  // namespace
 
-Graph lower_precision(const Graph& graph, DType low) {
-  Lowering lowering(low);
+Graph lower_precision(const Graph& graph, Arithmetic arithmetic) {
+  if (data_dtype(arithmetic) == DType::f32) return graph;
+  Lowering lowering(arithmetic);
   Graph out = rewrite(graph, [&](const NodePtr& node, const std::vector<Tensor>& inputs) {
     std::vector<Tensor> outputs;
     if (!node->op->infer) return outputs;
     std::vector<Tensor> operands = lowering.convert(*node, inputs);
+    outputs = lowering.in_fp8(*node, operands);
+    if (!outputs.empty()) return outputs;
     bool changed = false;
     for (size_t i = 0; i < operands.size(); ++i) {
       changed = changed || (operands[i] && !operands[i].same_as(node->inputs[i]));
@@ -167,7 +178,21 @@ Graph lower_precision(const Graph& graph, DType low) {
   for (size_t i = 0; i < out.updates.size(); ++i) {
     out.updates[i].value = lowering.at(out.updates[i].value, graph.updates[i].value.dtype());
   }
-  return narrow_norms(out, low);
+  return narrow_norms(out, data_dtype(arithmetic));
+}
+
+Graph allow_tf32(const Graph& graph) {
+  return rewrite(graph, [](const NodePtr& node, const std::vector<Tensor>& inputs) {
+    std::vector<Tensor> outputs;
+    const OpDef& op = *node->op;
+    if (!op.in_tf32 || node->types[0].dtype != DType::f32) return outputs;
+    if (op.exact && op.exact(*node)) return outputs;
+    const Attrs attrs = op.in_tf32(*node);
+    if (attrs == node->attrs) return outputs;
+    const NodePtr copy = make_node(op, inputs, attrs, node->regions);
+    for (size_t i = 0; i < node->types.size(); ++i) outputs.emplace_back(copy, static_cast<int>(i));
+    return outputs;
+  });
 }
 
 }  // namespace suan

@@ -6,9 +6,11 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <mutex>
 #include <unordered_set>
 
 #include "suan/base/error.h"
+#include "suan/base/log.h"
 #include "suan/base/thread_role.h"
 #include "suan/base/threads.h"
 #include "suan/graph/pending.h"
@@ -56,12 +58,21 @@ void check_memory(const Plan& plan, size_t limit) {
        all, arenas, data, constants, limit);
 }
 
+// Once in a process, however many programs there are.
+void say_that_tf32_is_f32(const Backend& backend) {
+  static std::once_flag said;
+  std::call_once(said, [&] {
+    log(LogLevel::kWarning, "precision tf32: {} has no TF32 and computes in f32", backend.name);
+  });
+}
+
 }  // namespace
 
 ProgramPtr Program::build(const Graph& graph, const Backend& backend,
                           const ProgramOptions& options) {
   const PauseTracking pause;
   const SmallMemory small(options.small_memory);
+  if (options.precision == Arithmetic::tf32 && !backend.target->tf32) say_that_tf32_is_f32(backend);
   return within_limit(graph, options, [&] {
     std::vector<PassTiming> times;
     const PassOptions passes{.precision = options.precision, .without = options.without};

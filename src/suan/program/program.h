@@ -14,7 +14,7 @@
 namespace suan {
 
 struct ProgramOptions {
-  DType precision = DType::f32;  // bf16 or f16: mixed precision (passes/precision.h)
+  Arithmetic precision = Arithmetic::f32;  // all but f32: passes/precision.h
   // Bytes of activations and scratch; 0: no limit. Where they do not suffice, values are computed
   // again rather than kept (passes/recompute.h); the results stay the same to the bit.
   size_t memory_budget = 0;

@@ -128,8 +128,8 @@ std::string isa_flags() {
   return flags;
 }
 
-DType fast_precision() {
-  return isa_flags().find("bf16") == std::string::npos ? DType::f32 : DType::bf16;
+Arithmetic fast_precision() {
+  return isa_flags().find("bf16") == std::string::npos ? Arithmetic::f32 : Arithmetic::bf16;
 }
 
 double measure_arithmetic(DType dtype, double seconds) {
@@ -189,16 +189,19 @@ const MachinePeak& machine_peak() {
   return peak;
 }
 
-double peak_gflops(const MachinePeak& peak, DType precision) {
-  if (precision == DType::bf16) return peak.bf16_gflops;
-  return precision == DType::i8 ? peak.int8_gops : peak.f32_gflops;
+double peak_gflops(const MachinePeak& peak, DType dtype) {
+  if (dtype == DType::bf16) return peak.bf16_gflops;
+  return dtype == DType::i8 ? peak.int8_gops : peak.f32_gflops;
+}
+double peak_gflops(const MachinePeak& peak, Arithmetic precision) {
+  return peak_gflops(peak, data_dtype(precision));
 }
 
 double Roofline::seconds(double flops, double bytes) const {
   return std::max(flops / (gflops * 1e9), bytes / (gbytes * 1e9));
 }
 
-Roofline cpu_roofline(DType precision) {
+Roofline cpu_roofline(Arithmetic precision) {
   return {peak_gflops(machine_peak(), precision), machine_peak().copy_gbytes};
 }
 

@@ -5,7 +5,7 @@
 #include <span>
 #include <string>
 
-#include "suan/base/dtype.h"
+#include "suan/base/arithmetic.h"
 
 namespace suan {
 
@@ -20,15 +20,16 @@ struct MachinePeak {
   double copy_gbytes = 0;  // a copy far beyond the caches, bytes read plus bytes written
 };
 
-std::string cpu_model();  // "AMD EPYC ..."
-std::string isa_flags();  // "avx2 avx512f avx512_bf16 ..."
-DType fast_precision();   // bf16 where the CPU computes in it, else f32
+std::string cpu_model();      // "AMD EPYC ..."
+std::string isa_flags();      // "avx2 avx512f avx512_bf16 ..."
+Arithmetic fast_precision();  // bf16 where the CPU computes in it, else f32
 // Measures now (under a second a figure) and keeps the result for machine_peak().
 MachinePeak measure_machine();
 // The figures for this processor and thread count from the cache file
 // ($XDG_CACHE_HOME/suan/machine.txt), measured first where they are missing.
 const MachinePeak& machine_peak();
-double peak_gflops(const MachinePeak& peak, DType precision);
+double peak_gflops(const MachinePeak& peak, DType dtype);
+double peak_gflops(const MachinePeak& peak, Arithmetic precision);  // of most of its products
 
 // Of a processor: no step is faster than its arithmetic at the one rate or its traffic at the other
 // (Williams, Waterman and Patterson, 2009).
@@ -36,7 +37,7 @@ struct Roofline {
   double gflops = 0, gbytes = 0;  // a second
   double seconds(double flops, double bytes) const;
 };
-Roofline cpu_roofline(DType precision);
+Roofline cpu_roofline(Arithmetic precision);
 
 // Numbers that were measured once, in the same cache file by a key of one line: whether they were
 // there. Failing to keep them only costs time.

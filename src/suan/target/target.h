@@ -29,6 +29,7 @@ struct Target {
   bool (*begins_tail)(const Node&) = nullptr;
   // The value of a tensor that follows from constants; null: nothing is folded.
   BufferPtr (*evaluate)(const Tensor&) = nullptr;
+  bool tf32 = false;  // whether products can round f32 operands to TF32
   // Chooses the layouts a node runs best in; null: all plain.
   void (*choose_layouts)(const Node&, NodeLayouts&) = nullptr;
 };

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "suan/autodiff/gradient.h"
+#include "suan/base/arithmetic.h"
 #include "suan/graph/state.h"
 #include "suan/graph/tensor.h"
 
@@ -26,8 +27,8 @@ void set_backend(const Backend& backend);  // one made by hand, which must go on
 const Backend& current_backend();
 
 struct CompileOptions {
-  DType precision = DType::f32;  // bf16: mixed precision with f32 master values
-  size_t memory_budget = 0;      // bytes of activations and scratch; 0: no limit (program.h)
+  Arithmetic precision = Arithmetic::f32;  // bf16, f16, fp8: with f32 master values
+  size_t memory_budget = 0;  // bytes of activations and scratch; 0: no limit (program.h)
 };
 
 // The part of a compiled function that does not depend on its C++ signature.

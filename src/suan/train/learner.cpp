@@ -15,6 +15,7 @@
 #include "suan/ops/shape_ops.h"
 #include "suan/ops/slice.h"
 #include "suan/ops/softmax.h"
+#include "suan/ops/widen.h"
 #include "suan/program/program.h"
 #include "suan/tensor/trace_function.h"
 #include "suan/train/make.h"
@@ -84,16 +85,17 @@ Learner::Learner(const Recipe& recipe, const Task& task) : recipe_(recipe), task
   parameters_ = optimizer_->parameters();
   if (recipe.train.accumulate > 1) accumulator_.emplace(parameters_);
   if (recipe.train.ema > 0) ema_.emplace(parameters_, optim::EmaOptions{recipe.train.ema, true});
+  if (recipe.precision() == Arithmetic::f16) scaler_.emplace();
 
-  for (const StatePtr& s : all) states_.push_back({s->name(), s});
+  const auto keep = [this](const std::vector<StatePtr>& states) {
+    for (const StatePtr& s : states) states_.push_back({s->name(), s});
+  };
+  keep(all);
   model_state_count_ = states_.size();
-  for (const StatePtr& s : optimizer_->states()) states_.push_back({s->name(), s});
-  if (accumulator_) {
-    for (const StatePtr& s : accumulator_->states()) states_.push_back({s->name(), s});
-  }
-  if (ema_) {
-    for (const StatePtr& s : ema_->states()) states_.push_back({s->name(), s});
-  }
+  keep(optimizer_->states());
+  if (accumulator_) keep(accumulator_->states());
+  if (ema_) keep(ema_->states());
+  if (scaler_) keep(scaler_->states());
 
   constexpr size_t kMega = 1'000'000;
   CompileOptions options{.precision = recipe.precision(),
@@ -127,20 +129,29 @@ void Learner::check_classes(const Tensor& logits) const {
 std::vector<Tensor> Learner::trace_step(const std::vector<Tensor>& args, bool update) {
   const Tensor logits = (*model_)(task_.model_inputs(args[0]));
   check_classes(logits);
-  const Tensor loss = loss_of(logits, args[1]);
-  std::vector<Tensor> grads = grad(loss, parameters_);
+  const Tensor loss = loss_of(scaler_ ? widen(logits) : logits, args[1]);
+  std::vector<Tensor> grads = grad(scaler_ ? scaler_->scaled(loss) : loss, parameters_);
+  if (scaler_) grads = scaler_->unscaled(grads);
   if (accumulator_) accumulator_->add(grads);
-  if (update) {
-    if (accumulator_) grads = accumulator_->take();
+  if (update) trace_update(accumulator_ ? accumulator_->take() : grads);
+  std::vector<Tensor> out{loss};
+  if (task_.classifies && !is_float(args[1].dtype())) out.push_back(logits);
+  if (scaler_) out.push_back(scaler_->states()[0]->read());
+  return out;
+}
+
+void Learner::trace_update(std::vector<Tensor> grads) {
+  const auto step = [&] {
     if (recipe_.train.clip_norm > 0) {
       grads = optim::clip_grad_norm(grads, recipe_.train.clip_norm).grads;
     }
     optimizer_->step(grads);
     if (ema_) ema_->update();
-  }
-  std::vector<Tensor> out{loss};
-  if (task_.classifies && !is_float(args[1].dtype())) out.push_back(logits);
-  return out;
+  };
+  if (!scaler_) return step();
+  std::vector<StatePtr> states = optim::updated_by(*optimizer_);
+  if (ema_) states.insert(states.end(), ema_->states().begin(), ema_->states().end());
+  scaler_->update(std::vector(grads), states, step);
 }
 
 Tensor Learner::eval_logits(const Tensor& x) const {
@@ -199,8 +210,12 @@ StepResult Learner::step(const data::Batch& batch, double lr) {
   lr_ = lr;
   ++calls_;
   const bool update = calls_ % recipe_.train.accumulate == 0;
-  const std::vector<Tensor> out = (update ? *step_ : *accumulate_)(arguments(batch));
+  std::vector<Tensor> out = (update ? *step_ : *accumulate_)(arguments(batch));
   StepResult result{.loss = out[0].item()};
+  if (scaler_) {
+    result.loss_scale = out.back().item();
+    out.pop_back();
+  }
   if (out.size() > 1) {
     Accuracy accuracy;
     const Array logits = out[1].array();

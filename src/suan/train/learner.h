@@ -9,6 +9,7 @@
 #include "suan/data/loader.h"
 #include "suan/models/create.h"
 #include "suan/optim/gradients.h"
+#include "suan/optim/loss_scale.h"
 #include "suan/optim/optimizer.h"
 #include "suan/tensor/compile.h"
 #include "suan/train/evaluation.h"
@@ -22,6 +23,7 @@ struct StepResult {
   double loss = 0;  // mean over the batch
   int64_t correct = 0,
           count = 0;  // classified; 0 where labels are mixed or the task predicts tokens
+  std::optional<double> loss_scale;  // after the step, where the loss is scaled (f16)
 };
 
 class Learner {
@@ -38,8 +40,8 @@ class Learner {
   // Calls f while the model is as evaluations have it: in evaluation mode, with averaged weights.
   void evaluating(const std::function<void()>& f);
 
-  // Every state that determines the future: model, optimizer, accumulated gradients, averages. In
-  // that order, under the names of a checkpoint (the model's as in PyTorch).
+  // Every state that determines the future: model, optimizer, accumulated gradients, averages, loss
+  // scale. In that order, under the names of a checkpoint (the model's as in PyTorch).
   const std::vector<nn::NamedState>& states() const { return states_; }
   // The name of a parameter or statistic of the model that holds NaN or infinity; empty: none does.
   std::string spoilt_state() const;
@@ -60,6 +62,7 @@ class Learner {
  private:
   Tensor loss_of(const Tensor& logits, const Tensor& y) const;
   std::vector<Tensor> trace_step(const std::vector<Tensor>& args, bool update);
+  void trace_update(std::vector<Tensor> grads);
   std::vector<Tensor> trace_eval(const std::vector<Tensor>& args);
   Tensor eval_logits(const Tensor& x) const;
   void check_classes(const Tensor& logits) const;
@@ -73,6 +76,7 @@ class Learner {
   std::unique_ptr<optim::Optimizer> optimizer_;
   std::optional<optim::GradientAccumulator> accumulator_;
   std::optional<optim::Ema> ema_;
+  std::optional<optim::LossScaler> scaler_;
   std::optional<CompiledFunction> step_;        // with the update
   std::optional<CompiledFunction> accumulate_;  // without
   std::optional<CompiledFunction> eval_;

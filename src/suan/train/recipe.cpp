@@ -25,8 +25,11 @@ struct Range {
 
 const std::vector<std::string> kDataKinds{"digits", "mnist",     "cifar10", "images",
                                           "text",   "sentences", "graph",   "csv"};
-const std::vector<std::string> kPrecisions{"f32", "bf16"};
 
+std::vector<std::string> precisions() {
+  const auto names = arithmetic_names();
+  return {names.begin(), names.end()};
+}
 std::vector<std::string> schedule_kinds() {
   std::vector<std::string> kinds;
   for (const std::string_view name : enum_names(optim::ScheduleKind{})) kinds.emplace_back(name);
@@ -60,7 +63,7 @@ void visit_train(R& r, V& visit) {
   visit("train.steps", r.train.steps, Range{0, kCount});
   visit("train.batch", r.train.batch, Range{1, 1 << 20});
   visit("train.eval_batch", r.train.eval_batch, Range{1, 1 << 20});
-  visit("train.precision", r.train.precision, kPrecisions);
+  visit("train.precision", r.train.precision, precisions());
   visit("train.seed", r.train.seed, Range{0, 9e15});
   visit("train.threads", r.train.threads, Range{0, 1024});
   visit("train.memory_mb", r.train.memory_mb, Range{0, 1e9});
@@ -280,7 +283,7 @@ void check_lengths(const Recipe& recipe, const std::string& name) {
 
 }  // namespace
 
-DType Recipe::precision() const { return train.precision == "bf16" ? DType::bf16 : DType::f32; }
+Arithmetic Recipe::precision() const { return *parse_arithmetic(train.precision); }
 
 Recipe parse_recipe(std::string_view text, const std::string& name,
                     const std::vector<std::string>& settings) {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "suan/base/dtype.h"
+#include "suan/base/arithmetic.h"
 #include "suan/optim/schedule.h"
 #include "suan/train/options.h"
 
@@ -41,7 +41,7 @@ struct TrainRecipe {
   int64_t steps = 0;  // optimizer steps; above 0 it takes the place of epochs
   int64_t batch = 64;
   int64_t eval_batch = 250;
-  std::string precision = "f32";  // bf16: mixed precision
+  std::string precision = "f32";  // the name of an Arithmetic
   int64_t seed = 0;
   int64_t threads = 0;  // 0: as many as the process may use
   // MB (1e6 bytes) of activations and scratch in a step, which computes some values twice to keep
@@ -87,7 +87,7 @@ struct Recipe {
   ScheduleRecipe schedule;
   TrainRecipe train;
 
-  DType precision() const;
+  Arithmetic precision() const;
   bool operator==(const Recipe&) const = default;
 };
 

@@ -21,6 +21,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr double kSmallestLossScale = 1e-4;  // where it falls further, it falls for ever
+
 double since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -189,12 +191,23 @@ void Trainer::Impl::train_on(const data::Batch& batch) {
     diverged(fmt::format("the loss is {}", std::isnan(result.loss) ? "nan" : "inf"),
              progress.batches + 1);
   }
+  if (result.loss_scale && *result.loss_scale < kSmallestLossScale) {
+    bar.print("");
+    diverged(
+        fmt::format("gradients overflow f16 even with a loss scale of {:.2g}", *result.loss_scale),
+        progress.batches + 1);
+  }
   ++progress.batches;
   ++batches;
   last_evaluation.reset();
   account(result);
   if (progress.batches % recipe.train.log_every == 0) {
-    metrics->add({{"step", progress.batches}, {"loss", result.loss}, {"lr", rate}});
+    formats::JsonFields line{{"step", progress.batches}, {"loss", result.loss}, {"lr", rate}};
+    if (result.loss_scale) {
+      line.emplace_back("loss_scale", *result.loss_scale);
+      events->scalar("train/loss_scale", progress.batches, *result.loss_scale);
+    }
+    metrics->add(line);
     events->scalar("train/loss", progress.batches, result.loss);
     history.push_back({.epoch = epochs_done(), .train_loss = result.loss});
     events->scalar("train/lr", progress.batches, rate);

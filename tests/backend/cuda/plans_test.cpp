@@ -113,7 +113,7 @@ TEST_P(GpuPlan, IsOnTheDeviceAsAWhole) {
         adamw.step(grad(loss, net->module().parameters()));
         return {loss};
       },
-      {.precision = DType::bf16});
+      {.precision = Arithmetic::bf16});
   std::vector<Tensor> args;
   for (const Type& type : model.inputs) args.push_back(zeros(type.shape, type.dtype));
   args.push_back(zeros(model.labels, DType::i64));

@@ -38,7 +38,7 @@ TEST(OnnxQuantized, StaysExactInABf16Engine) {
        {},
        10}};
   for (const OneNode& node : nodes) {
-    Engine engine(node.model(), {.precision = DType::bf16});
+    Engine engine(node.model(), {.precision = Arithmetic::bf16});
     const Tensor got = engine.run(node.arguments())[0].tensor;
     EXPECT_EQ(engine.interpreted_because(node.arguments()), "") << node.op;
     EXPECT_EQ(OneNode::numbers(got),

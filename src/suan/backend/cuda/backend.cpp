@@ -31,11 +31,19 @@ const Backend& table_alone() {
   return backend;
 }
 
+// What the best kernel of the op says, if there is one.
+const char* refusal(const Node& node) {
+  for (const Kernel& kernel : kernels()) {
+    if (kernel.op == node.op->code) return kernel.why_not(node);
+  }
+  return "no cuda kernel takes it";
+}
+
 // What no kernel here takes is decomposed, or runs on the CPU.
 const char* target_why_not(const Node& node) {
   if (takes(table_alone(), node)) return nullptr;
   const bool on_cpu = takes(cpu_backend(), node) || takes(reference_backend(), node);
-  return !node.op->decompose && on_cpu ? nullptr : "no cuda kernel takes it";
+  return !node.op->decompose && on_cpu ? nullptr : refusal(node);
 }
 
 void choose_layouts(const Node& node, NodeLayouts& layouts) {
@@ -57,6 +65,7 @@ constexpr Target kTarget{
                      const Graph& r) { return is_product(n, r) || is_convolution(r); },
     .begins_tail = [](const Node& n) { return begins_product(n) || begins_convolution(n); },
     .evaluate = [](const Tensor& t) { return suan::evaluate(t, cpu_backend()).buffer; },
+    .tf32 = true,
     .choose_layouts = choose_layouts};
 
 }  // namespace

@@ -62,6 +62,7 @@ ConvolutionSpec spec_of(const Node& anchor, const Epilogue& epilogue) {
           .after = attrs.pad_end,
           .groups = attrs.groups,
           .dtype = parts.x->dtype,
+          .tf32 = anchor.attr<ConvAttrs>().tf32,
           .scratch_bytes = kScratch,
           .epilogue = epilogue,
           .measure = !reproducible_mode()};

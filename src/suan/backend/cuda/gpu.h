@@ -2,6 +2,7 @@
 // (driver/), which is opened where there is a driver; tests have one that runs the same kernels as
 // loops on the CPU. Nothing here needs the CUDA toolkit. SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -68,18 +69,25 @@ struct ProductSpec {
   int64_t stride_a = 0, stride_b = 0, stride_y = 0;
   DType dtype = DType::f32, result = DType::f32;  // of a and b; of y, bias and residual
   bool tf32 = false;                              // f32 operands rounded to TF32
-  size_t alignment = 16;                          // of the matrices, in bytes
-  size_t scratch_bytes = 0;                       // that it may use
+  // FP8 operands: `dtype` is that of a, this that of b, and the result is scale_a scale_b times.
+  std::optional<DType> fp8_b;
+  size_t alignment = 16;     // of the matrices, in bytes
+  size_t scratch_bytes = 0;  // that it may use
   Epilogue epilogue;
   bool measure = true;  // false: the first algorithm that the library proposes
   bool operator==(const ProductSpec&) const = default;
 };
+struct ProductArgs {
+  const void *a, *b;
+  const void *bias, *residual;  // null: the epilogue has none
+  void* preactivation;          // lies as y does; null: the epilogue has none
+  void *y, *scratch;
+  const void *scale_a = nullptr, *scale_b = nullptr;  // of FP8 operands: an f32 number each
+};
 class Product {
  public:
   virtual ~Product() = default;
-  // The preactivation lies as y does.
-  virtual void run(const void* a, const void* b, const void* bias, const void* residual,
-                   void* preactivation, void* y, void* scratch) const = 0;
+  virtual void run(const ProductArgs& args) const = 0;
 };
 
 // Convolutions of channels-last data [n, (d), h, w, c] by filters [o, (d), h, w, c / groups].

@@ -51,8 +51,13 @@ double product_gflops(Gpu& gpu, DType dtype, bool tf32, int64_t size) {
   const DeviceBlockPtr scratch = gpu.allocate(kScratch);
   const auto product = gpu.product(spec);
   const double seconds = seconds_of(gpu, [&] {
-    product->run(a->address(), b->address(), nullptr, nullptr, nullptr, y->address(),
-                 scratch->address());
+    product->run({.a = a->address(),
+                  .b = b->address(),
+                  .bias = nullptr,
+                  .residual = nullptr,
+                  .preactivation = nullptr,
+                  .y = y->address(),
+                  .scratch = scratch->address()});
   });
   const auto n = static_cast<double>(size);
   return 2 * n * n * n / seconds / 1e9;
@@ -116,11 +121,18 @@ GpuPeak gpu_peak(Gpu& gpu) {
   return load_gpu_peak(gpu.traits(), peak) ? peak : measure_gpu(gpu);
 }
 
-Roofline gpu_roofline(const GpuPeak& peak, DType precision) {
-  const double gflops = precision == DType::bf16  ? peak.bf16_gflops
-                        : precision == DType::f16 ? peak.f16_gflops
-                                                  : peak.f32_gflops;
-  return {gflops, peak.copy_gbytes};
+Roofline gpu_roofline(const GpuPeak& peak, Arithmetic precision) {
+  switch (precision) {
+    case Arithmetic::tf32:
+      return {peak.tf32_gflops, peak.copy_gbytes};
+    case Arithmetic::bf16:
+    case Arithmetic::fp8:  // most of whose work is in bf16
+      return {peak.bf16_gflops, peak.copy_gbytes};
+    case Arithmetic::f16:
+      return {peak.f16_gflops, peak.copy_gbytes};
+    default:
+      return {peak.f32_gflops, peak.copy_gbytes};
+  }
 }
 
 }  // namespace suan::cuda

@@ -22,7 +22,7 @@ GpuPeak measure_gpu(Gpu& gpu);
 bool load_gpu_peak(const GpuTraits& traits, GpuPeak& peak);
 GpuPeak gpu_peak(Gpu& gpu);  // loaded, or measured first
 
-Roofline gpu_roofline(const GpuPeak& peak, DType precision);
+Roofline gpu_roofline(const GpuPeak& peak, Arithmetic precision);
 
 // What is measured: for tests.
 struct GpuWork {

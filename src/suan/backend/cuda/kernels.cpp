@@ -36,6 +36,7 @@ constexpr Kernel kTable[] = {
      .in_place = true,
      .writes_all = true},
     {Op::matmul, "cublas", product_why_not, make_product_call},
+    {Op::scaled_matmul, "cublas_fp8", scaled_product_why_not, make_scaled_product_call},
     {.op = Op::fused,
      .name = "cudnn",
      .why_not = convolution_why_not,

@@ -28,10 +28,7 @@ class NullBlock final : public DeviceBlock {
 
 struct NullProduct final : Product {
   explicit NullProduct(NullGpu& gpu) : gpu(gpu) {}
-  void run(const void* /*a*/, const void* /*b*/, const void* /*bias*/, const void* /*residual*/,
-           void* /*preactivation*/, void* /*y*/, void* /*scratch*/) const override {
-    gpu.sent.emplace_back("product");
-  }
+  void run(const ProductArgs& /*args*/) const override { gpu.sent.emplace_back("product"); }
   NullGpu& gpu;
 };
 struct NullConvolution final : Convolution {

@@ -21,7 +21,7 @@ std::string nvrtc_compile(const std::string& source, int architecture);
 
 // The functions of libsuan_cuda.so. Both sides are built together; the number catches a library
 // that another version left behind, and changes with gpu.h and these.
-inline constexpr int kEntryVersion = 5;
+inline constexpr int kEntryVersion = 6;
 extern "C" {
 using OpenEntry = Gpu* (*)(int index, Memory memory, int version, std::string* why_not);
 using CountEntry = int (*)(int version, std::string* why_not);

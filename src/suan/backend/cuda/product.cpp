@@ -99,6 +99,7 @@ class ProductCall final : public Call {
     spec_.n = y.back();
     spec_.k = a.at(attrs.transpose_a ? -2 : -1);
     spec_.dtype = spec_.result = product.types[0].dtype;
+    spec_.tf32 = attrs.tf32;
     spec_.epilogue = following_.epilogue;
     spec_.measure = !reproducible_mode();
     if (b.rank() == 2 && !attrs.transpose_a) {  // a taller matrix
@@ -145,8 +146,13 @@ class ProductCall final : public Call {
     for (const Part& part : parts_) {
       const auto at = [&](int64_t elements) { return static_cast<size_t>(elements) * element_; };
       const auto beside = [&](auto* block) { return block ? block + at(part.y) : nullptr; };
-      product_->run(a + at(part.a), b + at(part.b), bias, beside(residual), beside(preactivation),
-                    y + at(part.y), args.scratch);
+      product_->run({.a = a + at(part.a),
+                     .b = b + at(part.b),
+                     .bias = bias,
+                     .residual = beside(residual),
+                     .preactivation = beside(preactivation),
+                     .y = y + at(part.y),
+                     .scratch = args.scratch});
     }
     if (after_) after_->run(args);
   }
@@ -205,7 +211,59 @@ class ProductCall final : public Call {
   mutable std::unique_ptr<FollowingCall> after_;
 };
 
+class ScaledProductCall final : public Call {
+ public:
+  explicit ScaledProductCall(const Node& node) {
+    const Shape &a = node.inputs[0].shape(), &b = node.inputs[1].shape();
+    spec_ = {.m = a[0],
+             .n = b[0],
+             .k = a[1],
+             .transpose_b = true,
+             .dtype = node.inputs[0].dtype(),
+             .result = node.types[0].dtype,
+             .fp8_b = node.inputs[1].dtype(),
+             .scratch_bytes = kScratch,
+             .measure = !reproducible_mode()};
+  }
+  size_t scratch_bytes() const override { return spec_.scratch_bytes; }
+  bool may_overwrite(size_t /*output*/, size_t /*input*/) const override { return false; }
+  void run(const KernelArgs& args) const override {
+    std::call_once(once_, [&] { product_ = gpu_of(args).product(spec_); });
+    product_->run({.a = args.in[0].data,
+                   .b = args.in[1].data,
+                   .bias = nullptr,
+                   .residual = nullptr,
+                   .preactivation = nullptr,
+                   .y = args.out[0].data,
+                   .scratch = args.scratch,
+                   .scale_a = args.in[2].data,
+                   .scale_b = args.in[3].data});
+  }
+
+ private:
+  ProductSpec spec_;
+  mutable std::once_flag once_;
+  mutable std::unique_ptr<Product> product_;
+};
+
 }  // namespace
+
+const char* scaled_product_why_not(const Node& node) {
+  constexpr int64_t kMultiple = 16;  // bytes that FP8 units read at once
+  if (!cublas_why_not().empty()) return cublas_why_not().c_str();
+  if (!fp8_why_not().empty()) return fp8_why_not().c_str();
+  if (node.types[0].dtype == DType::f64) return "cuBLASLt gives no f64 of FP8";
+  const Shape &a = node.inputs[0].shape(), &b = node.inputs[1].shape();
+  for (const int64_t size : {a[0], a[1], b[0]}) {
+    if (size % kMultiple != 0 || size == 0) return "a size is not a multiple of 16";
+  }
+  const bool gradients =
+      node.inputs[0].dtype() == DType::f8e5m2 && node.inputs[1].dtype() == DType::f8e5m2;
+  return gradients ? "cuBLASLt has no product of two f8e5m2" : plain_why_not(node);
+}
+std::unique_ptr<Call> make_scaled_product_call(const Node& node) {
+  return std::make_unique<ScaledProductCall>(node);
+}
 
 const char* product_why_not(const Node& node) {
   Following following;

@@ -12,6 +12,10 @@ namespace suan::cuda {
 const char* product_why_not(const Node& node);
 std::unique_ptr<Call> make_product_call(const Node& node);
 
+// A scaled_matmul.
+const char* scaled_product_why_not(const Node& node);
+std::unique_ptr<Call> make_scaled_product_call(const Node& node);
+
 // For the target: which nodes begin a region that one product computes, and which regions are such.
 bool begins_product(const Node& node);
 bool is_product(const Node& anchor, const Graph& region);

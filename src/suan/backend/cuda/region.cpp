@@ -155,6 +155,7 @@ class Writer {
       // Between floats of 32 bits and less it is the same number.
       const char* to = is_float(dtype) && dtype != DType::f64 ? "float" : stored_name(dtype);
       expression = fmt::format("Convert<{}>::from({})", to, value(node.inputs[0]));
+      if (is_small_float(dtype)) expression = fmt::format("widen({})", expression);
     } else if (is(node, Op::select)) {
       expression = fmt::format("{} != 0 ? {} : {}", value(node.inputs[0]), value(node.inputs[1]),
                                value(node.inputs[2]));
@@ -270,7 +271,11 @@ class UniformRegionCall final : public Call {
 
 bool joins_regions(const Node& node) {
   if (!is(node, Op::cast) && !node.op->row) return false;
-  const auto computes = [](const Type& type) { return is_arithmetic(type.dtype); };
+  // Numbers in FP8 are only made and read.
+  const bool saturates = is(node, Op::cast) && node.attr<CastAttrs>().saturate;
+  const auto computes = [&](const Type& type) {
+    return is_arithmetic(type.dtype) || (saturates && stored_name(type.dtype));
+  };
   return computes(node.types[0]) &&
          std::all_of(node.inputs.begin(), node.inputs.end(),
                      [&](const Tensor& t) { return computes(t.type()); });

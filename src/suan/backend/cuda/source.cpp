@@ -11,7 +11,7 @@
 
 namespace suan::cuda {
 namespace {
-std::string no_cublas, no_cudnn, no_attention, no_attention_gradient;
+std::string no_cublas, no_cudnn, no_fp8, no_attention, no_attention_gradient;
 
 // Before 9.16 its gradient is wrong where the number of keys is no multiple of 128.
 constexpr int kOldestForAttention = 91600;
@@ -27,6 +27,7 @@ std::string attention_why_not(const GpuTraits& traits) {
 }  // namespace
 const std::string& cublas_why_not() { return no_cublas; }
 const std::string& cudnn_why_not() { return no_cudnn; }
+const std::string& fp8_why_not() { return no_fp8; }
 const std::string& cudnn_attention_why_not(bool gradient) {
   return gradient ? no_attention_gradient : no_attention;
 }
@@ -37,6 +38,10 @@ void set_libraries(const GpuTraits& traits) {
   if (no_attention.empty() && traits.architecture > kNewestForGradient) {
     no_attention_gradient = "cuDNN may give other bits in every run on this GPU";
   }
+  constexpr int kFirstWithFp8 = 89;
+  no_fp8 = traits.architecture < kFirstWithFp8 ? fmt::format("FP8 needs sm_{}, the GPU is sm_{}",
+                                                             kFirstWithFp8, traits.architecture)
+                                               : "";
 }
 
 Source::Source(std::string_view text) {
@@ -63,12 +68,14 @@ const char* stored_name(DType dtype) {
   constexpr const char* kNames[] = {"double",   "float",   "Bf16",   "F16",      "int64_t",
                                     "int32_t",  "int16_t", "int8_t", "uint64_t", "uint32_t",
                                     "uint16_t", "uint8_t", "bool"};
+  if (dtype == DType::f8e4m3fn) return "F8e4m3";
+  if (dtype == DType::f8e5m2) return "F8e5m2";
   return is_arithmetic(dtype) ? kNames[static_cast<int>(dtype)] : nullptr;
 }
 
 const char* compute_name(DType dtype) {
   if (dtype == DType::f64) return "double";
-  if (is_float(dtype)) return "float";
+  if (is_float(dtype) || is_small_float(dtype)) return "float";
   return dtype == DType::u64 ? "uint64_t" : "int64_t";
 }
 

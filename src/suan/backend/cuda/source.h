@@ -36,6 +36,7 @@ const char* compute_name(DType dtype);
 const std::string& cublas_why_not();
 const std::string& cudnn_why_not();
 const std::string& cudnn_attention_why_not(bool gradient);
+const std::string& fp8_why_not();  // products of FP8 operands
 void set_libraries(const GpuTraits& traits);
 
 // For kernels that know no layout: whether all of a node's data is plain, and no texts.

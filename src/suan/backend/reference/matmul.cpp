@@ -4,6 +4,7 @@
 
 #include "suan/backend/reference/element.h"
 #include "suan/backend/reference/kernels.h"
+#include "suan/base/small_types.h"
 #include "suan/ops/conv.h"
 
 namespace suan::reference {
@@ -39,6 +40,22 @@ void matmul(const Node& node, const KernelArgs& args) {
       store(y, position, total);
     }
   });
+}
+
+void scaled_matmul(const Node& /*node*/, const KernelArgs& args) {
+  const Operand &a = args.in[0], &b = args.in[1], &y = args.out[0];
+  const int64_t m = y.type.shape[0], n = y.type.shape[1], inner = a.type.shape[1];
+  const double scale =
+      static_cast<double>(*args.in[2].as<float>()) * static_cast<double>(*args.in[3].as<float>());
+  const auto at = [](const Operand& x, int64_t i) {
+    return static_cast<double>(decode_small(x.type.dtype, x.as<uint8_t>()[i]));
+  };
+  for (int64_t i = 0; i < m * n; ++i) {
+    double total = 0;
+    for (int64_t k = 0; k < inner; ++k)
+      total += at(a, i / n * inner + k) * at(b, i % n * inner + k);
+    store(y, i, scale * total);
+  }
 }
 
 namespace {

@@ -4,12 +4,13 @@
 #include <string>
 #include <vector>
 
+#include "suan/base/arithmetic.h"
 #include "suan/formats/onnx/model.h"
 
 namespace suan::onnx {
 
 struct RunOnceOptions {
-  DType precision = DType::f32;
+  Arithmetic precision = Arithmetic::f32;
   bool interpret = false;                 // compile nothing
   bool small_memory = false;              // as in ProgramOptions
   std::vector<std::string> without = {};  // passes to leave out (passes/pass.h)

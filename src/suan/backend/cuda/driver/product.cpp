@@ -60,6 +60,10 @@ cudaDataType_t type_of(DType dtype) {
       return CUDA_R_16BF;
     case DType::f16:
       return CUDA_R_16F;
+    case DType::f8e4m3fn:
+      return CUDA_R_8F_E4M3;
+    case DType::f8e5m2:
+      return CUDA_R_8F_E5M2;
     default:
       return CUDA_R_32F;
   }
@@ -96,9 +100,23 @@ const char* preactivation_unsupported(const ProductSpec& spec) {
   return narrow ? nullptr : "the gradient of GELU of such a type";
 }
 
+DType dtype_b(const ProductSpec& spec) { return spec.fp8_b.value_or(spec.dtype); }
+
+const char* why_fp8_unsupported(const ProductSpec& spec) {
+  constexpr int64_t kMultiple = 16;
+  const auto fp8 = [](DType dtype) { return dtype == DType::f8e4m3fn || dtype == DType::f8e5m2; };
+  if (!fp8(spec.dtype) || !fp8(*spec.fp8_b)) return "such types of FP8";
+  if (spec.dtype == DType::f8e5m2 && *spec.fp8_b == DType::f8e5m2) return "two f8e5m2";
+  if (spec.transpose_a || !spec.transpose_b) return "FP8 unless k lies last in both operands";
+  if (spec.m % kMultiple || spec.n % kMultiple || spec.k % kMultiple) return "such sizes in FP8";
+  if (!is_float(spec.result) || spec.result == DType::f64) return "such a type of the result";
+  return spec.epilogue == Epilogue() ? nullptr : "an epilogue in FP8";
+}
+
 const char* why_unsupported(const ProductSpec& spec) {
   const Epilogue& e = spec.epilogue;
   if (spec.m <= 0 || spec.n <= 0 || spec.k <= 0 || spec.batch <= 0) return "a product of nothing";
+  if (spec.fp8_b) return why_fp8_unsupported(spec);
   if (spec.batch > INT32_MAX) return "so many products at once";
   if (!is_float(spec.dtype)) return "products of integers";
   const bool widens = spec.result == DType::f32 && size_of(spec.dtype) == 2;
@@ -161,6 +179,12 @@ Owned<cublasLtMatmulDesc_t> operation(const ProductSpec& spec) {
     set(made, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, static_cast<int32_t>(type_of(spec.result)));
   }
   if (spec.epilogue.preactivation != Preactivation::unused) lay_preactivation(made, spec);
+  if (spec.fp8_b) {
+    // Their values tell the search for algorithms that there are scales.
+    const void* somewhere = pointer_of(static_cast<CUdeviceptr>(kOperandAlign));
+    set(made, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, somewhere);
+    set(made, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, somewhere);
+  }
   return owned;
 }
 
@@ -218,28 +242,31 @@ class LtProduct final : public Product {
       : handle_(std::move(handle)),
         spec_(spec),
         operation_(operation(spec)),
-        a_(spec.transpose_b ? layout(spec.dtype, spec.k, spec.n, spec, spec.stride_b)
-                            : layout(spec.dtype, spec.n, spec.k, spec, spec.stride_b)),
+        a_(spec.transpose_b ? layout(dtype_b(spec), spec.k, spec.n, spec, spec.stride_b)
+                            : layout(dtype_b(spec), spec.n, spec.k, spec, spec.stride_b)),
         b_(spec.transpose_a ? layout(spec.dtype, spec.m, spec.k, spec, spec.stride_a)
                             : layout(spec.dtype, spec.k, spec.m, spec, spec.stride_a)),
         y_(layout(spec.result, spec.n, spec.m, spec, spec.stride_y)) {}
 
-  void run(const void* a, const void* b, const void* bias, const void* residual,
-           void* preactivation, void* y, void* scratch) const override {
+  void run(const ProductArgs& args) const override {
     const auto turn = handle_->queue->turn();
-    if (spec_.epilogue.bias) set(operation_.get(), CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
+    if (spec_.epilogue.bias) set(operation_.get(), CUBLASLT_MATMUL_DESC_BIAS_POINTER, args.bias);
     if (spec_.epilogue.preactivation != Preactivation::unused) {
-      set(operation_.get(), CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, preactivation);
+      set(operation_.get(), CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, args.preactivation);
+    }
+    if (spec_.fp8_b) {
+      set(operation_.get(), CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, args.scale_b);
+      set(operation_.get(), CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, args.scale_a);
     }
     const bool wide = spec_.dtype == DType::f64;
     const float one = 1, beta = spec_.epilogue.residual ? 1 : 0;
     const double wide_one = 1, wide_beta = beta;
     SUAN_CUBLAS(cublasLtMatmul(
-        handle_->handle, operation_.get(), wide ? static_cast<const void*>(&wide_one) : &one, b,
-        a_.get(), a, b_.get(), wide ? static_cast<const void*>(&wide_beta) : &beta,
-        spec_.epilogue.residual ? residual : y, y_.get(), y, y_.get(), &algorithm_.code,
-        algorithm_.workspace ? aligned_scratch(scratch) : nullptr, algorithm_.workspace,
-        handle_->queue->work()));
+        handle_->handle, operation_.get(), wide ? static_cast<const void*>(&wide_one) : &one,
+        args.b, a_.get(), args.a, b_.get(), wide ? static_cast<const void*>(&wide_beta) : &beta,
+        spec_.epilogue.residual ? args.residual : args.y, y_.get(), args.y, y_.get(),
+        &algorithm_.code, algorithm_.workspace ? aligned_scratch(args.scratch) : nullptr,
+        algorithm_.workspace, handle_->queue->work()));
   }
 
   void take(const Algorithm& algorithm) { algorithm_ = algorithm; }
@@ -297,20 +324,23 @@ class LtProduct final : public Product {
   bool choose(const std::vector<Algorithm>& candidates, bool measure, Modules& modules) {
     Trial trial(*handle_->queue, modules);
     const ProductSpec& s = spec_;
-    const void* a = trial.made_up(s.dtype, extent(s, s.stride_a, s.m * s.k));
-    const void* b = trial.made_up(s.dtype, extent(s, s.stride_b, s.k * s.n));
     const int64_t results = extent(s, s.stride_y, s.m * s.n);
-    const void* bias = s.epilogue.bias ? trial.made_up(s.result, s.n) : nullptr;
-    const void* residual = s.epilogue.residual ? trial.made_up(s.result, results) : nullptr;
     const bool beside = s.epilogue.preactivation != Preactivation::unused;
-    void* preactivation = beside ? trial.made_up(s.result, results) : nullptr;
-    void* y = trial.memory(static_cast<size_t>(results) * size_of(s.result));
-    void* scratch = trial.memory(spec_.scratch_bytes);
+    const ProductArgs args{
+        .a = trial.made_up(s.dtype, extent(s, s.stride_a, s.m * s.k)),
+        .b = trial.made_up(dtype_b(s), extent(s, s.stride_b, s.k * s.n)),
+        .bias = s.epilogue.bias ? trial.made_up(s.result, s.n) : nullptr,
+        .residual = s.epilogue.residual ? trial.made_up(s.result, results) : nullptr,
+        .preactivation = beside ? trial.made_up(s.result, results) : nullptr,
+        .y = trial.memory(static_cast<size_t>(results) * size_of(s.result)),
+        .scratch = trial.memory(spec_.scratch_bytes),
+        .scale_a = s.fp8_b ? trial.made_up(DType::f32, 1) : nullptr,
+        .scale_b = s.fp8_b ? trial.made_up(DType::f32, 1) : nullptr};
     double best = 1e30;
     const Algorithm* fastest = nullptr;
     for (const Algorithm& candidate : candidates) {
       algorithm_ = candidate;
-      const auto run = [&] { this->run(a, b, bias, residual, preactivation, y, scratch); };
+      const auto run = [&] { this->run(args); };
       try {
         const double seconds = measure ? trial.seconds(run) : (run(), 0.0);
         if (seconds < best) fastest = &candidate;
@@ -345,12 +375,15 @@ const char* text_of(Preactivation preactivation) {
 }
 
 std::string key_of(const ProductSpec& s) {
-  return fmt::format("{} {} {} {} {} {}{} {} {} {} {} {} {} {} {} {}{}", s.alignment, s.m, s.n, s.k,
-                     s.batch, s.transpose_a ? 't' : 'n', s.transpose_b ? 't' : 'n', s.stride_a,
-                     s.stride_b, s.stride_y, name(s.dtype), name(s.result),
-                     s.tf32 ? "tf32" : "full", static_cast<int>(s.epilogue.activation),
-                     s.epilogue.bias ? "bias" : "-", s.epilogue.residual ? "residual" : "-",
-                     text_of(s.epilogue.preactivation));
+  std::string key =
+      fmt::format("{} {} {} {} {} {}{} {} {} {} {} {} {} {} {} {}{}", s.alignment, s.m, s.n, s.k,
+                  s.batch, s.transpose_a ? 't' : 'n', s.transpose_b ? 't' : 'n', s.stride_a,
+                  s.stride_b, s.stride_y, name(s.dtype), name(s.result), s.tf32 ? "tf32" : "full",
+                  static_cast<int>(s.epilogue.activation), s.epilogue.bias ? "bias" : "-",
+                  s.epilogue.residual ? "residual" : "-",
+                  text_of(s.epilogue.preactivation));
+  if (s.fp8_b) key += fmt::format(" {}", name(*s.fp8_b));
+  return key;
 }
 
 }  // namespace

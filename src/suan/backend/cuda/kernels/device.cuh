@@ -47,6 +47,12 @@ struct Bf16 {
 struct F16 {
   uint16_t bits;
 };
+struct F8e4m3 {
+  uint8_t bits;
+};
+struct F8e5m2 {
+  uint8_t bits;
+};
 
 // What arithmetic on T is done in.
 template <class T>
@@ -67,6 +73,14 @@ struct ComputeOf<Bf16> {
 };
 template <>
 struct ComputeOf<F16> {
+  using type = float;
+};
+template <>
+struct ComputeOf<F8e4m3> {
+  using type = float;
+};
+template <>
+struct ComputeOf<F8e5m2> {
   using type = float;
 };
 template <>
@@ -94,6 +108,41 @@ __device__ inline void narrow(float x, F16& y) {
   asm("cvt.rn.f16.f32 %0, %1;" : "=h"(y.bits) : "f"(x));
 }
 #endif
+// FP8 of kMantissa bits and this bias, by the bits of an f32. What is too large becomes the largest
+// element, of this code; all ones is NaN.
+template <int kMantissa, int kBias, uint32_t kLargest>
+__device__ inline uint8_t to_fp8(float x) {
+  constexpr uint32_t kShift = 23 - kMantissa, kRebias = (127 - kBias) << kMantissa;
+  const uint32_t u = __float_as_uint(x), sign = u >> 24 & 0x80, magnitude = u & 0x7fffffff;
+  if (magnitude > 0x7f800000) return 0x7f;
+  if (magnitude >= (kLargest + kRebias) << kShift) return static_cast<uint8_t>(sign | kLargest);
+  if (magnitude < ((1u << kMantissa) + kRebias) << kShift) {  // in steps of the smallest element
+    constexpr uint32_t kSteps = 127 + kBias - 1 + kMantissa;
+    constexpr float kWhole = 8388608;  // 2^23: adding it rounds to a whole number
+    const float steps = __uint_as_float(magnitude) * __uint_as_float(kSteps << 23);
+    return static_cast<uint8_t>(sign | static_cast<uint32_t>((steps + kWhole) - kWhole));
+  }
+  const uint32_t rounded = magnitude + (1u << (kShift - 1)) - 1 + (magnitude >> kShift & 1);
+  return static_cast<uint8_t>(sign | ((rounded >> kShift) - kRebias));
+}
+template <int kMantissa, int kBias>
+__device__ inline float from_fp8(uint8_t code) {
+  constexpr uint32_t kShift = 23 - kMantissa, kRebias = (127 - kBias) << kMantissa;
+  constexpr uint32_t kStep = 127 - kBias + 1 - kMantissa;
+  const uint32_t sign = static_cast<uint32_t>(code & 0x80) << 24, c = code & 0x7f;
+  if (c >> kMantissa) return __uint_as_float(sign | ((c + kRebias) << kShift));
+  const float magnitude = static_cast<float>(c) * __uint_as_float(kStep << 23);
+  return sign ? -magnitude : magnitude;
+}
+__device__ inline float widen(F8e4m3 x) {
+  return (x.bits & 0x7f) == 0x7f ? __uint_as_float(0x7fc00000) : from_fp8<3, 7>(x.bits);
+}
+__device__ inline float widen(F8e5m2 x) {
+  const uint32_t c = x.bits & 0x7f;
+  if (c > 0x7c) return __uint_as_float(0x7fc00000);
+  if (c == 0x7c) return __uint_as_float((x.bits & 0x80u) << 24 | 0x7f800000u);
+  return from_fp8<2, 15>(x.bits);
+}
 template <class T>
 __device__ inline T widen(T x) {
   return x;
@@ -129,6 +178,20 @@ struct Convert<F16> {
     F16 y;
     narrow(static_cast<float>(x), y);
     return y;
+  }
+};
+template <>
+struct Convert<F8e4m3> {
+  template <class From>
+  static __device__ inline F8e4m3 from(From x) {
+    return F8e4m3{to_fp8<3, 7, 0x7e>(static_cast<float>(x))};
+  }
+};
+template <>
+struct Convert<F8e5m2> {
+  template <class From>
+  static __device__ inline F8e5m2 from(From x) {
+    return F8e5m2{to_fp8<2, 15, 0x7b>(static_cast<float>(x))};
   }
 };
 template <>

@@ -23,3 +23,5 @@ __device__ void noise(const FillParams& p) {
   }
 }
 SUAN_KERNELS_FOR_FLOATS(noise, FillParams)
+SUAN_KERNEL(noise, f8e4m3fn, F8e4m3, FillParams)
+SUAN_KERNEL(noise, f8e5m2, F8e5m2, FillParams)
