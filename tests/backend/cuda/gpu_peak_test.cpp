@@ -80,10 +80,10 @@ TEST_F(GpuPeakTest, IsMeasuredOnce) {
 
 TEST(GpuRoofline, IsThatOfThePrecision) {
   const GpuPeak peak{1, 2, 3, 4, 5};
-  EXPECT_EQ(gpu_roofline(peak, DType::f32).gflops, 1);  // products are not rounded to TF32
-  EXPECT_EQ(gpu_roofline(peak, DType::bf16).gflops, 3);
-  EXPECT_EQ(gpu_roofline(peak, DType::f16).gflops, 4);
-  EXPECT_EQ(gpu_roofline(peak, DType::bf16).gbytes, 5);
+  EXPECT_EQ(gpu_roofline(peak, Arithmetic::f32).gflops, 1);  // products are not rounded to TF32
+  EXPECT_EQ(gpu_roofline(peak, Arithmetic::bf16).gflops, 3);
+  EXPECT_EQ(gpu_roofline(peak, Arithmetic::f16).gflops, 4);
+  EXPECT_EQ(gpu_roofline(peak, Arithmetic::bf16).gbytes, 5);
 }
 
 }  // namespace
