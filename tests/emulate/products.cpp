@@ -21,7 +21,6 @@ double to_tf32(double x) {
   return std::bit_cast<float>((bits + 0x1000) & ~0x1fffu);
 }
 
-
 double activated(Activation activation, double x) {
   switch (activation) {
     case Activation::relu:

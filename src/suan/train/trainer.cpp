@@ -9,9 +9,11 @@
 #include <cmath>
 #include <filesystem>
 
+#include "suan/backend/kernel.h"
 #include "suan/base/error.h"
 #include "suan/formats/tensorboard.h"
 #include "suan/target/machine.h"
+#include "suan/tensor/compile.h"
 #include "suan/train/checkpoint.h"
 #include "suan/train/make.h"
 #include "suan/train/progress_bar.h"
@@ -374,8 +376,7 @@ Trainer::Trainer(const RunFolder& folder, TrainOptions options,
 
 Trainer::~Trainer() = default;
 
-// What the machine fails with in mid-training (a GPU that is lost, a full disk): the checkpoint on
-// disk stays what it was.
+// A GPU that is lost in mid-training: the checkpoint on disk stays what it was.
 void Trainer::Impl::failed(const Error& error) {
   bar.print("");
   fail(ErrorCode::kSystem, "train",
@@ -391,7 +392,8 @@ TrainSummary Trainer::run() {
     impl_->train();
     return impl_->finish();
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::kSystem || !std::filesystem::exists(impl_->folder.last())) throw;
+    const bool device = current_backend().device && error.code() == ErrorCode::kSystem;
+    if (!device || !std::filesystem::exists(impl_->folder.last())) throw;
     impl_->failed(error);
   }
 }

@@ -8,7 +8,7 @@ namespace suan::cuda {
 
 AttentionSizes sizes_of_attention(const Node& node);  // also of attention_gradient, as all here
 
-Tensor attention_mask(const Node& node);              // undefined: there is none
+Tensor attention_mask(const Node& node);  // undefined: there is none
 
 // Whether it is in 16 bits, of something, without lengths, and a gradient without mask.
 const char* plain_attention_why_not(const Node& node);

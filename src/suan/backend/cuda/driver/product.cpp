@@ -380,8 +380,7 @@ std::string key_of(const ProductSpec& s) {
                   s.batch, s.transpose_a ? 't' : 'n', s.transpose_b ? 't' : 'n', s.stride_a,
                   s.stride_b, s.stride_y, name(s.dtype), name(s.result), s.tf32 ? "tf32" : "full",
                   static_cast<int>(s.epilogue.activation), s.epilogue.bias ? "bias" : "-",
-                  s.epilogue.residual ? "residual" : "-",
-                  text_of(s.epilogue.preactivation));
+                  s.epilogue.residual ? "residual" : "-", text_of(s.epilogue.preactivation));
   if (s.fp8_b) key += fmt::format(" {}", name(*s.fp8_b));
   return key;
 }
