@@ -9,6 +9,7 @@ constexpr int kSuccess = 0, kNoDevice = 100, kNotSupported = 801;
 char place;  // what handles point to
 }  // namespace
 
+// NOLINTBEGIN(readability-identifier-naming): the driver's names
 SUAN_CALL(cuInit)(unsigned /*flags*/) { return kNoDevice; }
 SUAN_CALL(cuDriverGetVersion)(int* version) {
   *version = 13000;
@@ -59,3 +60,4 @@ SUAN_NEVER(cuLinkCreate)
 SUAN_NEVER(cuLinkDestroy)
 SUAN_NEVER(cuOccupancyMaxPotentialClusterSize)
 SUAN_NEVER(cuStreamGetCtx)
+// NOLINTEND(readability-identifier-naming)

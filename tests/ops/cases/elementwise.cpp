@@ -204,10 +204,10 @@ const OpCases& cases_select() {
   return cases;
 }
 
+static Build to(DType dtype) {
+  return [dtype](const Tensors& x) { return cast(x[0], dtype); };
+}
 const OpCases& cases_cast() {
-  const auto to = [](DType dtype) -> Build {
-    return [dtype](const Tensors& x) { return cast(x[0], dtype); };
-  };
   static const OpCases cases{
       .cases =
           {

@@ -7,20 +7,25 @@
 
 namespace suan {
 
+namespace {
+
+constexpr DType kE4 = DType::f8e4m3fn, kE5 = DType::f8e5m2;
+const Checks constant{.gradient = false};
+
+Build call(DType a, DType b, DType result) {
+  return [=](const Tensors& x) { return scaled_matmul(to_fp8(x[0], a), to_fp8(x[1], b), result); };
+}
+In sevens(Shape shape) { return whole(shape, -7, 8, DType::f32); }
+std::function<void()> scaled(Shape a, Shape b) {
+  return [=] {
+    const Tensor one = full(1.0, {});
+    scaled_matmul({zeros(a, kE4), one}, {zeros(b, kE4), one}, DType::f32);
+  };
+}
+
+}  // namespace
+
 const OpCases& cases_scaled_matmul() {
-  const auto call = [](DType a, DType b, DType result) -> Build {
-    return
-        [=](const Tensors& x) { return scaled_matmul(to_fp8(x[0], a), to_fp8(x[1], b), result); };
-  };
-  const auto sevens = [](Shape shape) { return whole(shape, -7, 8, DType::f32); };
-  constexpr DType kE4 = DType::f8e4m3fn, kE5 = DType::f8e5m2;
-  const Checks constant{.gradient = false};
-  const auto scaled = [](Shape a, Shape b) {
-    return [=] {
-      const Tensor one = full(1.0, {});
-      scaled_matmul({zeros(a, DType::f8e4m3fn), one}, {zeros(b, DType::f8e4m3fn), one}, DType::f32);
-    };
-  };
   static const OpCases cases{
       .cases = {{"weights and activations",
                  {distinct({3, 5}), distinct({2, 5})},
