@@ -7,6 +7,9 @@
 
 namespace suan {
 
+// Strides of a row-major operand along the axes of a result of that rank, 0 where it repeats.
+Shape seen_strides(const Shape& operand, int rank);
+
 // A dim of the result's memory as the operand sees it: innermost first, merged where it can be.
 struct SeenDim {
   int64_t size, stride;  // stride 0: it repeats

@@ -183,6 +183,15 @@ const OpDef layer_norm_op{
     .precision = Precision::full,
     .flops = norm_flops,
 };
+bool is_norm(const Node& node) { return is(node, Op::layer_norm) || is(node, Op::rms_norm); }
+int64_t norm_row_length(const Node& node) {
+  const Shape& x = node.inputs[0].shape();
+  return x.numel(x.rank() - static_cast<int>(node.attr<LayerNormAttrs>().axes), x.rank());
+}
+DType norm_result_dtype(const Node& node) {
+  return is_norm(node) ? node.types[0].dtype : node.inputs[1].dtype();
+}
+
 Tensor layer_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, LayerNormAttrs attrs) {
   return {make_node(layer_norm_op, {x, in_wide(scale, x), in_wide(shift, x)}, attrs), 0};
 }

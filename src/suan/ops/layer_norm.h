@@ -27,6 +27,12 @@ struct LayerNormAttrs {
   }
 };
 
+bool is_norm(const Node& node);  // layer_norm or rms_norm
+// Of these and of their gradients: elements of a row, which are normalized together.
+int64_t norm_row_length(const Node& node);
+// Of y, or of the gradient of y.
+DType norm_result_dtype(const Node& node);
+
 // y = (x - mean) / sqrt(variance + epsilon) scale + shift over the last axes of x, with their mean
 // and their (biased) variance. scale and shift have the shape of these axes; either may be
 // undefined. Throws Error when shapes do not fit or x is not a float. Ba, Kiros and Hinton, "Layer

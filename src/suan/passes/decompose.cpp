@@ -33,7 +33,7 @@ Graph decompose(const Graph& graph, const Target& target) {
 Graph split(const Graph& graph, const Target& target) {
   if (!target.split) return graph;
   return rewrite(graph, [&](const NodePtr& node, const std::vector<Tensor>& inputs) {
-    return node->op->infer ? target.split(with_inputs(*node, inputs)) : std::vector<Tensor>();
+    return target.split(*node, inputs);
   });
 }
 

@@ -75,7 +75,7 @@ class ViewMover {
       Inputs moved = elementwise(*node, inputs);
       return moved.empty() ? tail(*node, inputs) : moved;
     }
-    if (is(*node, Op::layer_norm) || is(*node, Op::rms_norm)) return norm(*node, inputs);
+    if (is_norm(*node)) return norm(*node, inputs);
     if (is(*node, Op::slice) || is(*node, Op::gather)) return part_of_product(node, inputs);
     return {};
   }

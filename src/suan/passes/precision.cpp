@@ -111,12 +111,6 @@ class Lowering {
   std::vector<Tensor> keep_;
 };
 
-}  // namespace
-
-namespace {
-
-bool is_norm(const Node& node) { return is(node, Op::layer_norm) || is(node, Op::rms_norm); }
-
 // Whether all that is done with y, which may be reshaped, is a cast to `low`.
 bool only_wanted_low(const Users& users, const Tensor& y, DType low) {
   if (users.is_result(y.node())) return false;

@@ -55,7 +55,6 @@ Tensor normalised(const Tensor& d, const Tensor& under) {
   return {};
 }
 
-bool is_norm(const Tensor& t) { return is(t.node(), Op::layer_norm) || is(t.node(), Op::rms_norm); }
 bool has_input(const Tensor& t, size_t i) {
   return t.node().inputs.size() > i && t.node().inputs[i];
 }
@@ -99,7 +98,7 @@ Tensor find_norm_affine(const NodePtr& node) {
   if (!product && !is(*node, Op::add)) return {};
   for (size_t i = 0; i < 2; ++i) {
     const Tensor &norm = node->inputs[i], &factor = node->inputs[1 - i];
-    if (!is_norm(norm) || norm.output() != 0 || !spans_axes(factor, norm)) continue;
+    if (!is_norm(norm.node()) || norm.output() != 0 || !spans_axes(factor, norm)) continue;
     const auto& attrs = norm.node().attr<LayerNormAttrs>();
     const Tensor& x = norm.node().inputs[0];
     if (is(norm.node(), Op::rms_norm)) {

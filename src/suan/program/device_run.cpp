@@ -62,8 +62,8 @@ DeviceBlockPtr on_device(const BufferPtr& block, Device& device) {
 }
 
 DeviceRun::DeviceRun(std::shared_ptr<const Plan> plan, const Backend& backend)
-    : shared_plan_(std::move(plan)), plan_(*shared_plan_), device_(*backend.device) {
-  fault_ = std::make_shared<FaultCheck>(shared_plan_, device_);
+    : plan_(*plan), device_(*backend.device) {
+  fault_ = std::make_shared<FaultCheck>(std::move(plan), device_);  // it owns the plan
   place_storages();
   operands_ = OperandTable(plan_, addresses_);
   mixed_ = std::any_of(plan_.steps.begin(), plan_.steps.end(),

@@ -48,7 +48,6 @@ class DeviceRun {
   void hand_out(std::span<void* const> wanted);
   BufferPtr result(size_t output, BufferPtr old);
 
-  std::shared_ptr<const Plan> shared_plan_;
   const Plan& plan_;
   Device& device_;
   DeviceBlockPtr arena_;  // also inputs and fresh blocks

@@ -18,8 +18,9 @@ struct Target {
   std::string_view name;
   // Null where a kernel takes the node as it is, else the reason why none does.
   const char* (*why_not)(const Node&);
-  // What runs better than a node that the target takes; nothing: the node. Null: no node has such.
-  std::vector<Tensor> (*split)(const NodePtr&) = nullptr;
+  // What runs better than a node that the target takes, on these inputs; nothing: the node. Null:
+  // no node has such.
+  std::vector<Tensor> (*split)(const Node&, const std::vector<Tensor>& inputs) = nullptr;
   // Whether an elementwise node may join a fused region; null: nothing fuses.
   bool (*fuses)(const Node&) = nullptr;
   // Whether one kernel computes a whole region that begins with `anchor`, a node of `begins_tail`,

@@ -7,6 +7,7 @@
 
 #include "suan/backend/cpu/attention.h"
 #include "suan/backend/cpu/move.h"
+#include "suan/backend/seen_dims.h"
 
 namespace suan::cpu {
 
@@ -74,10 +75,8 @@ AttentionPlan::AttentionPlan(const Node& node, int mask)
   const Tensor& m = node.inputs[at];
   masked = true;
   bool_mask = m.dtype() == DType::boolean;
-  const Shape strides = m.shape().strides();
-  for (int i = 0; i < m.rank(); ++i) {
-    mask_strides[4 - m.rank() + i] = m.shape()[i] == 1 ? 0 : strides[i];
-  }
+  const Shape strides = seen_strides(m.shape(), 4);
+  std::copy(strides.begin(), strides.end(), mask_strides);
 }
 
 int64_t AttentionPlan::length(const KernelArgs& args, int64_t b) const {

@@ -131,14 +131,6 @@ namespace {
 HWY_EXPORT(norm_row);
 HWY_EXPORT(norm_gradient_row);
 
-int64_t row_length(const Node& node) {
-  const Shape& x = node.inputs[0].shape();
-  int64_t n = 1;
-  for (int64_t i = x.rank() - node.attr<LayerNormAttrs>().axes; i < x.rank(); ++i) {
-    n *= x[static_cast<int>(i)];
-  }
-  return n;
-}
 const float* optional_input(const KernelArgs& args, size_t i) {
   return i < args.in.size() ? args.in[i].as<float>() : nullptr;
 }
@@ -148,7 +140,7 @@ class NormCall final : public Call {
   explicit NormCall(const Node& node)
       : centred_(is(node, Op::layer_norm)),
         epsilon_(static_cast<float>(node.attr<LayerNormAttrs>().epsilon)),
-        length_(row_length(node)),
+        length_(norm_row_length(node)),
         rows_(node.inputs[0].shape().numel() / length_),
         pieces_(row_pieces(rows_, length_)),
         rows_of_x_(node.inputs[0].type(), length_),
@@ -191,7 +183,7 @@ class NormGradientCall final : public Call {
  public:
   explicit NormGradientCall(const Node& node)
       : centred_(is(node, Op::layer_norm_gradient)),
-        length_(row_length(node)),
+        length_(norm_row_length(node)),
         rows_(node.inputs[0].shape().numel() / length_),
         pieces_(row_pieces(rows_, length_)),
         rows_of_(node.inputs[0].type(), length_),
@@ -246,14 +238,9 @@ class NormGradientCall final : public Call {
 
 }  // namespace
 
-// Of y, or of the gradient of y.
-static DType norm_other(const Node& node) {
-  const bool forward = is(node, Op::layer_norm) || is(node, Op::rms_norm);
-  return forward ? node.types[0].dtype : node.inputs[1].dtype();
-}
 const char* norm_why_not(const Node& node) {
   const DType dtype = node.inputs[0].dtype();
-  const DType other = norm_other(node);
+  const DType other = norm_result_dtype(node);
   if (dtype != DType::f32 && dtype != DType::bf16) return "the dtype is not f32 or bf16";
   if (other != dtype && other != DType::bf16) return "a dtype is not f32 or bf16";
   return plain_why_not(node);

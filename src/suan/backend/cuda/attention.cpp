@@ -5,6 +5,7 @@
 
 #include "suan/backend/cuda/kernels/attention_params.h"
 #include "suan/backend/cuda/own_kernel.h"
+#include "suan/backend/seen_dims.h"
 #include "suan/ops/op.h"
 
 namespace suan::cuda {
@@ -38,13 +39,8 @@ AttentionParams params_of(const Node& node) {
 }
 
 // Of a mask that broadcasts to the scores.
-ScoresOf scores_of(const Shape& mask, const Shape& scores) {
-  const Shape strides = mask.strides();
-  int64_t steps[4];
-  for (int i = 0; i < 4; ++i) {
-    const int axis = i - (scores.rank() - mask.rank());
-    steps[i] = axis < 0 || mask[axis] == 1 ? 0 : strides[axis];
-  }
+ScoresOf scores_of(const Shape& mask) {
+  const Shape steps = seen_strides(mask, 4);
   return {steps[0], steps[1], steps[2], steps[3]};
 }
 
@@ -78,7 +74,7 @@ class AttentionCall final : public AttentionBase {
         forward_(kernel(masked_ ? "attention_forward_masked" : "attention_forward")),
         rows_(sizes_.t >= kMany && sizes_.d <= kTile ? 2 * kTile : kTile) {
     if (!masked_) return;
-    params_.of_mask = scores_of(attention_mask(node).shape(), sizes_.scores());
+    params_.of_mask = scores_of(attention_mask(node).shape());
     params_.mask_is_bool = attention_mask(node).dtype() == DType::boolean;
   }
 

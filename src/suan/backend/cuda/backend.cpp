@@ -57,8 +57,9 @@ void choose_layouts(const Node& node, NodeLayouts& layouts) {
 constexpr Target kTarget{
     .name = "cuda",
     .why_not = target_why_not,
-    .split = [](const NodePtr& n) -> std::vector<Tensor> {
-      return is(*n, Op::batch_norm) ? split_batch_norm(n) : std::vector<Tensor>();
+    .split = [](const Node& n, const std::vector<Tensor>& inputs) -> std::vector<Tensor> {
+      if (!is(n, Op::batch_norm)) return {};
+      return split_batch_norm(with_inputs(n, inputs));
     },
     .fuses = joins_regions,
     .fuses_tail = [](const Node& n,

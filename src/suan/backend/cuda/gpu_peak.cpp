@@ -8,7 +8,7 @@
 #include <array>
 #include <functional>
 
-#include "suan/backend/cuda/kernels/fill_params.h"
+#include "suan/backend/cuda/noise.h"
 #include "suan/base/error.h"
 
 namespace suan::cuda {
@@ -30,13 +30,10 @@ double seconds_of(Gpu& gpu, const std::function<void()>& run) {
   return best / kRuns;
 }
 
-// Zeros would take less power, and so be faster than numbers are.
 DeviceBlockPtr made_up(Gpu& gpu, DType dtype, int64_t elements, uint64_t seed) {
   DeviceBlockPtr block = gpu.allocate(static_cast<size_t>(elements) * size_of(dtype));
-  const FillParams params{block->address(), elements, seed};
-  Launch launch;
-  launch.blocks[0] = static_cast<unsigned>(std::clamp<int64_t>(elements / 256, 1, 4096));
-  gpu.launch(gpu.own("noise_" + std::string(name(dtype))), launch, &params, sizeof(params));
+  const Noise noise(block->address(), dtype, elements, seed);
+  gpu.launch(gpu.own(noise.kernel), noise.launch, &noise.params, sizeof(noise.params));
   return block;
 }
 

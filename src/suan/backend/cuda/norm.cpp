@@ -16,18 +16,8 @@
 namespace suan::cuda {
 namespace {
 
-int64_t row_length(const Node& node) {
-  const Shape& x = node.inputs[0].shape();
-  return x.numel(x.rank() - static_cast<int>(node.attr<LayerNormAttrs>().axes), x.rank());
-}
 void* optional_input(const KernelArgs& args, size_t i) {
   return i < args.in.size() ? args.in[i].data : nullptr;
-}
-
-// Of y, or of the gradient of y.
-DType second_dtype(const Node& node) {
-  const bool forward = is(node, Op::layer_norm) || is(node, Op::rms_norm);
-  return forward ? node.types[0].dtype : node.inputs[1].dtype();
 }
 
 // Of kernels that have a second dtype where it is not x's.
@@ -40,7 +30,7 @@ class NormCall final : public Call {
   explicit NormCall(const Node& node) {
     params_.centred = is(node, Op::layer_norm);
     params_.epsilon = node.attr<LayerNormAttrs>().epsilon;
-    params_.length = row_length(node);
+    params_.length = norm_row_length(node);
     params_.rows = node.inputs[0].shape().numel() / params_.length;
     same_ = node.types[0].dtype == node.inputs[0].dtype();
     plan_ = plan_rows(stem("norm", same_ ? "" : "_to_", node.types[0].dtype),
@@ -73,7 +63,7 @@ class NormGradientCall final : public Call {
   explicit NormGradientCall(const Node& node) {
     const DType dtype = node.inputs[0].dtype();
     params_.centred = is(node, Op::layer_norm_gradient);
-    params_.length = row_length(node);
+    params_.length = norm_row_length(node);
     params_.rows = node.inputs[0].shape().numel() / params_.length;
     same_ = node.inputs[1].dtype() == dtype;
     of_ = stem("", same_ ? "" : "_of_", node.inputs[1].dtype());
@@ -139,7 +129,7 @@ class NormGradientCall final : public Call {
 }  // namespace
 
 const char* norm_why_not(const Node& node) {
-  const DType x = node.inputs[0].dtype(), second = second_dtype(node);
+  const DType x = node.inputs[0].dtype(), second = norm_result_dtype(node);
   if (second != x && x != DType::f32) return "a dtype is neither x's nor of 16 bits beside f32";
   return float_rows_why_not(node);
 }

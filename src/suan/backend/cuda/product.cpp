@@ -9,6 +9,7 @@
 
 #include "suan/backend/cuda/following.h"
 #include "suan/backend/cuda/source.h"
+#include "suan/backend/seen_dims.h"
 #include "suan/ops/matmul.h"
 #include "suan/ops/op.h"
 
@@ -59,13 +60,9 @@ const char* anchor_why_not(const Node& product) {
 class Stack {
  public:
   Stack(const Shape& operand, const Shape& result) {
-    const int missing = result.rank() - operand.rank();
-    const Shape strides = operand.strides();
+    const Shape strides = seen_strides(operand, result.rank());
     for (int i = 0; i < result.rank() - 2; ++i) {
-      if (result[i] == 1) continue;
-      const int axis = i - missing;
-      const bool repeats = axis < 0 || operand[axis] == 1;
-      steps_.push_back(repeats ? 0 : strides[axis]);
+      if (result[i] != 1) steps_.push_back(strides[i]);
     }
   }
   int64_t step(int axis) const { return steps_[static_cast<size_t>(axis)]; }

@@ -88,23 +88,15 @@ class Builder {
   struct Pointwise {
     cudnnPointwiseMode_t mode;
     cudnnDataType_t compute = CUDNN_DATA_FLOAT;
-    int64_t axis = -1;
+    std::optional<int64_t> axis = {};
   };
   void pointwise(const Pointwise& what, const Value& to, const Value& x, const Value* b = nullptr,
                  const Value* condition = nullptr) {
-    Descriptor how(CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
-    how.set(CUDNN_ATTR_POINTWISE_MODE, what.mode).set(CUDNN_ATTR_POINTWISE_MATH_PREC, what.compute);
-    if (what.axis >= 0) how.set(CUDNN_ATTR_POINTWISE_AXIS, what.axis);
-    const size_t step = graph_.add(std::move(how));
-    Descriptor operation(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
-    operation.set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, graph_.part(step))
-        .set(CUDNN_ATTR_OPERATION_POINTWISE_XDESC, graph_.part(x.part))
-        .set(CUDNN_ATTR_OPERATION_POINTWISE_YDESC, graph_.part(to.part));
-    if (b) operation.set(CUDNN_ATTR_OPERATION_POINTWISE_BDESC, graph_.part(b->part));
-    if (condition) {
-      operation.set(CUDNN_ATTR_OPERATION_POINTWISE_TDESC, graph_.part(condition->part));
-    }
-    graph_.add_operation(std::move(operation));
+    PointwiseInfo info{
+        .mode = what.mode, .compute = what.compute, .axis = what.axis, .to = to.part, .x = x.part};
+    if (b) info.b = b->part;
+    if (condition) info.condition = condition->part;
+    graph_.add_pointwise(info);
   }
   Value apply(cudnnPointwiseMode_t mode, const Value& x) {
     Value y = between(x.sizes);

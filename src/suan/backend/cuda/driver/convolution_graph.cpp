@@ -162,20 +162,12 @@ class Builder {
     per_channel[1] = y_[1];
     if (e.residual) add_pointwise(CUDNN_POINTWISE_ADD, tensor(kResidual, y_));
     if (e.bias) add_pointwise(CUDNN_POINTWISE_ADD, tensor(kBias, per_channel));
-    if (e.activation != Activation::none) add_pointwise(mode_of(e.activation), SIZE_MAX);
+    if (e.activation != Activation::none) add_pointwise(mode_of(e.activation));
   }
 
-  void add_pointwise(cudnnPointwiseMode_t mode, size_t second) {
-    Descriptor how(CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
-    how.set(CUDNN_ATTR_POINTWISE_MODE, mode).set(CUDNN_ATTR_POINTWISE_MATH_PREC, compute_);
-    const size_t step = graph_.add(std::move(how));
+  void add_pointwise(cudnnPointwiseMode_t mode, std::optional<size_t> second = {}) {
     const size_t to = tensor(next_id(), y_);
-    Descriptor operation(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
-    operation.set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, part(step))
-        .set(CUDNN_ATTR_OPERATION_POINTWISE_XDESC, part(last_))
-        .set(CUDNN_ATTR_OPERATION_POINTWISE_YDESC, part(to));
-    if (second != SIZE_MAX) operation.set(CUDNN_ATTR_OPERATION_POINTWISE_BDESC, part(second));
-    graph_.add_operation(std::move(operation));
+    graph_.add_pointwise({.mode = mode, .compute = compute_, .to = to, .x = last_, .b = second});
     last_ = to;
   }
 

@@ -76,6 +76,22 @@ size_t GraphBuilder::add_tensor(const TensorInfo& info) {
   return add(std::move(t));
 }
 
+void GraphBuilder::add_pointwise(const PointwiseInfo& info) {
+  Descriptor how(CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
+  how.set(CUDNN_ATTR_POINTWISE_MODE, info.mode).set(CUDNN_ATTR_POINTWISE_MATH_PREC, info.compute);
+  if (info.axis) how.set(CUDNN_ATTR_POINTWISE_AXIS, *info.axis);
+  const size_t step = add(std::move(how));
+  Descriptor operation(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
+  operation.set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, part(step))
+      .set(CUDNN_ATTR_OPERATION_POINTWISE_XDESC, part(info.x))
+      .set(CUDNN_ATTR_OPERATION_POINTWISE_YDESC, part(info.to));
+  if (info.b) operation.set(CUDNN_ATTR_OPERATION_POINTWISE_BDESC, part(*info.b));
+  if (info.condition) {
+    operation.set(CUDNN_ATTR_OPERATION_POINTWISE_TDESC, part(*info.condition));
+  }
+  add_operation(std::move(operation));
+}
+
 OperationGraph GraphBuilder::build(cudnnHandle_t handle) {
   std::vector<cudnnBackendDescriptor_t> raw;
   for (const size_t i : operations_) raw.push_back(part(i).raw());

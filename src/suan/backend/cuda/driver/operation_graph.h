@@ -1,6 +1,7 @@
 // Graphs of operations as cuDNN takes them, and the ways that it proposes to run one.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <optional>
 #include <vector>
 
 #include "suan/backend/cuda/driver/descriptor.h"
@@ -22,12 +23,23 @@ struct TensorInfo {
   bool by_value = false;  // one number, which the host has
 };
 
+// One number for each, of one or two operands, or of one where a condition holds and else of the
+// other; operands are numbers of parts.
+struct PointwiseInfo {
+  cudnnPointwiseMode_t mode = CUDNN_POINTWISE_IDENTITY;
+  cudnnDataType_t compute = CUDNN_DATA_FLOAT;
+  std::optional<int64_t> axis;  // that is numbered
+  size_t to = 0, x = 0;
+  std::optional<size_t> b, condition;
+};
+
 // Puts a graph together. Parts are known by their number.
 class GraphBuilder {
  public:
   size_t add(Descriptor part);  // not yet final
   size_t add_operation(Descriptor operation);
   size_t add_tensor(const TensorInfo& info);
+  void add_pointwise(const PointwiseInfo& info);
   const Descriptor& part(size_t i) const { return result_.parts[i]; }
   // `handle` may be null: then the graph cannot run, only be asked about.
   OperationGraph build(cudnnHandle_t handle);

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "suan/backend/cuda/kernels/fill_params.h"
+#include "suan/backend/cuda/noise.h"
 
 namespace suan::cuda {
 namespace {
@@ -25,11 +25,8 @@ void* Trial::memory(size_t bytes) {
 
 void* Trial::made_up(DType dtype, int64_t elements) {
   void* block = memory(static_cast<size_t>(elements) * size_of(dtype));
-  const FillParams params{block, elements, blocks_.size()};
-  Launch launch;
-  launch.blocks[0] = static_cast<unsigned>(std::clamp<int64_t>(elements / 256, 1, 4096));
-  modules_.launch(modules_.own("noise_" + std::string(name(dtype))), launch, &params,
-                  sizeof(params));
+  const Noise noise(block, dtype, elements, blocks_.size());
+  modules_.launch(modules_.own(noise.kernel), noise.launch, &noise.params, sizeof(noise.params));
   return block;
 }
 
