@@ -100,7 +100,7 @@ LoadedRun::LoadedRun(const RunFolder& folder, const std::string& checkpoint,
   task_.vocabulary = saved.vocabulary;
   task_.classes =
       static_cast<int64_t>(task_.classifies ? saved.class_names.size() : saved.vocabulary.size());
-  learner_ = std::make_unique<Learner>(recipe_, task_);
+  learner_ = std::make_unique<Learner>(recipe_, task_, file);
   load_checkpoint(file, learner_->states());
 }
 

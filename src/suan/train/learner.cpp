@@ -2,12 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/train/learner.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 
 #include "suan/base/error.h"
 #include "suan/base/threads.h"
+#include "suan/formats/safetensors.h"
 #include "suan/nn/init.h"
 #include "suan/ops/cross_entropy.h"
 #include "suan/ops/elementwise.h"
@@ -18,6 +21,8 @@
 #include "suan/ops/widen.h"
 #include "suan/program/program.h"
 #include "suan/tensor/trace_function.h"
+#include "suan/train/checkpoint.h"
+#include "suan/train/run_folder.h"
 #include "suan/train/make.h"
 
 namespace suan::train {
@@ -69,9 +74,62 @@ bool all_finite(const StatePtr& state) {
   });
 }
 
+// The checkpoint that `train.from` names: a file, or a run's best or else last one.
+std::string from_checkpoint(const std::string& from) {
+  if (std::filesystem::is_regular_file(from)) return from;
+  const RunFolder run = RunFolder::open(from);
+  return has_validation(run.recipe()) && std::filesystem::exists(run.best()) ? run.best() : run.last();
+}
+
+SavedShapes saved_shapes(const std::string& checkpoint) {
+  SavedShapes shapes;
+  for (const auto& [name, array] : formats::read_safetensors(checkpoint).tensors) {
+    shapes[name] = array.shape;
+  }
+  return shapes;
+}
+
+// How many of a recipe's techniques the run that its weights come from has done.
+size_t techniques_done(const Recipe& recipe) {
+  if (std::filesystem::is_regular_file(recipe.train.from)) return 0;
+  const Recipe before = RunFolder::open(recipe.train.from).recipe();
+  size_t done = 0;
+  while (done < std::min(before.techniques.size(), recipe.techniques.size()) &&
+         before.techniques[done] == recipe.techniques[done]) {
+    ++done;
+  }
+  return done;
+}
+
 }  // namespace
 
-Learner::Learner(const Recipe& recipe, const Task& task) : recipe_(recipe), task_(task) {
+// Those that the run where the weights come from has done are done again, to its shapes; the others
+// begin.
+void Learner::make_techniques(const std::string& checkpoint) {
+  for (const Choice& choice : recipe_.techniques) techniques_.push_back(make_technique(choice));
+  const auto apply = [&](size_t first, size_t last, const SavedShapes* saved) {
+    for (size_t i = first; i < last; ++i) {
+      model_ = techniques_[i]->applied(std::move(model_), {recipe_, task_, saved});
+    }
+  };
+  const bool fresh = checkpoint.empty() && recipe_.train.from.empty();
+  size_t done = 0;
+  if (!fresh) {
+    const std::string from = checkpoint.empty() ? from_checkpoint(recipe_.train.from) : checkpoint;
+    const SavedShapes saved = saved_shapes(from);
+    done = checkpoint.empty() ? techniques_done(recipe_) : techniques_.size();
+    apply(0, done, &saved);
+    if (checkpoint.empty()) {
+      std::vector<nn::NamedState> states;
+      for (const StatePtr& s : model_->module().states()) states.push_back({s->name(), s});
+      load_checkpoint(from, states);
+    }
+  }
+  apply(done, techniques_.size(), nullptr);
+}
+
+Learner::Learner(const Recipe& recipe, const Task& task, const std::string& checkpoint)
+    : recipe_(recipe), task_(task) {
   if (recipe.train.eval_views > 1 && task.unit != "images") {
     fail("train.eval_views", "is {}, and {} have no mirror image", recipe.train.eval_views,
          task.unit);
@@ -79,6 +137,7 @@ Learner::Learner(const Recipe& recipe, const Task& task) : recipe_(recipe), task
   if (recipe.train.threads > 0) set_num_threads(static_cast<int>(recipe.train.threads));
   nn::seed(static_cast<uint64_t>(recipe.train.seed));
   model_ = make_model(recipe.model);
+  make_techniques(checkpoint);
   const std::vector<StatePtr> all = model_->module().states();
   parameters_ = model_->module().parameters();
   optimizer_ = make_optimizer(recipe.optimizer, parameters_);
@@ -96,6 +155,10 @@ Learner::Learner(const Recipe& recipe, const Task& task) : recipe_(recipe), task
   if (accumulator_) keep(accumulator_->states());
   if (ema_) keep(ema_->states());
   if (scaler_) keep(scaler_->states());
+  for (const auto& technique : techniques_) {
+    const std::vector<nn::NamedState> own = technique->states();
+    states_.insert(states_.end(), own.begin(), own.end());
+  }
 
   constexpr size_t kMega = 1'000'000;
   CompileOptions options{.precision = recipe.precision(),
@@ -127,9 +190,13 @@ void Learner::check_classes(const Tensor& logits) const {
 }
 
 std::vector<Tensor> Learner::trace_step(const std::vector<Tensor>& args, bool update) {
-  const Tensor logits = (*model_)(task_.model_inputs(args[0]));
+  const std::vector<Tensor> inputs = task_.model_inputs(args[0]);
+  const Tensor logits = (*model_)(inputs);
   check_classes(logits);
-  const Tensor loss = loss_of(scaler_ ? widen(logits) : logits, args[1]);
+  Tensor loss = loss_of(scaler_ ? widen(logits) : logits, args[1]);
+  for (const auto& technique : techniques_) {
+    loss = technique->loss(loss, {inputs, args[1], logits});
+  }
   std::vector<Tensor> grads = grad(scaler_ ? scaler_->scaled(loss) : loss, parameters_);
   if (scaler_) grads = scaler_->unscaled(grads);
   if (accumulator_) accumulator_->add(grads);
@@ -145,7 +212,9 @@ void Learner::trace_update(std::vector<Tensor> grads) {
     if (recipe_.train.clip_norm > 0) {
       grads = optim::clip_grad_norm(grads, recipe_.train.clip_norm).grads;
     }
+    for (const auto& technique : techniques_) technique->before_update(parameters_, grads);
     optimizer_->step(grads);
+    for (const auto& technique : techniques_) technique->after_update();
     if (ema_) ema_->update();
   };
   if (!scaler_) return step();
@@ -202,6 +271,10 @@ Graph Learner::step_graph(const Type& x, const Type& y) {
 double Learner::step_flops(const data::Batch& batch) {
   set_training(true);
   return step_->program(arguments(batch))->flops();
+}
+
+void Learner::begin_step(double done) {
+  for (const auto& technique : techniques_) technique->begin_step(done);
 }
 
 StepResult Learner::step(const data::Batch& batch, double lr) {

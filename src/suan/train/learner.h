@@ -16,6 +16,7 @@
 #include "suan/train/metrics.h"
 #include "suan/train/recipe.h"
 #include "suan/train/task.h"
+#include "suan/train/technique.h"
 
 namespace suan::train {
 
@@ -29,10 +30,14 @@ struct StepResult {
 class Learner {
  public:
   // Seeds the random numbers of the parameters and makes everything. `task` must outlive it.
-  Learner(const Recipe& recipe, const Task& task);
+  // `checkpoint` is the file that the caller will load: what techniques did to the model is done
+  // again. Without one they begin, after the weights of `train.from` are there.
+  Learner(const Recipe& recipe, const Task& task, const std::string& checkpoint = "");
 
   // One batch; with accumulation, every n-th call updates the parameters.
   StepResult step(const data::Batch& batch, double lr);
+  // Tells the techniques, before a step, which share of the training is done.
+  void begin_step(double done);
   // Over all batches of a loader with drop_last unset; `matrix` (or null) counts classes too.
   Evaluation evaluate(data::Loader& loader, ConfusionMatrix* matrix = nullptr);
   // Class scores, f32 [n, classes], of images f32 [n, c, h, w] or of what x is in the task.
@@ -66,12 +71,14 @@ class Learner {
   std::vector<Tensor> trace_eval(const std::vector<Tensor>& args);
   Tensor eval_logits(const Tensor& x) const;
   void check_classes(const Tensor& logits) const;
+  void make_techniques(const std::string& checkpoint);
   void swap_average();
   void set_training(bool training);
 
   const Recipe recipe_;
   const Task& task_;
   std::unique_ptr<models::Model> model_;
+  std::vector<std::unique_ptr<Technique>> techniques_;
   std::vector<StatePtr> parameters_;
   std::unique_ptr<optim::Optimizer> optimizer_;
   std::optional<optim::GradientAccumulator> accumulator_;

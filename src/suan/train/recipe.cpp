@@ -65,6 +65,7 @@ void visit_train(R& r, V& visit) {
   visit("train.eval_batch", r.train.eval_batch, Range{1, 1 << 20});
   visit("train.precision", r.train.precision, precisions());
   visit("train.seed", r.train.seed, Range{0, 9e15});
+  visit("train.from", r.train.from, {});
   visit("train.threads", r.train.threads, Range{0, 1024});
   visit("train.memory_mb", r.train.memory_mb, Range{0, 1e9});
   visit("train.clip_norm", r.train.clip_norm, Range{0, kAny});
@@ -101,6 +102,7 @@ void visit_keys(R& r, V& visit) {
   visit.choice("model", "name", r.model);
   visit_data(r, visit);
   visit.choices("augment", "kind", r.augment);
+  visit.choices("technique", "kind", r.techniques);
   visit.choice("optimizer", "name", r.optimizer);
   visit_schedule(r, visit);
   visit_train(r, visit);

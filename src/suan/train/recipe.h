@@ -43,6 +43,9 @@ struct TrainRecipe {
   int64_t eval_batch = 250;
   std::string precision = "f32";  // the name of an Arithmetic
   int64_t seed = 0;
+  // A run, or a checkpoint of one, whose weights a new run begins with. Techniques that its recipe
+  // has too, in the same order, count as done.
+  std::string from;
   int64_t threads = 0;  // 0: as many as the process may use
   // MB (1e6 bytes) of activations and scratch in a step, which computes some values twice to keep
   // to it; 0: no limit.
@@ -82,7 +85,8 @@ struct Recipe {
   std::string name = "run";  // the run folder is named after it
   Choice model{"lenet", {}};
   DataRecipe data;
-  std::vector<Choice> augment;  // in this order
+  std::vector<Choice> augment;     // in this order
+  std::vector<Choice> techniques;  // likewise (train/technique.h)
   Choice optimizer{"adamw", {}};
   ScheduleRecipe schedule;
   TrainRecipe train;

@@ -53,11 +53,12 @@ data::Loader make_eval_loader(const Recipe& recipe, const Task& task,
 }  // namespace
 
 struct Trainer::Impl {
-  Impl(Recipe r, Task t, TrainOptions o, Clock::time_point begin)
+  Impl(Recipe r, Task t, TrainOptions o, Clock::time_point begin,
+       const std::string& checkpoint = "")
       : recipe(std::move(r)),
         task(std::move(t)),
         options(std::move(o)),
-        learner(recipe, task),
+        learner(recipe, task, checkpoint),
         loader(make_train_loader(recipe, task)),
         eval_loader(make_eval_loader(recipe, task, task.valid ? task.valid : task.test)),
         bar(stderr, options.quiet),
@@ -187,6 +188,7 @@ void Trainer::Impl::account(const StepResult& result) {
 void Trainer::Impl::train_on(const data::Batch& batch) {
   if (batch_flops == 0) batch_flops = learner.step_flops(batch);
   const double rate = lr();
+  learner.begin_step(static_cast<double>(progress.batches) / static_cast<double>(total));
   const StepResult result = learner.step(batch, rate);
   if (!std::isfinite(result.loss)) {
     bar.print("");
@@ -366,7 +368,7 @@ Trainer::Trainer(const RunFolder& folder, TrainOptions options,
   const auto begin = Clock::now();
   Recipe recipe = folder.recipe(settings);
   Task task = make_task(recipe);
-  impl_ = std::make_unique<Impl>(recipe, std::move(task), std::move(options), begin);
+  impl_ = std::make_unique<Impl>(recipe, std::move(task), std::move(options), begin, folder.last());
   impl_->folder = folder;
   folder.use_kernels();
   impl_->load(folder.last());
