@@ -78,7 +78,8 @@ bool all_finite(const StatePtr& state) {
 std::string from_checkpoint(const std::string& from) {
   if (std::filesystem::is_regular_file(from)) return from;
   const RunFolder run = RunFolder::open(from);
-  return has_validation(run.recipe()) && std::filesystem::exists(run.best()) ? run.best() : run.last();
+  const bool best = has_validation(run.recipe()) && std::filesystem::exists(run.best());
+  return best ? run.best() : run.last();
 }
 
 SavedShapes saved_shapes(const std::string& checkpoint) {
