@@ -11,12 +11,13 @@ struct MobilenetV2Options {
   Stem stem = Stem::imagenet;  // cifar: the first two halvings of the image are left out
   int64_t channels = 3;
   int64_t classes = 1000;
+  double width = 1;  // factor of all channels but the classes, to the nearest multiple of 8
   double dropout = 0.2;
   static constexpr auto fields() {
-    return std::tuple{Field{"stem", &MobilenetV2Options::stem},
-                      Field{"channels", &MobilenetV2Options::channels},
-                      Field{"classes", &MobilenetV2Options::classes},
-                      Field{"dropout", &MobilenetV2Options::dropout}};
+    return std::tuple{
+        Field{"stem", &MobilenetV2Options::stem}, Field{"channels", &MobilenetV2Options::channels},
+        Field{"classes", &MobilenetV2Options::classes}, Field{"width", &MobilenetV2Options::width},
+        Field{"dropout", &MobilenetV2Options::dropout}};
   }
 };
 

@@ -128,7 +128,8 @@ IntegerRange integer_range(DType dtype) {
     return {static_cast<double>(range.low), static_cast<double>(range.high)};
   }
   const double values = size_of(dtype) == 1 ? 256 : 65536;
-  return is_unsigned(dtype) ? IntegerRange{0, values - 1} : IntegerRange{-values / 2, values / 2 - 1};
+  return is_unsigned(dtype) ? IntegerRange{0, values - 1}
+                            : IntegerRange{-values / 2, values / 2 - 1};
 }
 
 const OpDef quantize_op{
@@ -173,8 +174,7 @@ const OpDef straight_through_op{
 Tensor quantize(const Tensor& x, const Tensor& scale, const Tensor& zero, QuantizeAttrs attrs) {
   return make(quantize_op, {x, scale, zero}, attrs);
 }
-Tensor dequantize(const Tensor& q, const Tensor& scale, const Tensor& zero,
-                  DequantizeAttrs attrs) {
+Tensor dequantize(const Tensor& q, const Tensor& scale, const Tensor& zero, DequantizeAttrs attrs) {
   return make(dequantize_op, {q, scale, zero}, attrs);
 }
 Tensor straight_through(const Tensor& y, const Tensor& like) {

@@ -13,9 +13,9 @@ struct QuantizeAttrs {
   int64_t block = 0;        // positions of `axis` that share a scale; 0: the scale broadcasts
   bool operator==(const QuantizeAttrs&) const = default;
   static constexpr auto fields() {
-    return std::tuple{
-        Field{"dtype", &QuantizeAttrs::dtype}, Field{"saturate", &QuantizeAttrs::saturate},
-        Field{"axis", &QuantizeAttrs::axis}, Field{"block", &QuantizeAttrs::block}};
+    return std::tuple{Field{"dtype", &QuantizeAttrs::dtype},
+                      Field{"saturate", &QuantizeAttrs::saturate},
+                      Field{"axis", &QuantizeAttrs::axis}, Field{"block", &QuantizeAttrs::block}};
   }
 };
 

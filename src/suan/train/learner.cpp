@@ -22,8 +22,8 @@
 #include "suan/program/program.h"
 #include "suan/tensor/trace_function.h"
 #include "suan/train/checkpoint.h"
-#include "suan/train/run_folder.h"
 #include "suan/train/make.h"
+#include "suan/train/run_folder.h"
 
 namespace suan::train {
 namespace {
