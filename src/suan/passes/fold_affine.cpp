@@ -5,6 +5,7 @@
 #include "suan/ops/elementwise.h"
 #include "suan/ops/matmul.h"
 #include "suan/ops/op.h"
+#include "suan/ops/quantize.h"
 #include "suan/ops/shape_ops.h"
 #include "suan/passes/internal/users.h"
 #include "suan/passes/pass.h"
@@ -56,15 +57,25 @@ Site site_of(const Tensor& t) {
   return becomes_constant(t.node().inputs[1]) ? site : Site();
 }
 
+// Quantized weights keep their integers: their scales take the factor.
+Tensor times(const Tensor& w, const Tensor& factor) {
+  const Node& node = w.node();
+  if (!is(node, Op::dequantize) || node.attr<DequantizeAttrs>().block > 0) return w * factor;
+  if (node.inputs.size() > 2 && node.inputs[2]) return w * factor;
+  Inputs inputs = node.inputs;
+  inputs[1] = inputs[1] * factor;
+  return {with_inputs(node, std::move(inputs)), 0};
+}
+
 Tensor weights_times(const Site& site, const Tensor& factor) {
   const Tensor& w = site.node->inputs[1];
   if (site.is_conv) {
     Shape column = Shape::filled(w.rank(), 1);
     column[0] = factor.shape().numel();
-    return w * reshape(factor, column);
+    return times(w, reshape(factor, column));
   }
   const bool transposed = site.node->attr<MatmulAttrs>().transpose_b;
-  return w * (transposed ? reshape(factor, {factor.shape().numel(), 1}) : factor);
+  return times(w, transposed ? reshape(factor, {factor.shape().numel(), 1}) : factor);
 }
 
 Tensor bias_of(const Site& site) {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <mutex>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "suan/ops/leaf.h"
 #include "suan/ops/op.h"
@@ -133,14 +134,28 @@ Tensor later(const NodePtr& node, const std::vector<Tensor>& inputs, const Targe
       type, Folded::all().deferred(key, type.bytes(), std::move(blocks), std::move(fill)));
 }
 
+// Weights that a product of quantized values takes as they are.
+std::unordered_set<const Node*> quantized_weights(const Graph& graph, const Target& target) {
+  std::unordered_set<const Node*> kept;
+  for (const NodePtr& node : graph.nodes()) {
+    const bool product = is(*node, Op::conv) || is(*node, Op::matmul);
+    if (!product || !target.begins_tail) continue;
+    const Node& w = node->inputs[1].node();
+    const bool both = is(w, Op::dequantize) && is(node->inputs[0].node(), Op::dequantize);
+    if (both && target.begins_tail(*node)) kept.insert(&w);
+  }
+  return kept;
+}
+
 }  // namespace
 
 Graph fold_constants(const Graph& graph, const Target& target) {
   if (!target.evaluate) return graph;
+  const auto kept = quantized_weights(graph, target);
   return rewrite(graph, [&](const NodePtr& node, const std::vector<Tensor>& inputs) {
     std::vector<Tensor> outputs;
     if (const Tensor number = reshaped_number(*node, inputs)) return std::vector{number};
-    if (!foldable(*node, inputs)) return outputs;
+    if (kept.contains(node.get()) || !foldable(*node, inputs)) return outputs;
     if (computed_later(*node, inputs)) return std::vector{later(node, inputs, target)};
     const NodePtr copy = with_inputs(*node, inputs);
     for (size_t i = 0; i < node->types.size(); ++i) {

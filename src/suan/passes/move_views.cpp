@@ -15,6 +15,7 @@
 #include "suan/ops/leaf.h"
 #include "suan/ops/matmul.h"
 #include "suan/ops/op.h"
+#include "suan/ops/quantize.h"
 #include "suan/ops/shape_ops.h"
 #include "suan/ops/slice.h"
 #include "suan/passes/internal/region_builder.h"
@@ -28,15 +29,20 @@ namespace {
 using Inputs = std::vector<Tensor>;
 
 bool is_constant(const Tensor& t) {
-  const Node& node = is(t.node(), Op::cast) ? t.node().inputs[0].node() : t.node();
+  const bool converted = is(t.node(), Op::cast) || is(t.node(), Op::dequantize);
+  const Node& node = converted ? t.node().inputs[0].node() : t.node();
   return is(node, Op::constant);
+}
+// With one scale for all.
+bool is_quantize(const Node& node) {
+  return is(node, Op::quantize) && node.inputs[1].shape().numel() == 1;
 }
 bool is_constant_product(const Node& node) {
   return is(node, Op::matmul) && node.inputs[1].rank() == 2 && is_constant(node.inputs[1]) &&
          !node.attr<MatmulAttrs>().transpose_a;
 }
 bool is_elementwise(const Node& node) {
-  return (node.op->row || is(node, Op::cast)) && node.types.size() == 1;
+  return (node.op->row || is(node, Op::cast) || is_quantize(node)) && node.types.size() == 1;
 }
 Shape rows_of(const Shape& shape) {
   return {shape.numel() / std::max<int64_t>(1, shape.back()), shape.back()};
@@ -295,6 +301,16 @@ class ViewMover {
     return {};
   }
   static Tensor slice_of(const Tensor& t, const Range& range) {
+    const Node& node = t.node();
+    if (is(node, Op::dequantize) && node.attr<DequantizeAttrs>().block == 0) {
+      Inputs parts;  // of the integers, and of their scales where these vary along the axis
+      for (const Tensor& input : node.inputs) {
+        const int64_t axis = input ? range.axis - (t.rank() - input.rank()) : -1;
+        const bool varies = axis >= 0 && input.shape()[static_cast<int>(axis)] != 1;
+        parts.push_back(varies ? slice_of(input, {axis, range.begin, range.count}) : input);
+      }
+      return {with_inputs(node, std::move(parts)), 0};
+    }
     return narrow(t, range.axis, range.begin, range.begin + range.count);
   }
   // An axis of the result is one of the source, or the outermost part of one.

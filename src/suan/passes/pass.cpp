@@ -13,9 +13,16 @@ namespace suan {
 namespace {
 
 constexpr Pass kPasses[] = {
-    {"decompose", decompose},           {"split", split},           {"simplify", simplify},
-    {"move_views", move_views},         {"recognise", recognise},   {"fold_affine", fold_affine},
-    {"fold_constants", fold_constants}, {"fuse_tails", fuse_tails}, {"fuse", fuse},
+    {"decompose", decompose},
+    {"split", split},
+    {"simplify", simplify},
+    {"move_views", move_views},
+    {"move_quantize", move_quantize},
+    {"recognise", recognise},
+    {"fold_affine", fold_affine},
+    {"fold_constants", fold_constants},
+    {"fuse_tails", fuse_tails},
+    {"fuse", fuse},
     {"assign_layouts", assign_layouts},
 };
 

@@ -27,6 +27,8 @@ Graph simplify(const Graph& graph, const Target& target);
 // that what follows a product can become its tail and no part of its result is copied. Reshapes
 // move behind what the target fuses with a product of any weights.
 Graph move_views(const Graph& graph, const Target& target);
+// Reshapes, transposes, slices and max pooling of what is dequantized become such of the integers.
+Graph move_quantize(const Graph& graph, const Target& target);
 // Gelu, silu, layer and RMS norm and attention written out in small nodes become one node each.
 Graph recognise(const Graph& graph, const Target& target);
 // Factors and terms that are constant for each channel move into the constant weights and the bias

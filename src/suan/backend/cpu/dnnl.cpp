@@ -39,8 +39,16 @@ bool has_avx512_bf16() {
   return yes;
 }
 
+bool has_avx512_vnni() {
+  static const bool yes = has_avx512() && __builtin_cpu_supports("avx512vnni");
+  return yes;
+}
+
 dnnl::memory::data_type dnnl_type(DType dtype) {
-  return dtype == DType::bf16 ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::f32;
+  using Type = dnnl::memory::data_type;
+  if (dtype == DType::bf16) return Type::bf16;
+  if (dtype == DType::i8) return Type::s8;
+  return dtype == DType::u8 ? Type::u8 : Type::f32;
 }
 
 dnnl::memory::desc dnnl_desc(const Shape& shape, DType dtype, Layout layout) {
@@ -88,6 +96,10 @@ Slot DnnlCall::reordered(Slot from, const dnnl::memory::desc& from_desc,
   const Slot temp = add_temp(to);
   finish(from, from_desc, temp, to);
   return temp;
+}
+Slot DnnlCall::constant(std::vector<float> values) {
+  constants_.push_back(std::move(values));
+  return {Slot::own, static_cast<int>(constants_.size()) - 1};
 }
 Slot DnnlCall::packed(int input, std::vector<dnnl::memory::desc> chain) {
   if (chain.front() != chain.back()) packings_.push_back({input, std::move(chain)});
@@ -181,6 +193,14 @@ bool DnnlCall::may_overwrite(size_t /*output*/, size_t input) const {
          std::none_of(stages_.begin(), stages_.end(), reads);
 }
 
+void* DnnlCall::address(Slot slot, const KernelArgs& args, char* temps) const {
+  const auto i = static_cast<size_t>(slot.index);
+  if (slot.kind == Slot::in) return args.in[i].data;
+  if (slot.kind == Slot::out) return args.out[i].data;
+  if (slot.kind == Slot::temp) return temps + temp_offsets_[i];
+  return const_cast<float*>(constants_[i].data());  // NOLINT: oneDNN takes no const
+}
+
 void DnnlCall::run(const KernelArgs& args) const {
   if (residual_ >= 0) {
     const Operand &from = args.in[static_cast<size_t>(residual_)], &to = args.out[0];
@@ -197,11 +217,7 @@ void DnnlCall::run(const KernelArgs& args) const {
       list[n++] = {code, memory};
     };
     for (const Argument& a : stage.arguments) {
-      const auto i = static_cast<size_t>(a.slot.index);
-      void* data = a.slot.kind == Slot::in    ? args.in[i].data
-                   : a.slot.kind == Slot::out ? args.out[i].data
-                                              : temps + temp_offsets_[i];
-      bind(a.code, a.desc, data);
+      bind(a.code, a.desc, address(a.slot, args, temps));
     }
     if (stage.scratchpad.get_size()) {
       bind(DNNL_ARG_SCRATCHPAD, stage.scratchpad, temps + temp_bytes_);

@@ -14,6 +14,7 @@ dnnl::engine& dnnl_engine();
 dnnl::stream& dnnl_stream();  // of this thread
 bool has_avx512();
 bool has_avx512_bf16();
+bool has_avx512_vnni();
 
 dnnl::memory::data_type dnnl_type(DType dtype);
 dnnl::memory::desc dnnl_desc(const Shape& shape, DType dtype, Layout layout);
@@ -24,7 +25,7 @@ dnnl::primitive_attr user_scratchpad();
 
 // Where a primitive's argument lies.
 struct Slot {
-  enum Kind : uint8_t { in, out, temp } kind;
+  enum Kind : uint8_t { in, out, temp, own } kind;
   int index;
 };
 
@@ -44,6 +45,8 @@ class DnnlCall final : public Call {
   // The slot of constant input `input`, packed when the program is made: stored as the first of
   // these descriptions, wanted as the last one.
   Slot packed(int input, std::vector<dnnl::memory::desc> chain);
+  // The slot of numbers that the call keeps.
+  Slot constant(std::vector<float> values);
   // The output begins as a copy of this input, or lies in its memory (post-op sum).
   void begin_with(int input) { residual_ = input; }
   // Where a primitive may write a value described by `desc` that must end in `to`; call finish()
@@ -66,6 +69,7 @@ class DnnlCall final : public Call {
     std::vector<dnnl::memory::desc> chain;
   };
   const Packing* packing(int input) const;
+  void* address(Slot slot, const KernelArgs& args, char* temps) const;
   struct Stage {
     dnnl::primitive primitive;
     std::vector<Argument> arguments;
@@ -73,6 +77,7 @@ class DnnlCall final : public Call {
   };
   std::vector<Stage> stages_;
   std::vector<Packing> packings_;
+  std::vector<std::vector<float>> constants_;
   int residual_ = -1;
   std::vector<size_t> temp_offsets_;
   size_t temp_bytes_ = 0;

@@ -9,12 +9,14 @@
 #include "suan/backend/cpu/fill.h"
 #include "suan/backend/cpu/fused.h"
 #include "suan/backend/cpu/index.h"
+#include "suan/backend/cpu/int8.h"
 #include "suan/backend/cpu/layouts.h"
 #include "suan/backend/cpu/matmul.h"
 #include "suan/backend/cpu/move.h"
 #include "suan/backend/cpu/norm.h"
 #include "suan/backend/cpu/panels.h"
 #include "suan/backend/cpu/pool.h"
+#include "suan/backend/cpu/quantize.h"
 #include "suan/backend/cpu/reduce.h"
 #include "suan/backend/cpu/resize.h"
 #include "suan/backend/cpu/rotary.h"
@@ -30,7 +32,9 @@ namespace {
 
 const char* reorder_why_not(const Node& node) {
   const DType dtype = node.types[0].dtype;
-  return dtype == DType::f32 || dtype == DType::bf16 ? nullptr : "the dtype is not f32 or bf16";
+  const bool takes =
+      dtype == DType::f32 || dtype == DType::bf16 || dtype == DType::i8 || dtype == DType::u8;
+  return takes ? nullptr : "the dtype is not f32, bf16, i8 or u8";
 }
 std::unique_ptr<Call> make_reorder_call(const Node& node) {
   auto call = std::make_unique<cpu::DnnlCall>();
@@ -89,6 +93,10 @@ constexpr Kernel kTable[] = {
 #undef DIRECT
     // clang-format on
     {Op::fused, "dnnl_direct", cpu::direct_why_not, cpu::make_direct_call, true},
+    {Op::fused, "dnnl_int8_conv", cpu::int8_conv_why_not, cpu::make_int8_conv_call, true},
+    {Op::fused, "dnnl_int8_matmul", cpu::int8_matmul_why_not, cpu::make_int8_matmul_call, true},
+    {Op::quantize, "cpu_quantize", cpu::quantize_why_not, cpu::make_quantize_call},
+    {Op::dequantize, "cpu_dequantize", cpu::dequantize_why_not, cpu::make_dequantize_call},
     {Op::fused, "dnnl_matmul", cpu::dnnl_matmul_why_not, cpu::make_dnnl_matmul_call, true},
     {Op::max_pool, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool>},
     {Op::max_pool_gradient, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool_gradient>},

@@ -9,6 +9,7 @@
 #include "suan/backend/cpu/fused.h"
 #include "suan/backend/cpu/tail.h"
 #include "suan/backend/follow_data.h"
+#include "suan/backend/quantized_region.h"
 #include "suan/ops/op.h"
 #include "suan/ops/reduce.h"
 
@@ -55,7 +56,21 @@ void choose_layouts(const Node& node, NodeLayouts& layouts) {
     if (residual >= 0) layouts.inputs[static_cast<size_t>(residual)] = layout;
   };
   Tail tail;
-  if (is(node, Op::fused) && !read_tail(node, Op::conv, tail)) {
+  QuantizedRegion quantized;
+  if (!read_quantized(node, quantized)) {
+    if (is(*quantized.product, Op::conv)) {
+      layouts.inputs[static_cast<size_t>(quantized.x.operand)] = Layout::channels_last;
+      layouts.outputs[0] = Layout::channels_last;
+      for (const QuantizedRegion::Link& link : quantized.links) {
+        const int other = std::max(link.operand, link.quantized.operand);
+        const bool whole = other >= 0 && link.other->type() == quantized.product->types[0];
+        if (whole) layouts.inputs[static_cast<size_t>(other)] = Layout::channels_last;
+      }
+    }
+  } else if (is(node, Op::quantize) || is(node, Op::dequantize)) {
+    const bool one = node.inputs[1].shape().numel() == 1;
+    if (one) layouts.inputs[0] = layouts.outputs[0] = layouts.current[0];
+  } else if (is(node, Op::fused) && !read_tail(node, Op::conv, tail)) {
     if (float_data) convolve(static_cast<size_t>(tail.inputs[0]), tail.residual);
   } else if (is(node, Op::fused) && !read_tail(node, Op::matmul, tail)) {
     return;

@@ -6,6 +6,7 @@
 #include <limits>
 #include <set>
 
+#include "suan/backend/cpu/int8_tail.h"
 #include "suan/backend/region_chain.h"
 
 namespace suan::cpu {
@@ -40,12 +41,20 @@ class Reader {
   const char* read(const RegionChain& chain) {
     tail_.anchor = chain.anchor;
     tail_.inputs = chain.inputs;
-    for (const RegionChain::Link& link : chain.links) {
+    return add(chain.links, {});
+  }
+  const char* add(std::span<const RegionChain::Link> links, Affine last) {
+    for (const RegionChain::Link& link : links) {
       const Op op = link.node->op->code;
       const char* reason = link.number  ? with_number(op, *link.number, !link.swapped)
                            : link.other ? with_tensor(op, *link.other, link.operand)
                                         : unary(*link.node);
       if (reason) return reason;
+    }
+    if (last.factor != 1 || last.term != 0) {
+      if (const char* reason = append(algorithm::eltwise_linear, last.factor, last.term)) {
+        return reason;
+      }
     }
     return flush();
   }
@@ -144,6 +153,10 @@ const char* read_tail(const Node& node, Op anchor, Tail& tail) {
   return reason ? reason : Reader(tail).read(chain);
 }
 
+const char* append_links(Tail& tail, std::span<const RegionChain::Link> links, Affine last) {
+  return Reader(tail).add(links, last);
+}
+
 void add_tail(DnnlCall& call, const Tail& tail, std::vector<DnnlCall::Argument>& arguments) {
   if (tail.residual >= 0) call.begin_with(tail.residual);
   for (const Tail::Binary& b : tail.binaries) {
@@ -154,6 +167,7 @@ void add_tail(DnnlCall& call, const Tail& tail, std::vector<DnnlCall::Argument>&
 }
 
 bool begins_tail(const Node& node) {
+  if (multiplies_quantized(node)) return has_avx512_vnni();
   const bool matrix =
       is(node, Op::matmul) && node.inputs[1].rank() == 2 && node.inputs[0].rank() > 1;
   if (!matrix && !is(node, Op::conv)) return false;
@@ -166,6 +180,7 @@ bool begins_tail(const Node& node) {
 }
 
 bool fuses_tail(const Node& /*anchor*/, const Graph& region) {
+  if (!int8_why_not(region)) return true;
   for (const Op anchor : {Op::conv, Op::matmul}) {
     RegionChain chain;
     Tail tail;

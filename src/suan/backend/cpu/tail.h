@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "suan/backend/cpu/dnnl.h"
+#include "suan/backend/region_chain.h"
 #include "suan/ops/op.h"
 
 namespace suan::cpu {
@@ -26,6 +27,13 @@ struct Tail {
 // Reads `node`, an `anchor` op or a region that begins with one. Null, or the reason why it is
 // neither.
 const char* read_tail(const Node& node, Op anchor, Tail& tail);
+
+// Appends operations after those that the tail has, in front of `last`, a factor and a term (1 and
+// 0: none). Null, or the reason why they cannot be post-ops.
+struct Affine {
+  float factor = 1, term = 0;
+};
+const char* append_links(Tail& tail, std::span<const RegionChain::Link> links, Affine last);
 
 // Binds the tail's operands as arguments of the primitive.
 void add_tail(DnnlCall& call, const Tail& tail, std::vector<DnnlCall::Argument>& arguments);
