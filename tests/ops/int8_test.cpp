@@ -303,6 +303,21 @@ TEST(Int8, AValueThatOthersReadIsComputedOnce) {
   EXPECT_EQ(products, 1);
 }
 
+TEST(Int8, MaxPoolingIsOfIntegers) {
+  for (const DType dtype : {DType::u8, DType::i8}) {
+    for (const Fill fill : {Fill::random, Fill::ends, Fill::least}) {
+      Graph graph;
+      graph.inputs.push_back(make_input(Type(dtype, {2, 20, 13, 11}), "x"));
+      graph.outputs.push_back(max_pool2d(graph.inputs[0], 3, 2, 1));
+      const std::vector<Array> inputs{integers(dtype, {2, 20, 13, 11}, 3, fill)};
+      Runner runner(graph, cpu_backend());
+      EXPECT_NE(explain(runner.program(), false).find("dnnl_int8_pool"), std::string::npos);
+      EXPECT_EQ(numbers(runner.run(inputs)[0]),
+                numbers(Runner(graph, reference_backend()).run(inputs)[0]));
+    }
+  }
+}
+
 TEST(Int8, MovesBetweenTheSameScalesAreOfIntegers) {
   Graph graph;
   graph.inputs.push_back(make_input(Type(DType::u8, {1, 16, 8, 8}), "x"));

@@ -99,6 +99,7 @@ constexpr Kernel kTable[] = {
     {Op::dequantize, "cpu_dequantize", cpu::dequantize_why_not, cpu::make_dequantize_call},
     {Op::fused, "dnnl_matmul", cpu::dnnl_matmul_why_not, cpu::make_dnnl_matmul_call, true},
     {Op::max_pool, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool>},
+    {Op::max_pool, "dnnl_int8_pool", cpu::int8_max_pool_why_not, cpu::make_int8_max_pool_call},
     {Op::max_pool_gradient, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool_gradient>},
     {Op::avg_pool, "cpu_avg_pool", cpu::avg_pool_why_not, plain<cpu::avg_pool>},
     {Op::avg_pool_gradient, "cpu_avg_pool", cpu::avg_pool_why_not,

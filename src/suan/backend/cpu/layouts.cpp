@@ -80,6 +80,9 @@ void choose_layouts(const Node& node, NodeLayouts& layouts) {
     if (float_data) data({0}, true);
   } else if (is(node, Op::conv_weight_gradient)) {
     if (float_data) data({0, 1}, false);
+  } else if (is(node, Op::max_pool) &&
+             (node.types[0].dtype == DType::i8 || node.types[0].dtype == DType::u8)) {
+    layouts.inputs[0] = layouts.outputs[0] = Layout::channels_last;
   } else if (is(node, Op::max_pool) || is(node, Op::max_pool_gradient)) {
     if (!float_data || node.inputs[0].rank() != 4) return;
     data({0}, true);
