@@ -303,6 +303,29 @@ TEST(Int8, AValueThatOthersReadIsComputedOnce) {
   EXPECT_EQ(products, 1);
 }
 
+// Integers stay integers; what is around them is bf16.
+TEST(Int8, MixedPrecisionLeavesProductsOfIntegersAlone) {
+  const Int8Case c{"mixed", rows({16, 64}, {64, 32}),
+                   [](const Maker& m, const Inputs& in) {
+                     const Tensor y = relu(multiply(m, in));
+                     const Tensor z = matmul(y, m.vector({32, 48}, 12, -1, 1));
+                     return matmul(
+                         m.dequantized(m.quantized(z, 0.5, 100, DType::u8), 0.5, 100),
+                         dequantize(quantize(m.vector({48, 8}, 13, -1, 1), m.scalar(0.01), {}),
+                                    m.scalar(0.01), {}, {.dtype = m.dtype}));
+                   },
+                   ""};
+  const Graph graph = graph_of(c, DType::f32);
+  const ProgramPtr program = Program::build(graph, cpu_backend(), {.precision = Arithmetic::bf16});
+  int integers_found = 0, halves = 0;
+  for (const StepInfo& s : explain_steps(*program)) {
+    integers_found += s.kernel == "dnnl_int8_matmul";
+    halves += s.what == "matmul" && s.type.starts_with("bf16");
+  }
+  EXPECT_EQ(integers_found, 2) << explain(*program, false);
+  EXPECT_EQ(halves, 1) << explain(*program, false);
+}
+
 TEST(Int8, MaxPoolingIsOfIntegers) {
   for (const DType dtype : {DType::u8, DType::i8}) {
     for (const Fill fill : {Fill::random, Fill::ends, Fill::least}) {

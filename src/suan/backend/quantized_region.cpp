@@ -172,9 +172,7 @@ std::vector<float> weight_scales(const Node& node, const QuantizedRegion& region
 
 bool multiplies_quantized(const Node& product) {
   if (!is_product(product)) return false;
-  for (size_t i = 0; i < 2; ++i) {
-    if (!is(product.inputs[i].node(), Op::dequantize)) return false;
-  }
+  if (!multiplies_integers(product)) return false;
   const Node& w = product.inputs[1].node();
   const Tensor& scale = w.inputs[1];
   if (w.attr<DequantizeAttrs>().block > 0 || w.types[0].dtype != DType::f32) return false;

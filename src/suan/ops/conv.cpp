@@ -5,6 +5,7 @@
 #include "suan/base/error.h"
 #include "suan/ops/elementwise.h"
 #include "suan/ops/op.h"
+#include "suan/ops/quantize.h"
 #include "suan/ops/reduce.h"
 
 namespace suan {
@@ -140,7 +141,7 @@ double conv_flops(const Shape& y, const Shape& w) {
          static_cast<double>(w[0]);
 }
 
-bool is_exact(const Node& n) { return n.attr<ConvAttrs>().exact; }
+bool is_exact(const Node& n) { return n.attr<ConvAttrs>().exact || multiplies_integers(n); }
 Attrs in_tf32(const Node& n) {
   ConvAttrs attrs = n.attr<ConvAttrs>();
   attrs.tf32 = true;

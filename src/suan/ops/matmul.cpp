@@ -5,6 +5,7 @@
 #include "suan/base/error.h"
 #include "suan/ops/elementwise.h"
 #include "suan/ops/op.h"
+#include "suan/ops/quantize.h"
 #include "suan/ops/scaled_matmul.h"
 #include "suan/ops/shape_ops.h"
 
@@ -105,7 +106,7 @@ const OpDef matmul_op{
     },
     .keeps_zero = true,
     .precision = Precision::low,
-    .exact = [](const Node& n) { return n.attr<MatmulAttrs>().exact; },
+    .exact = [](const Node& n) { return n.attr<MatmulAttrs>().exact || multiplies_integers(n); },
     .in_tf32 = [](const Node& n) -> Attrs {
       MatmulAttrs attrs = n.attr<MatmulAttrs>();
       attrs.tf32 = true;

@@ -171,6 +171,11 @@ const OpDef straight_through_op{
     .flops = [](const Node&) { return 0.0; },
 };
 
+bool multiplies_integers(const Node& product) {
+  return is(product.inputs[0].node(), Op::dequantize) &&
+         is(product.inputs[1].node(), Op::dequantize);
+}
+
 Tensor quantize(const Tensor& x, const Tensor& scale, const Tensor& zero, QuantizeAttrs attrs) {
   return make(quantize_op, {x, scale, zero}, attrs);
 }

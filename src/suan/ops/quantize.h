@@ -44,6 +44,10 @@ struct IntegerRange {
 };
 IntegerRange integer_range(DType dtype);
 
+// Whether a product's factors, its first two operands, both come from dequantize: it is one of
+// small integers, and computes in no other precision.
+bool multiplies_integers(const Node& product);
+
 // The value of `y`, the gradient of `like`: what flows back goes to `like` as if it were y. The
 // straight-through estimator of a function without a useful gradient is straight_through(f(x), x).
 // Bengio, Leonard and Courville, "Estimating or propagating gradients through stochastic neurons",

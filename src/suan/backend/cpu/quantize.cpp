@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "suan/backend/cpu/tile.h"
 #include "suan/base/threads.h"
 #include "suan/ops/op.h"
 #include "suan/ops/quantize.h"
@@ -142,23 +143,36 @@ void for_each_run(const Runs& r, const KernelArgs& args, F f) {
 class QuantizeCall final : public Call {
  public:
   QuantizeCall(const Node& node, const Runs& runs)
-      : runs_(runs), is_signed_(node.types[0].dtype == DType::i8) {}
+      : runs_(runs),
+        is_signed_(node.types[0].dtype == DType::i8),
+        load_(node.inputs[0].dtype() == DType::f32 ? nullptr
+                                                   : find_load_function(node.inputs[0].dtype())) {}
   void run(const KernelArgs& args) const override {
-    const auto* x = args.in[0].as<float>();
     auto* q = args.out[0].as<uint8_t>();
     for_each_run(runs_, args, [&](int64_t at, int64_t n, float scale, float zero) {
-      const auto count = static_cast<size_t>(n);
-      if (is_signed_) {
-        HWY_DYNAMIC_DISPATCH(quantize_i8)(x + at, q + at, count, scale, zero);
-      } else {
-        HWY_DYNAMIC_DISPATCH(quantize_u8)(x + at, q + at, count, scale, zero);
+      if (!load_) return quantize(args.in[0].as<float>() + at, q + at, n, scale, zero);
+      constexpr int64_t kPiece = 1024;
+      alignas(64) float piece[kPiece];
+      for (int64_t i = 0; i < n; i += kPiece) {
+        const int64_t count = std::min(kPiece, n - i);
+        load_(args.in[0].as<uint16_t>() + at + i, piece, static_cast<size_t>(count));
+        quantize(piece, q + at + i, count, scale, zero);
       }
     });
   }
 
  private:
+  void quantize(const float* x, uint8_t* q, int64_t n, float scale, float zero) const {
+    const auto count = static_cast<size_t>(n);
+    if (is_signed_) {
+      HWY_DYNAMIC_DISPATCH(quantize_i8)(x, q, count, scale, zero);
+    } else {
+      HWY_DYNAMIC_DISPATCH(quantize_u8)(x, q, count, scale, zero);
+    }
+  }
   Runs runs_;
   bool is_signed_;
+  LoadFunction load_;  // null: f32
 };
 
 class DequantizeCall final : public Call {
@@ -203,7 +217,8 @@ const char* runs_why_not(const Node& node, int axis, int64_t block) {
 
 const char* quantize_why_not(const Node& node) {
   const auto& a = node.attr<QuantizeAttrs>();
-  if (node.inputs[0].dtype() != DType::f32) return "the data is not f32";
+  const DType from = node.inputs[0].dtype();
+  if (from != DType::f32 && from != DType::bf16) return "the data is not f32 or bf16";
   if (a.dtype != DType::i8 && a.dtype != DType::u8) return "the result is not i8 or u8";
   return runs_why_not(node, a.axis, a.block);
 }
