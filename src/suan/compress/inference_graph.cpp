@@ -1,0 +1,81 @@
+// From a traced evaluation to the graph that is quantized.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/compress/inference_graph.h"
+
+#include "suan/backend/kernel.h"
+#include "suan/graph/state.h"
+#include "suan/ops/elementwise.h"
+#include "suan/ops/op.h"
+#include "suan/ops/pool.h"
+#include "suan/passes/internal/users.h"
+#include "suan/passes/pass.h"
+
+namespace suan::compress {
+namespace {
+
+using Inputs = std::vector<Tensor>;
+
+bool is_layer(const Node& node) {
+  return is(node, Op::conv) || is(node, Op::conv_transpose) || is(node, Op::matmul);
+}
+
+// The name of the state that the tensor is, or is made of by ops of one input.
+std::string state_name(Tensor t) {
+  while (t.node().inputs.size() == 1 && t.node().inputs[0]) t = t.node().inputs[0];
+  if (!is(t.node(), Op::state)) return {};
+  const std::string name = t.node().state->name();
+  const size_t end = name.rfind(".weight");
+  return end == std::string::npos ? name : name.substr(0, end);
+}
+
+Graph with_names(const Graph& graph) {
+  return rewrite(graph, [](const NodePtr& node, const Inputs& inputs) -> Inputs {
+    if (!is_layer(*node) || !node->label.empty()) return {};
+    const std::string name = state_name(node->inputs[1]);
+    if (name.empty()) return {};
+    const Labelling label(name);
+    return {Tensor(make_node(*node->op, inputs, node->attrs), 0)};
+  });
+}
+
+Graph with_constants(const Graph& graph) {
+  return rewrite(graph, [](const NodePtr& node, const Inputs& /*inputs*/) -> Inputs {
+    if (!is(*node, Op::state)) return {};
+    return {make_constant(node->types[0], node->state->buffer())};
+  });
+}
+
+// relu(max_pool(x)) = max_pool(relu(x))
+Graph relu_before_pool(const Graph& graph) {
+  const Users users(graph);
+  return rewrite(graph, [&](const NodePtr& node, const Inputs& inputs) -> Inputs {
+    if (!is(*node, Op::relu) || !is(inputs[0].node(), Op::max_pool)) return {};
+    if (!users.only(node->inputs[0].node())) return {};
+    const Node& pool = inputs[0].node();
+    return {max_pool(relu(pool.inputs[0]), pool.attr<PoolAttrs>())};
+  });
+}
+
+}  // namespace
+
+InferenceGraph inference_graph(const Graph& graph) {
+  const Target& target = *cpu_backend().target;
+  InferenceGraph result;
+  Graph& g = result.graph;
+  g = graph;
+  g.updates.clear();
+  g = fold_constants(with_names(g), target);
+  for (const NodePtr& node : g.nodes()) {
+    if (is(*node, Op::constant)) result.fixed.insert(node->values[0].get());
+  }
+  g = with_constants(g);
+  for (const auto pass :
+       {simplify, fold_constants, move_views, recognise, fold_affine, fold_constants}) {
+    g = pass(g, target);
+  }
+  g = simplify(relu_before_pool(g), target);
+  verify(g);
+  return result;
+}
+
+}  // namespace suan::compress
