@@ -65,6 +65,14 @@ TEST(Calibrators, EntropyIsBlindToZeros) {
   EXPECT_EQ(entropy_range(Histogram::of(0.01, bins), {}).high, without);
 }
 
+// Most pixels of a digit are the ground, a few are ink: these must not be clipped.
+TEST(Calibrators, EntropyClipsOneInAHundredAtMost) {
+  std::vector<double> bins(Histogram::kBins, 1.0);
+  for (size_t i = 280; i < 300; ++i) bins[i] = 1e6;
+  bins[1900] = 3e6;
+  EXPECT_GT(entropy_range(Histogram::of(1, bins), {}).high, 1900);
+}
+
 TEST(Calibrators, EntropyTakesFewValuesWhole) {
   const Histogram h = Histogram::of(1, std::vector<double>(100, 1.0));  // fewer bins than levels
   EXPECT_EQ(entropy_range(h, {}).high, 100);

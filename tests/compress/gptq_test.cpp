@@ -23,7 +23,7 @@ TEST(Gptq, LosesLessThanRoundingToNearest) {
   Tensor y;
   const Graph graph = correlated(y);
   const auto batches = normal_batches(graph, 4);
-  const Layer layer = find_layers(graph)[1];
+  const GraphLayer layer = find_layers(graph)[1];
   const Array hessian = hessians(graph, {layer}, batches)[0];
   EXPECT_EQ(to_string(hessian.shape), "[32, 32]");
   const Array w(DType::f32, {16, 32}, layer.node->inputs[1].node().values[0]);

@@ -84,6 +84,7 @@ Range percentile_range(const Histogram& h, double percent) {
 }
 
 Range entropy_range(const Histogram& h, const Steps& steps) {
+  constexpr double kMostClipped = 0.01;
   std::vector<double> bins = h.absolute();
   bins[0] = bins[1];                                    // zeros are exact in any range
   const bool shared = !steps.symmetric && h.min() < 0;  // both sides have a part of the steps
@@ -99,7 +100,7 @@ Range entropy_range(const Histogram& h, const Steps& steps) {
   size_t chosen = used;
   for (size_t n = 1; n <= used; ++n) {
     inside += bins[n - 1];
-    if (n < levels) continue;
+    if (n < levels || total - inside > kMostClipped * total) continue;
     const double d = divergence(bins, n, levels, total, total - inside);
     if (d <= best) {
       best = d;

@@ -65,11 +65,11 @@ Matrix inverse(const Matrix& l, size_t n) {
 
 }  // namespace
 
-std::vector<Array> hessians(const Graph& graph, const std::vector<Layer>& layers,
+std::vector<Array> hessians(const Graph& graph, const std::vector<GraphLayer>& layers,
                             std::span<const Batch> batches) {
   std::vector<Tensor> products;
   std::vector<Array> sums;
-  for (const Layer& layer : layers) {
+  for (const GraphLayer& layer : layers) {
     const Tensor& x = layer.node->inputs[0];
     const int64_t k = x.shape().back();
     const Tensor rows = x.rank() == 2 ? x : reshape(x, {x.shape().numel() / k, k});

@@ -10,7 +10,7 @@
 namespace suan::compress {
 
 // For each layer, which is linear, sum x x^T over the rows x of its inputs: f32 [k, k].
-std::vector<Array> hessians(const Graph& graph, const std::vector<Layer>& layers,
+std::vector<Array> hessians(const Graph& graph, const std::vector<GraphLayer>& layers,
                             std::span<const Batch> batches);
 
 // Weights that keep w x for inputs of this Hessian: min sum ||w x - w' x||^2, greedily. The

@@ -11,17 +11,6 @@
 namespace suan::compress {
 namespace {
 
-// `graph` on the inputs of another one.
-Graph on_inputs(const Graph& graph, const std::vector<Tensor>& inputs) {
-  return rewrite(graph, [&](const NodePtr& node, const std::vector<Tensor>&) {
-    std::vector<Tensor> replaced;
-    for (size_t i = 0; i < graph.inputs.size(); ++i) {
-      if (&graph.inputs[i].node() == node.get()) replaced = {inputs[i]};
-    }
-    return replaced;
-  });
-}
-
 // What dequantizes the layer's input, applied to the original's input.
 Tensor with_errors(const Tensor& input, const Tensor& original) {
   if (!is(input.node(), Op::dequantize)) return original;
@@ -55,21 +44,41 @@ double SignalToNoise::decibel() const {
   return 10 * std::log10(signal_ / noise_);
 }
 
-std::vector<LayerError> layer_errors(const Graph& original, const Graph& quantized,
-                                     std::span<const Batch> batches) {
-  const auto others = layers_by_name(on_inputs(quantized, original.inputs));
-  std::vector<LayerError> errors;
-  std::vector<Tensor> values;
-  for (const Layer& layer : find_layers(original)) {
+Graph on_inputs(const Graph& graph, const std::vector<Tensor>& inputs) {
+  return rewrite(graph, [&](const NodePtr& node, const std::vector<Tensor>&) {
+    std::vector<Tensor> replaced;
+    for (size_t i = 0; i < graph.inputs.size(); ++i) {
+      if (&graph.inputs[i].node() == node.get()) replaced = {inputs[i]};
+    }
+    return replaced;
+  });
+}
+
+std::vector<ComparedLayer> compare_layers(const Graph& original, const Graph& quantized) {
+  const auto others = layers_by_name(quantized);
+  std::vector<ComparedLayer> layers;
+  for (const GraphLayer& layer : find_layers(original)) {
     const auto other = others.find(layer.name);
     const bool fits = other != others.end() && layer.node->types[0].dtype == DType::f32 &&
                       other->second->types[0] == layer.node->types[0];
     if (!fits) continue;
+    const Tensor y(layer.node, 0);
+    // Attention has no weights, hence no error of its own.
+    const Tensor own =
+        is(*layer.node, Op::attention) ? y : layer_alone(*other->second, *layer.node);
+    layers.push_back({layer.name, y, own, {other->second, 0}});
+  }
+  return layers;
+}
+
+std::vector<LayerError> layer_errors(const Graph& original, const Graph& quantized,
+                                     std::span<const Batch> batches) {
+  std::vector<LayerError> errors;
+  std::vector<Tensor> values;
+  for (const ComparedLayer& layer :
+       compare_layers(original, on_inputs(quantized, original.inputs))) {
     errors.push_back({layer.name});
-    values.emplace_back(layer.node, 0);
-    values.push_back(is(*layer.node, Op::attention) ? Tensor(other->second, 0)
-                                                    : layer_alone(*other->second, *layer.node));
-    values.emplace_back(other->second, 0);
+    values.insert(values.end(), {layer.original, layer.own, layer.whole});
   }
   std::vector<SignalToNoise> own(errors.size()), whole(errors.size());
   for_each_batch(original, values, batches, [&](const std::vector<Array>& arrays) {

@@ -1,9 +1,10 @@
-// Layer errors: how much each layer's result differs in a quantized graph, to see which is to
+// GraphLayer errors: how much each layer's result differs in a quantized graph, to see which is to
 // blame. SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <string>
 
 #include "suan/compress/run_batches.h"
+#include "suan/graph/graph.h"
 
 namespace suan::compress {
 
@@ -14,6 +15,17 @@ struct LayerError {
   double own = 0;    // of the layer quantized alone: on the inputs of the original graph
   double whole = 0;  // in the quantized graph, with the errors of all layers before it
 };
+
+// A layer of both graphs.
+struct ComparedLayer {
+  std::string name;
+  Tensor original;
+  Tensor own, whole;  // in the quantized graph, as LayerError has them
+};
+// By the layers' names. `quantized` must have the inputs of `original` themselves.
+std::vector<ComparedLayer> compare_layers(const Graph& original, const Graph& quantized);
+// `graph` with the inputs of another one of the same types.
+Graph on_inputs(const Graph& graph, const std::vector<Tensor>& inputs);
 
 // For all convolutions and products that both graphs have, by their names (compress/layers.h), in
 // the order of the graph. `original` and `quantized` have equal inputs. Throws as for_each_batch.

@@ -41,10 +41,10 @@ std::string why_not(const Node& node) {
 
 }  // namespace
 
-bool Layer::linear() const { return is(*node, Op::matmul); }
+bool GraphLayer::linear() const { return is(*node, Op::matmul); }
 
-std::vector<Layer> find_layers(const Graph& graph, const std::vector<std::string>& skip) {
-  std::vector<Layer> layers;
+std::vector<GraphLayer> find_layers(const Graph& graph, const std::vector<std::string>& skip) {
+  std::vector<GraphLayer> layers;
   std::set<std::string> names;
   for (const NodePtr& node : graph.nodes()) {
     if (!multiplies(*node)) continue;
@@ -54,7 +54,7 @@ std::vector<Layer> find_layers(const Graph& graph, const std::vector<std::string
     layers.push_back({node, unique, cost_of(*node).flops / 2, why_not(*node)});
   }
   for (const std::string& name : skip) {
-    const auto found = std::ranges::find(layers, name, &Layer::name);
+    const auto found = std::ranges::find(layers, name, &GraphLayer::name);
     if (found == layers.end()) {
       const std::vector<std::string> known(names.begin(), names.end());
       fail("skip", "{}", unknown_name("layer", name, known));
@@ -66,7 +66,7 @@ std::vector<Layer> find_layers(const Graph& graph, const std::vector<std::string
 
 std::map<std::string, NodePtr> layers_by_name(const Graph& graph) {
   std::map<std::string, NodePtr> found;
-  for (const Layer& layer : find_layers(graph)) found[layer.name] = layer.node;
+  for (const GraphLayer& layer : find_layers(graph)) found[layer.name] = layer.node;
   return found;
 }
 

@@ -9,7 +9,7 @@
 
 namespace suan::compress {
 
-struct Layer {
+struct GraphLayer {
   NodePtr node;
   std::string name;    // its label or else its op; "name_2" where another layer has it
   double macs = 0;     // multiply-add pairs
@@ -19,7 +19,7 @@ struct Layer {
 
 // In the order of the graph. Only f32 with constant weights can be quantized; `skip` names layers
 // that must not be. Throws Error naming the nearest layer where a name of `skip` is none.
-std::vector<Layer> find_layers(const Graph& graph, const std::vector<std::string>& skip = {});
+std::vector<GraphLayer> find_layers(const Graph& graph, const std::vector<std::string>& skip = {});
 // By name, of a graph that may be quantized already.
 std::map<std::string, NodePtr> layers_by_name(const Graph& graph);
 

@@ -25,13 +25,13 @@ class Planner {
  public:
   Planner(const Graph& graph, const std::vector<std::string>& skip) : graph_(graph), users_(graph) {
     plan_.layers = find_layers(graph, skip);
-    for (const Layer& layer : plan_.layers) {
+    for (const GraphLayer& layer : plan_.layers) {
       if (layer.reason.empty()) quantized_.insert(layer.node.get());
     }
   }
 
   QuantizationPlan run() {
-    for (const Layer& layer : plan_.layers) {
+    for (const GraphLayer& layer : plan_.layers) {
       if (layer.reason.empty()) read(*layer.node, 0, !layer.linear());
     }
     for (const NodePtr& node : graph_.nodes()) {
@@ -140,9 +140,9 @@ QuantizationPlan plan_quantization(const Graph& graph, const std::vector<std::st
 
 Graph apply_plan(const Graph& graph, const QuantizationPlan& plan,
                  const std::function<Tensor(const Tensor& value, size_t group)>& activation,
-                 const std::function<Tensor(const Layer& layer, const Tensor& w)>& weights) {
-  std::unordered_map<const Node*, const Layer*> layers;
-  for (const Layer& layer : plan.layers) {
+                 const std::function<Tensor(const GraphLayer& layer, const Tensor& w)>& weights) {
+  std::unordered_map<const Node*, const GraphLayer*> layers;
+  for (const GraphLayer& layer : plan.layers) {
     if (layer.reason.empty()) layers[layer.node.get()] = &layer;
   }
   std::map<Value, Tensor> made;  // by the value as it is in `graph`

@@ -17,13 +17,13 @@ struct ValueGroup {
 };
 
 struct QuantizationPlan {
-  std::vector<Layer> layers;
+  std::vector<GraphLayer> layers;
   std::vector<ValueGroup> groups;
   // For (node, input): the group whose integers it reads.
   std::map<std::pair<const Node*, size_t>, size_t> reads;
 
   // The group of a layer's input; throws std::out_of_range for a layer that stays as it is.
-  size_t input_group(const Layer& layer) const { return reads.at({layer.node.get(), 0}); }
+  size_t input_group(const GraphLayer& layer) const { return reads.at({layer.node.get(), 0}); }
 };
 
 // Inputs of convolutions and of products with constant weights; the other operand of a sum that
@@ -36,6 +36,6 @@ QuantizationPlan plan_quantization(const Graph& graph, const std::vector<std::st
 // `weights(layer, w)` in place of w.
 Graph apply_plan(const Graph& graph, const QuantizationPlan& plan,
                  const std::function<Tensor(const Tensor& value, size_t group)>& activation,
-                 const std::function<Tensor(const Layer& layer, const Tensor& w)>& weights);
+                 const std::function<Tensor(const GraphLayer& layer, const Tensor& w)>& weights);
 
 }  // namespace suan::compress

@@ -10,7 +10,7 @@
 
 namespace suan::compress {
 
-Array weights_of(const Layer& layer) {
+Array weights_of(const GraphLayer& layer) {
   const Tensor& w = layer.node->inputs[1];
   return {w.dtype(), w.shape(), w.node().values[0]};
 }
@@ -20,16 +20,16 @@ Graph quantize_graph(const Graph& graph, const QuantizationPlan& plan,
   const auto activation = [&](const Tensor& value, size_t group) {
     return quantized(value, params[group]);
   };
-  const auto weights = [](const Layer& layer, const Tensor& /*w*/) {
+  const auto weights = [](const GraphLayer& layer, const Tensor& /*w*/) {
     return quantize_weights(weights_of(layer), weight_view(*layer.node), {}).dequantized();
   };
   return apply_plan(graph, plan, activation, weights);
 }
 
 Graph quantize_weights_of(const Graph& graph, const QuantizationPlan& plan,
-                          const std::function<QuantizedWeights(const Layer& layer)>& weights) {
+                          const std::function<QuantizedWeights(const GraphLayer& layer)>& weights) {
   std::unordered_map<const Node*, Tensor> replaced;  // by the constant
-  for (const Layer& layer : plan.layers) {
+  for (const GraphLayer& layer : plan.layers) {
     Tensor& to = replaced[&layer.node->inputs[1].node()];
     if (layer.reason.empty() && layer.linear() && !to) to = weights(layer).dequantized();
   }

@@ -17,10 +17,10 @@ Graph quantize_graph(const Graph& graph, const QuantizationPlan& plan,
 // else. `weights` gives those of a layer. What else reads the same constant (an embedding) reads
 // the dequantized one too.
 Graph quantize_weights_of(const Graph& graph, const QuantizationPlan& plan,
-                          const std::function<QuantizedWeights(const Layer& layer)>& weights);
+                          const std::function<QuantizedWeights(const GraphLayer& layer)>& weights);
 
 // The content of a layer's weights.
-Array weights_of(const Layer& layer);
+Array weights_of(const GraphLayer& layer);
 // What the sources of each group hold, summed up in params.
 std::vector<QuantParams> calibrate(const Graph& graph, const QuantizationPlan& plan,
                                    std::span<const std::vector<Array>> batches,

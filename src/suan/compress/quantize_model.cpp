@@ -7,8 +7,11 @@
 #include <unordered_map>
 
 #include "suan/base/error.h"
+#include "suan/compress/bias_correction.h"
+#include "suan/compress/equalize.h"
 #include "suan/compress/gptq.h"
 #include "suan/compress/inference_graph.h"
+#include "suan/compress/smooth.h"
 #include "suan/ops/op.h"
 #include "suan/ops/quantize.h"
 #include "suan/passes/internal/users.h"
@@ -29,7 +32,7 @@ WeightOptions weight_options(const QuantizeOptions& options) {
 // Leaves out what weights alone do not concern.
 void keep_linear(const Graph& graph, QuantizationPlan& plan, bool embedding) {
   const Users users(graph);
-  for (Layer& layer : plan.layers) {
+  for (GraphLayer& layer : plan.layers) {
     if (!layer.reason.empty()) continue;
     if (!layer.linear()) {
       layer.reason = "not a linear layer";
@@ -44,7 +47,7 @@ void keep_linear(const Graph& graph, QuantizationPlan& plan, bool embedding) {
 
 void expect_layers(const QuantizationPlan& plan) {
   const bool any =
-      std::ranges::any_of(plan.layers, [](const Layer& l) { return l.reason.empty(); });
+      std::ranges::any_of(plan.layers, [](const GraphLayer& l) { return l.reason.empty(); });
   if (any) return;
   if (plan.layers.empty()) fail("quantize", "the model has no convolution and no product");
   fail("quantize", "none of the {} layers can be quantized; '{}': {}", plan.layers.size(),
@@ -54,8 +57,8 @@ void expect_layers(const QuantizationPlan& plan) {
 Graph with_integer_weights(const Graph& graph, const QuantizationPlan& plan,
                            std::span<const Batch> batches, const QuantizeOptions& options) {
   const WeightOptions w = weight_options(options);
-  std::vector<Layer> layers;
-  for (const Layer& layer : plan.layers) {
+  std::vector<GraphLayer> layers;
+  for (const GraphLayer& layer : plan.layers) {
     if (layer.reason.empty()) layers.push_back(layer);
   }
   std::unordered_map<const Node*, Array> hessian;
@@ -63,7 +66,7 @@ Graph with_integer_weights(const Graph& graph, const QuantizationPlan& plan,
     std::vector<Array> sums = hessians(graph, layers, batches);
     for (size_t i = 0; i < sums.size(); ++i) hessian[layers[i].node.get()] = std::move(sums[i]);
   }
-  return quantize_weights_of(graph, plan, [&](const Layer& layer) {
+  return quantize_weights_of(graph, plan, [&](const GraphLayer& layer) {
     const Array weights = weights_of(layer);
     const WeightView view = weight_view(*layer.node);
     if (options.rounding == Rounding::nearest) return quantize_weights(weights, view, w);
@@ -89,7 +92,7 @@ std::vector<LayerReport> report(const QuantizationPlan& plan,
                                 const std::vector<LayerError>& errors,
                                 const QuantizeOptions& options) {
   std::vector<LayerReport> layers;
-  for (const Layer& layer : plan.layers) {
+  for (const GraphLayer& layer : plan.layers) {
     LayerReport r{.name = layer.name, .op = layer.node->op->name, .scheme = "f32"};
     r.macs = layer.macs;
     r.reason = layer.reason;
@@ -123,7 +126,9 @@ QuantizedModel quantize_model(const Graph& graph, std::span<const Batch> batches
                               const QuantizeOptions& options) {
   QuantizedModel model;
   model.original = inference_graph(graph).graph;
-  const Graph& start = model.original;
+  Graph start = model.original;
+  if (options.equalize) start = equalize(start);
+  if (options.smooth > 0) start = smooth(start, batches, options.smooth);
   QuantizationPlan plan = plan_quantization(start, options.skip);
   std::vector<QuantParams> params;
   if (options.kind == QuantizeKind::int8) {
@@ -135,6 +140,7 @@ QuantizedModel quantize_model(const Graph& graph, std::span<const Batch> batches
     expect_layers(plan);
     model.graph = with_integer_weights(start, plan, batches, options);
   }
+  if (options.bias_correction) model.graph = correct_biases(start, model.graph, batches);
   verify(model.graph);
   constexpr size_t kMeasured = 4;  // batches
   const auto few = batches.first(std::min(kMeasured, batches.size()));

@@ -21,6 +21,7 @@ struct QuantizeOptions {
   // int8
   CalibrationOptions calibration;
   Scheme scheme = kCpuScheme;
+  // any
   bool equalize = false;         // compress/equalize.h
   double smooth = 0;             // alpha of compress/smooth.h; 0: none
   bool bias_correction = false;  // compress/bias_correction.h
