@@ -6,10 +6,10 @@
 
 #include "suan/compress/layer_errors.h"
 #include "suan/compress/layers.h"
+#include "suan/graph/users.h"
 #include "suan/ops/elementwise.h"
 #include "suan/ops/op.h"
 #include "suan/ops/reduce.h"
-#include "suan/passes/internal/users.h"
 
 namespace suan::compress {
 namespace {

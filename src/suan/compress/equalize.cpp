@@ -7,10 +7,10 @@
 
 #include "suan/compress/channel_scales.h"
 #include "suan/compress/layers.h"
+#include "suan/graph/users.h"
 #include "suan/ops/elementwise.h"
 #include "suan/ops/leaf.h"
 #include "suan/ops/op.h"
-#include "suan/passes/internal/users.h"
 
 namespace suan::compress {
 namespace {

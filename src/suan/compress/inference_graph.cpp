@@ -4,10 +4,10 @@
 
 #include "suan/backend/kernel.h"
 #include "suan/graph/state.h"
+#include "suan/graph/users.h"
 #include "suan/ops/elementwise.h"
 #include "suan/ops/op.h"
 #include "suan/ops/pool.h"
-#include "suan/passes/internal/users.h"
 #include "suan/passes/pass.h"
 
 namespace suan::compress {

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "suan/graph/users.h"
 #include "suan/ops/op.h"
-#include "suan/passes/internal/users.h"
 
 namespace suan::compress {
 namespace {

@@ -12,9 +12,9 @@
 #include "suan/compress/gptq.h"
 #include "suan/compress/inference_graph.h"
 #include "suan/compress/smooth.h"
+#include "suan/graph/users.h"
 #include "suan/ops/op.h"
 #include "suan/ops/quantize.h"
-#include "suan/passes/internal/users.h"
 #include "suan/passes/pass.h"
 
 namespace suan::compress {

@@ -8,11 +8,11 @@
 #include "suan/base/error.h"
 #include "suan/compress/channel_scales.h"
 #include "suan/compress/layers.h"
+#include "suan/graph/users.h"
 #include "suan/ops/elementwise.h"
 #include "suan/ops/layer_norm.h"
 #include "suan/ops/op.h"
 #include "suan/ops/reduce.h"
-#include "suan/passes/internal/users.h"
 
 namespace suan::compress {
 namespace {

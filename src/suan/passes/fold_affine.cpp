@@ -1,13 +1,13 @@
 // Folding per-channel factors and terms into constant weights. Each rule looks at one elementwise
 // node whose operand is a convolution or product that nobody else reads.
 // SPDX-License-Identifier: Apache-2.0
+#include "suan/graph/users.h"
 #include "suan/ops/conv.h"
 #include "suan/ops/elementwise.h"
 #include "suan/ops/matmul.h"
 #include "suan/ops/op.h"
 #include "suan/ops/quantize.h"
 #include "suan/ops/shape_ops.h"
-#include "suan/passes/internal/users.h"
 #include "suan/passes/pass.h"
 
 namespace suan {

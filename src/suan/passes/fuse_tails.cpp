@@ -8,8 +8,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "suan/graph/users.h"
 #include "suan/passes/internal/region_builder.h"
-#include "suan/passes/internal/users.h"
 #include "suan/passes/pass.h"
 
 namespace suan {

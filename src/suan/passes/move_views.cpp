@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "suan/graph/users.h"
 #include "suan/ops/gather.h"
 #include "suan/ops/layer_norm.h"
 #include "suan/ops/leaf.h"
@@ -19,7 +20,6 @@
 #include "suan/ops/shape_ops.h"
 #include "suan/ops/slice.h"
 #include "suan/passes/internal/region_builder.h"
-#include "suan/passes/internal/users.h"
 #include "suan/passes/internal/view_chain.h"
 #include "suan/passes/pass.h"
 

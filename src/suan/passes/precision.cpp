@@ -8,11 +8,11 @@
 #include <map>
 
 #include "suan/base/error.h"
+#include "suan/graph/users.h"
 #include "suan/ops/elementwise.h"
 #include "suan/ops/layer_norm.h"
 #include "suan/ops/leaf.h"
 #include "suan/ops/op.h"
-#include "suan/passes/internal/users.h"
 
 namespace suan {
 namespace {
