@@ -53,6 +53,19 @@ struct BenchKernelsOptions : CommonOptions {
 };
 int run_bench_kernels(const BenchKernelsOptions& options);
 
+struct CompressCommandOptions : CommonOptions {
+  std::string model;  // a run or an ONNX model
+  std::string data;   // a recipe; empty: a run's own
+  std::vector<std::string> settings;
+  std::string max_drop = "0.5%", objective = "latency";
+  std::string quantize;  // int8, bf16 or f32: that and no search
+  std::string calibrator = "mse";
+  std::string output, checkpoint, runs = "runs";
+  int64_t samples = 512, examples = 10000, batch = 1;
+  bool quiet = false;
+};
+int run_compress(const CompressCommandOptions& options);
+
 struct DemoOptions : CommonOptions {
   std::string report = "report.html";
   std::string runs = "runs";

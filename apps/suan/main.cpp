@@ -130,6 +130,7 @@ struct RunCommands {
   GenerateOptions generate;
   InspectOptions inspect;
   ProfileOptions profile;
+  CompressCommandOptions compress;
 
   static void add_settings(CLI::App& command, std::vector<std::string>& settings) {
     add_list(command, "--set", settings, "KEY=VALUE", "Change a key of the recipe");
@@ -163,6 +164,39 @@ struct RunCommands {
     add_command(command, train, run_train, exit_code);
   }
 
+  void add_compress(CLI::App& app, int& exit_code) {
+    CLI::App& command =
+        *app.add_subcommand("compress", "Make a model smaller and faster, within a promise");
+    command.add_option("MODEL", compress.model, "A run, or an ONNX model")->required();
+    command.add_option("--data", compress.data, "Take the data of this recipe");
+    add_settings(command, compress.settings);
+    command
+        .add_option("--max-drop", compress.max_drop,
+                    "What may be lost: points of accuracy, or per cent of perplexity")
+        ->capture_default_str();
+    command.add_option("--objective", compress.objective, "latency, size or energy")
+        ->capture_default_str();
+    command.add_option("--quantize", compress.quantize,
+                       "No search: int8 or bf16 wherever it can be");
+    command.add_option("--calibrator", compress.calibrator, "minmax, percentile, entropy or mse")
+        ->capture_default_str();
+    command.add_option("--samples", compress.samples, "To calibrate with")
+        ->check(CLI::Range(int64_t{1}, int64_t{1} << 20))
+        ->capture_default_str();
+    command.add_option("--examples", compress.examples, "To judge by, at most")
+        ->check(CLI::Range(int64_t{2}, int64_t{1} << 30))
+        ->capture_default_str();
+    command.add_option("--batch", compress.batch, "The batch that latency is measured for")
+        ->check(CLI::Range(int64_t{1}, int64_t{1} << 20))
+        ->capture_default_str();
+    command.add_option("--output", compress.output, "The model to write (.onnx)");
+    command.add_option("--checkpoint", compress.checkpoint, "last or best");
+    command.add_option("--runs", compress.runs, "Where runs are looked for by name")
+        ->capture_default_str();
+    command.add_flag("--quiet", compress.quiet, "No progress");
+    add_command(command, compress, run_compress, exit_code);
+  }
+
   void add(CLI::App& app, int& exit_code) {
     CLI::App& demo_command =
         *app.add_subcommand("demo", "Train on handwritten digits and report, in under a minute");
@@ -191,6 +225,7 @@ struct RunCommands {
         ->check(CLI::NonNegativeNumber);
     add_command(generate_command, generate, run_generate, exit_code);
     add_inspect(app, exit_code);
+    add_compress(app, exit_code);
   }
 
   void add_inspect(CLI::App& app, int& exit_code) {

@@ -16,7 +16,7 @@ using P = LayerPrecision;
 
 // Costs add up over layers, with a toll where neighbours differ; so do drops.
 struct Model {
-  std::vector<Layer> layers;
+  std::vector<SearchLayer> layers;
   std::vector<std::array<double, 3>> cost;  // by precision
   std::vector<double> drop;                 // of each layer in int8, in points
   double toll = 0;

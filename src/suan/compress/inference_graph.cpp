@@ -6,6 +6,7 @@
 #include "suan/graph/state.h"
 #include "suan/graph/users.h"
 #include "suan/ops/elementwise.h"
+#include "suan/ops/leaf.h"
 #include "suan/ops/op.h"
 #include "suan/ops/pool.h"
 #include "suan/passes/pass.h"
@@ -56,6 +57,14 @@ Graph relu_before_pool(const Graph& graph) {
   });
 }
 
+// A product with zeros, the first step of a recurrent layer, is zeros. Weights are finite.
+Graph zeros_stay(const Graph& graph) {
+  return rewrite(graph, [](const NodePtr& node, const Inputs& inputs) -> Inputs {
+    if (!is(*node, Op::matmul) || !is_full_of(inputs[0], 0)) return {};
+    return {zeros(node->types[0].shape, node->types[0].dtype)};
+  });
+}
+
 }  // namespace
 
 InferenceGraph inference_graph(const Graph& graph) {
@@ -68,7 +77,7 @@ InferenceGraph inference_graph(const Graph& graph) {
   for (const NodePtr& node : g.nodes()) {
     if (is(*node, Op::constant)) result.fixed.insert(node->values[0].get());
   }
-  g = with_constants(g);
+  g = zeros_stay(with_constants(g));
   for (const auto pass :
        {simplify, fold_constants, move_views, recognise, fold_affine, fold_constants}) {
     g = pass(g, target);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <limits>
 #include <memory>
 
@@ -16,26 +15,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-BufferPtr made_up(const Type& type) {
-  const BufferPtr buffer = Buffer::allocate(type.bytes());
-  const int64_t n = type.shape.numel();
-  visit(type.dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    auto* values = static_cast<T*>(buffer->data());
-    for (int64_t i = 0; i < n; ++i) {
-      values[i] = is_float(type.dtype)
-                      ? static_cast<T>(static_cast<float>(std::sin(0.37 * static_cast<double>(i))))
-                      : static_cast<T>(1);
-    }
-  });
-  return buffer;
-}
-
 class Contestant {
  public:
-  explicit Contestant(const ProgramPtr& program) : context_(program) {
-    for (const Tensor& t : program->graph().inputs) inputs_.push_back(made_up(t.type()));
-  }
+  Contestant(const ProgramPtr& program, const std::vector<BufferPtr>& inputs)
+      : context_(program), inputs_(inputs) {}
   double run() {
     const auto start = Clock::now();
     context_.run(inputs_);
@@ -44,12 +27,13 @@ class Contestant {
 
  private:
   RunContext context_;
-  std::vector<BufferPtr> inputs_;
+  const std::vector<BufferPtr>& inputs_;
 };
 
-std::vector<std::unique_ptr<Contestant>> contestants(std::span<const ProgramPtr> programs) {
+std::vector<std::unique_ptr<Contestant>> contestants(std::span<const ProgramPtr> programs,
+                                                     const std::vector<BufferPtr>& inputs) {
   std::vector<std::unique_ptr<Contestant>> all;
-  for (const ProgramPtr& p : programs) all.push_back(std::make_unique<Contestant>(p));
+  for (const ProgramPtr& p : programs) all.push_back(std::make_unique<Contestant>(p, inputs));
   return all;
 }
 
@@ -62,8 +46,9 @@ int runs_for(double seconds, const LatencyOptions& o) {
 
 }  // namespace
 
-std::vector<double> latencies(std::span<const ProgramPtr> programs, const LatencyOptions& options) {
-  const auto all = contestants(programs);
+std::vector<double> latencies(std::span<const ProgramPtr> programs,
+                              const std::vector<BufferPtr>& inputs, const LatencyOptions& options) {
+  const auto all = contestants(programs, inputs);
   std::vector<double> best(all.size(), std::numeric_limits<double>::infinity());
   double slowest = 0;
   for (const auto& c : all) {
@@ -76,10 +61,11 @@ std::vector<double> latencies(std::span<const ProgramPtr> programs, const Latenc
   return best;
 }
 
-std::vector<double> energies(std::span<const ProgramPtr> programs, const LatencyOptions& options) {
+std::vector<double> energies(std::span<const ProgramPtr> programs,
+                             const std::vector<BufferPtr>& inputs, const LatencyOptions& options) {
   const EnergyMeter meter;
   if (!meter.joules()) return {};
-  const auto all = contestants(programs);
+  const auto all = contestants(programs, inputs);
   std::vector<double> joules(all.size(), 0);
   std::vector<int> runs;
   for (const auto& c : all) {

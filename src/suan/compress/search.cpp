@@ -31,7 +31,7 @@ std::string_view name_of(P precision) {
 
 class Searcher {
  public:
-  Searcher(const std::vector<Layer>& layers, const Questions& questions,
+  Searcher(const std::vector<SearchLayer>& layers, const Questions& questions,
            const SearchOptions& options, std::vector<Trial> trials)
       : layers_(layers), questions_(questions), options_(options), plain_(layers.size(), P::f32) {
     result_.trials = std::move(trials);
@@ -110,7 +110,7 @@ class Searcher {
           {fmt::format("int8 on {}", layers_[i].name),
            fmt::format("{:.2f}x of {} for the whole model here", cost, name_of(current[i]))});
     }
-    for (const Layer& layer : layers_) {
+    for (const SearchLayer& layer : layers_) {
       if (layer.int8_refused.empty()) continue;
       result_.refused.push_back({fmt::format("int8 on {}", layer.name), layer.int8_refused});
     }
@@ -219,7 +219,7 @@ class Searcher {
     }
   }
 
-  const std::vector<Layer>& layers_;
+  const std::vector<SearchLayer>& layers_;
   const Questions& questions_;
   const SearchOptions& options_;
   const Assignment plain_;
@@ -229,7 +229,7 @@ class Searcher {
 
 }  // namespace
 
-SearchResult search(const std::vector<Layer>& layers, const Questions& questions,
+SearchResult search(const std::vector<SearchLayer>& layers, const Questions& questions,
                     const SearchOptions& options, std::vector<Trial> trials) {
   return Searcher(layers, questions, options, std::move(trials)).run();
 }

@@ -23,7 +23,7 @@ using Assignment = std::vector<LayerPrecision>;  // of each layer
 enum class Objective : uint8_t { latency, size, energy };
 std::span<const std::string_view> enum_names(Objective objective);
 
-struct Layer {
+struct SearchLayer {
   std::string name;
   double share = 0;          // of the model's operations
   double noise = 0;          // of its result in int8, relative to its signal: 10^(-SQNR / 10)
@@ -68,7 +68,7 @@ struct SearchResult {
 // 2. While it loses too much, layers get more precise, first those whose noise costs least to
 //    remove; then those that were not to blame get their precision back.
 // `trials`, of an earlier search that was stopped, are not tried again.
-SearchResult search(const std::vector<Layer>& layers, const Questions& questions,
+SearchResult search(const std::vector<SearchLayer>& layers, const Questions& questions,
                     const SearchOptions& options, std::vector<Trial> trials = {});
 
 // The trials that no other beats in both cost and drop, cheapest first.

@@ -34,6 +34,7 @@ std::string to_html(const Report& report);
 struct Curve {
   std::string name;
   std::vector<std::pair<double, double>> points;
+  bool line = true, dots = false;
 };
 std::string svg_chart(const std::string& title, const std::string& x_axis,
                       const std::vector<Curve>& curves, bool percent = false);

@@ -60,6 +60,15 @@ class Chart {
   double py(double y) const {
     return kHeight - kBottom - (y - y_.low) / (y_.high - y_.low) * (kHeight - kTop - kBottom);
   }
+  std::string dots(const Curve& curve, const char* colour) const {
+    std::string out;
+    for (const auto& [x, y] : curve.points) {
+      if (!std::isfinite(x) || !std::isfinite(y)) continue;
+      out += fmt::format("<circle cx='{:.1f}' cy='{:.1f}' r='4' fill='{}' fill-opacity='0.6'/>\n",
+                         px(x), py(y), colour);
+    }
+    return out;
+  }
   std::string axes(bool percent) const {
     std::string out;
     const double step = tick_step(y_, 4);
@@ -103,8 +112,10 @@ std::string svg_chart(const std::string& title, const std::string& x_axis,
         points += fmt::format("{:.1f},{:.1f} ", chart.px(x), chart.py(y));
       }
     }
-    out += fmt::format("<polyline points='{}' fill='none' stroke='{}' stroke-width='2'/>\n", points,
-                       colour);
+    if (curves[i].dots) out += chart.dots(curves[i], colour);
+    if (curves[i].line)
+      out += fmt::format("<polyline points='{}' fill='none' stroke='{}' stroke-width='2'/>\n",
+                         points, colour);
     out += fmt::format("<text x='{}' y='16' text-anchor='end' style='fill:{}'>{}</text>\n", legend,
                        colour, escaped_html(curves[i].name));
     legend -= 14 + 7 * static_cast<double>(curves[i].name.size());

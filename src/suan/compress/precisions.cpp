@@ -1,0 +1,132 @@
+// A plan for some layers takes its scales from the plan for all of them.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/compress/precisions.h"
+
+#include <algorithm>
+#include <cmath>
+#include <unordered_map>
+
+#include "suan/base/error.h"
+#include "suan/compress/inference_graph.h"
+#include "suan/ops/conv.h"
+#include "suan/ops/matmul.h"
+#include "suan/ops/op.h"
+#include "suan/passes/precision.h"
+
+namespace suan::compress {
+namespace {
+
+using P = LayerPrecision;
+using Value = std::pair<const Node*, int>;
+
+// For each group of `part` the parameters of the group of `whole` that has its values.
+std::vector<QuantParams> params_of(const QuantizationPlan& part, const QuantizationPlan& whole,
+                                   const std::vector<QuantParams>& params) {
+  std::map<Value, size_t> group_of;
+  for (size_t g = 0; g < whole.groups.size(); ++g) {
+    for (const Tensor& t : whole.groups[g].sources) group_of[{&t.node(), t.output()}] = g;
+  }
+  std::vector<QuantParams> out;
+  for (const ValueGroup& group : part.groups) {
+    const Tensor& t = group.sources.at(0);
+    out.push_back(params[group_of.at({&t.node(), t.output()})]);
+  }
+  return out;
+}
+
+Tensor exact(const Node& node, const std::vector<Tensor>& inputs) {
+  if (is(node, Op::conv)) {
+    ConvAttrs attrs = node.attr<ConvAttrs>();
+    attrs.exact = true;
+    return {make_node(*node.op, inputs, attrs), 0};
+  }
+  MatmulAttrs attrs = node.attr<MatmulAttrs>();
+  attrs.exact = true;
+  return {make_node(*node.op, inputs, attrs), 0};
+}
+
+// The graph in bf16 but for these layers.
+Graph lowered(const Graph& graph, const std::set<std::string>& kept) {
+  std::unordered_set<const Node*> nodes;
+  for (const auto& [name, node] : layers_by_name(graph)) {
+    if (kept.contains(name)) nodes.insert(node.get());
+  }
+  const Graph marked = rewrite(graph, [&](const NodePtr& node, const std::vector<Tensor>& inputs) {
+    if (!nodes.contains(node.get())) return std::vector<Tensor>();
+    return std::vector<Tensor>{exact(*node, inputs)};
+  });
+  return lower_precision(marked, Arithmetic::bf16);
+}
+
+}  // namespace
+
+Precisions::Precisions(std::function<Graph(int64_t batch)> trace, std::vector<Batch> calibration,
+                       const CalibrationOptions& options)
+    : trace_(std::move(trace)) {
+  if (calibration.empty()) fail("compress", "there are no samples to calibrate with");
+  const Graph graph = original(calibration[0].at(0).shape[0]);
+  const QuantizationPlan plan = plan_quantization(graph);
+  const bool any = std::ranges::any_of(
+      plan.layers, [](const GraphLayer& layer) { return layer.reason.empty(); });
+  std::vector<LayerError> errors;
+  if (any) {
+    params_ = calibrate(graph, plan, calibration, kCpuScheme, options);
+    errors = layer_errors(graph, quantize_graph(graph, plan, params_),
+                          std::span(calibration).first(std::min<size_t>(2, calibration.size())));
+  }
+  double macs = 0;
+  std::unordered_map<const Node*, size_t> index;  // of layers_, by the weights
+  for (const GraphLayer& layer : plan.layers) macs += layer.macs;
+  for (const GraphLayer& layer : plan.layers) {
+    const bool fixed = is(*layer.node, Op::attention) || is(*layer.node, Op::conv_transpose);
+    LayerReport r{.name = layer.name, .op = layer.node->op->name, .reason = layer.reason};
+    const auto error = std::ranges::find(errors, layer.name, &LayerError::layer);
+    if (error != errors.end()) r.own = error->own, r.whole = error->whole;
+    r.macs = layer.macs;
+    report_.push_back(r);
+    if (fixed) continue;
+    const double noise = layer.reason.empty() ? std::pow(10, -r.own / 10) : 0;
+    const double share = layer.macs / std::max(macs, 1.0);
+    const auto [known, fresh] = index.try_emplace(&layer.node->inputs[1].node(), layers_.size());
+    if (fresh) {
+      layers_.push_back({layer.name, share, noise, layer.reason});
+      members_.emplace_back();
+    } else {
+      SearchLayer& all = layers_[known->second];
+      all.share += share;
+      all.noise = std::max(all.noise, noise);
+      if (all.int8_refused.empty()) all.int8_refused = layer.reason;
+    }
+    members_[known->second].push_back(layer.name);
+  }
+  if (layers_.empty()) {
+    fail("compress",
+         "the model has no convolution and no product, so there is nothing to compress");
+  }
+}
+
+Graph Precisions::original(int64_t batch) const { return inference_graph(trace_(batch)).graph; }
+
+Graph Precisions::build(const Assignment& assignment, int64_t batch) const {
+  const Graph graph = original(batch);
+  std::vector<std::string> skip;
+  std::set<std::string> kept;
+  bool int8 = false, bf16 = false;
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    const P p = assignment.at(i);
+    for (const std::string& name : members_[i]) {
+      if (p != P::int8) skip.push_back(name);
+      if (p == P::f32) kept.insert(name);
+    }
+    int8 = int8 || p == P::int8;
+    bf16 = bf16 || p == P::bf16;
+  }
+  Graph out = graph;
+  if (int8) {
+    const QuantizationPlan whole = plan_quantization(graph), part = plan_quantization(graph, skip);
+    out = quantize_graph(graph, part, params_of(part, whole, params_));
+  }
+  return bf16 ? lowered(out, kept) : out;
+}
+
+}  // namespace suan::compress

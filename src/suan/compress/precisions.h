@@ -1,0 +1,37 @@
+// Precisions: the graphs of one model with any precision for each of its layers, calibrated once.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <functional>
+#include <map>
+
+#include "suan/compress/quantize_model.h"
+#include "suan/compress/search.h"
+
+namespace suan::compress {
+
+class Precisions {
+ public:
+  // `trace` gives the evaluation graph for a batch size, of one structure for all sizes;
+  // `calibration` are inputs, all of one batch size. Throws as quantize_model does.
+  Precisions(std::function<Graph(int64_t batch)> trace, std::vector<Batch> calibration,
+             const CalibrationOptions& options = {});
+
+  // With the noise that int8 makes in each. Layers that share their weights (the steps of a
+  // recurrent one, the views of an image) are one.
+  const std::vector<SearchLayer>& layers() const { return layers_; }
+  // Signal to noise of each layer and why some stay as they are, for people.
+  const std::vector<LayerReport>& report() const { return report_; }
+
+  Graph original(int64_t batch) const;
+  // Layers in bf16 make all that follows their data bf16 too (passes/precision.h).
+  Graph build(const Assignment& assignment, int64_t batch) const;
+
+ private:
+  std::function<Graph(int64_t batch)> trace_;
+  std::vector<QuantParams> params_;  // of the groups of the plan in which all layers are int8
+  std::vector<SearchLayer> layers_;
+  std::vector<std::vector<std::string>> members_;  // of each: names in the plan
+  std::vector<LayerReport> report_;
+};
+
+}  // namespace suan::compress
