@@ -43,8 +43,9 @@ class Export : public testing::TestWithParam<NamedCases> {
     const Graph& graph = order == Order::first ? g.gradient : g.forward;
     const auto inputs = with_weights(graph, make_inputs(c, dtype));
     const auto want = Runner(graph, reference_backend()).run(inputs);
-    // Bits as another dtype, and integers of 2 bits, are newer than all else.
-    const bool is_new = GetParam().name == "bitcast" || GetParam().name == "cast";
+    // Bits as another dtype, and integers of 2 and 4 bits, are newer than all else.
+    constexpr std::string_view kNew[] = {"bitcast", "cast", "quantize", "dequantize"};
+    const bool is_new = std::ranges::find(kNew, GetParam().name) != std::end(kNew);
     const std::string bytes = onnx::export_model(graph, {.opset = is_new ? 26 : 20}).bytes();
     const auto model = onnx::Model::parse(bytes, "exported");
     std::vector<onnx::Value> arguments;

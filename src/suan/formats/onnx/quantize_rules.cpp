@@ -10,6 +10,7 @@
 #include "suan/ops/elementwise.h"
 #include "suan/ops/leaf.h"
 #include "suan/ops/matmul.h"
+#include "suan/ops/quantize.h"
 #include "suan/ops/reduce.h"
 #include "suan/ops/shape_ops.h"
 #include "suan/ops/slice.h"
@@ -90,6 +91,32 @@ DType quantized_dtype(const NodeView& n) {
   return dtype;
 }
 
+// A scale or zero point as the ops quantize and dequantize take it.
+struct Parameters {
+  Tensor scale, zero;
+  int axis = 0;
+  int64_t block = 0;
+};
+Parameters parameters_of(const NodeView& n, const Tensor& scale, const Tensor& zero,
+                         const Shape& x) {
+  Parameters p;
+  p.block = n.i("block_size", 0);
+  if (p.block > 0 && x.rank() > 0 && scale.rank() == x.rank()) {
+    p.axis = x.rank() == 1 ? 0 : axis_of(n, n.i("axis", 1), x.rank());
+    per_block(n, scale, x, p.axis, p.block);  // checks the shape
+    p.scale = scale;
+    p.zero = zero;
+  } else {
+    p.block = 0;
+    p.scale = spread(n, scale, x);
+    if (zero) p.zero = spread(n, zero, x);
+  }
+  if (p.zero && !(p.zero.shape() == p.scale.shape())) {
+    p.zero = broadcast_to(p.zero, p.scale.shape());
+  }
+  return p;
+}
+
 Outputs quantize_linear(const NodeView& n) {
   const Tensor &x = n.in(0), &scale = n.in(1), zero = n.optional(2);
   const DType dtype = quantized_dtype(n);
@@ -98,6 +125,13 @@ Outputs quantize_linear(const NodeView& n) {
   if (is_small_float(precision)) precision = DType::f32;
   if (!is_float(precision)) precision = DType::f64;  // whole numbers divide as real ones
   check_zero_point(n, zero, scale);
+  const bool in_f32 = x.dtype() == DType::f32 && scale.dtype() == DType::f32;
+  if (in_f32 && precision == DType::f32) {
+    const Parameters p = parameters_of(n, scale, zero, x.shape());
+    return {quantize(
+        x, p.scale, p.zero,
+        {.dtype = dtype, .saturate = n.i("saturate", 1) != 0, .axis = p.axis, .block = p.block})};
+  }
   const Tensor quotient = cast(x, precision) / cast(spread(n, scale, x.shape()), precision);
   return {quantized(quotient, zero ? spread(n, zero, x.shape()) : zero, dtype,
                     n.i("saturate", 1) != 0)};
@@ -112,6 +146,12 @@ Outputs dequantize_linear(const NodeView& n) {
     n.fail("the zero point is {}, expected {}", name(zero.dtype()), name(x.dtype()));
   }
   check_zero_point(n, zero, scale);
+  const bool known = is_small_integer(x.dtype()) || is_small_float(x.dtype()) ||
+                     x.dtype() == DType::i32 || (is_integer(x.dtype()) && size_of(x.dtype()) <= 2);
+  if (known && scale.dtype() == DType::f32 && dtype != DType::f64) {
+    const Parameters p = parameters_of(n, scale, zero, x.shape());
+    return {dequantize(x, p.scale, p.zero, {.dtype = dtype, .axis = p.axis, .block = p.block})};
+  }
   Tensor distance = as_f32(x);
   if (zero) distance = distance - as_f32(spread(n, zero, x.shape()));
   return {cast(distance * as_f32(spread(n, scale, x.shape())), dtype)};
