@@ -58,7 +58,10 @@ struct CompressCommandOptions : CommonOptions {
   std::string data;   // a recipe; empty: a run's own
   std::vector<std::string> settings;
   std::string max_drop = "0.5%", objective = "latency";
-  std::string quantize;  // int8, bf16 or f32: that and no search
+  std::string quantize;  // int8, bf16, int8w or int4w: that and no search
+  int64_t block = 64;    // of integer weights alone
+  std::string rounding = "nearest";
+  bool embedding = false;
   std::string calibrator = "mse";
   std::string output, checkpoint, runs = "runs";
   int64_t samples = 512, examples = 10000, batch = 1;

@@ -64,13 +64,16 @@ std::string stem_of(const CompressCommandOptions& options, const compress::Subje
   return options.model.substr(0, options.model.size() - 5) + ".compressed";
 }
 
-void print_outcome(const Outcome& o, bool classifies) {
-  const auto metric = [&](double m) {
-    return classifies ? fmt::format("{:.2f} %", 100 * m) : fmt::format("{:.4f}", m);
+void print_outcome(const Outcome& o, const std::string& metric) {
+  const auto text = [&](double m) {
+    return metric == "accuracy" ? fmt::format("{:.2f} %", 100 * m) : fmt::format("{:.4f}", m);
   };
-  fmt::print("{:<14} {} -> {} (drop {:.2f}, at most {:.2f} with 95 % confidence, {} examples)\n",
-             classifies ? "accuracy" : "perplexity", metric(o.metric_before),
-             metric(o.metric_after), o.drop, o.bound, o.examples);
+  if (metric == "cosine") {
+    fmt::print("cosine         {:.5f} on {} samples\n", o.metric_after, o.examples);
+  } else {
+    fmt::print("{:<14} {} -> {} (drop {:.2f}, at most {:.2f} with 95 % confidence, {} examples)\n",
+               metric, text(o.metric_before), text(o.metric_after), o.drop, o.bound, o.examples);
+  }
   fmt::print("latency        {:.3f} ms -> {:.3f} ms ({:.2f}x)\n", 1e3 * o.seconds_before,
              1e3 * o.seconds_after, o.seconds_after / o.seconds_before);
   fmt::print("weights        {:.3f} MB -> {:.3f} MB ({:.2f}x)\n", o.bytes_before / 1e6,
@@ -80,7 +83,8 @@ void print_outcome(const Outcome& o, bool classifies) {
   }
 }
 
-formats::JsonFields to_json(const Outcome& o, bool classifies, const std::string& output) {
+formats::JsonFields to_json(const Outcome& o, const std::string& metric,
+                            const std::string& output) {
   formats::JsonRows refused;
   for (const compress::Refusal& r : o.result.refused) {
     refused.push_back({{"what", r.what}, {"why", r.why}});
@@ -90,7 +94,6 @@ formats::JsonFields to_json(const Outcome& o, bool classifies, const std::string
     const compress::Trial& t = o.result.trials[i];
     front.push_back({{"ratio", t.ratio}, {"drop_points", t.drop}, {"bound", t.bound}});
   }
-  const std::string metric = classifies ? "accuracy" : "perplexity";
   return {{metric + "_before", o.metric_before},
           {metric + "_after", o.metric_after},
           {"drop_points", o.drop},
@@ -112,6 +115,7 @@ class Compression {
       : options_(options), subject_(open_subject(subject_options(options))) {
     stem_ = stem_of(options, subject_);
     classifies_ = subject_.classifies;
+    metric_ = !subject_.labelled() ? "cosine" : classifies_ ? "accuracy" : "perplexity";
     compress::CompressOptions o;
     o.max_drop = parse_drop(options.max_drop);
     o.objective = parse_enum<compress::Objective>("--objective", options.objective);
@@ -158,14 +162,23 @@ class Compression {
     };
   }
   Outcome forced() {
-    const auto p = parse_enum<LayerPrecision>("--quantize", options_.quantize);
-    const auto& layers = compressor().precisions().layers();
-    Assignment all;
-    for (const compress::SearchLayer& layer : layers) {
-      const bool can = p != LayerPrecision::int8 || layer.int8_refused.empty();
-      all.push_back(can ? p : LayerPrecision::f32);
+    if (options_.quantize == "int8w" || options_.quantize == "int4w") {
+      compress::QuantizeOptions o;
+      o.kind = parse_enum<compress::QuantizeKind>("--quantize", options_.quantize);
+      o.block = options_.block;
+      o.rounding = parse_enum<compress::Rounding>("--rounding", options_.rounding);
+      o.embedding = options_.embedding;
+      build_ = compressor().builder(o);
+    } else {
+      const auto p = parse_enum<LayerPrecision>("--quantize", options_.quantize);
+      Assignment all;
+      for (const compress::SearchLayer& layer : compressor().precisions().layers()) {
+        const bool can = p != LayerPrecision::int8 || layer.int8_refused.empty();
+        all.push_back(can ? p : LayerPrecision::f32);
+      }
+      build_ = compressor().builder(all);
     }
-    return compressor().apply(all);
+    return compressor().apply(build_);
   }
   int stopped(const Outcome& outcome, const std::string& record) {
     write_file_atomically(record, compress::to_text(outcome.result.trials, outcome.layers));
@@ -175,14 +188,15 @@ class Compression {
   int finish(const Outcome& outcome, bool forced) {
     const bool short_of = !outcome.kept && !forced;
     const std::string output = stem_ + (short_of ? ".not-kept.onnx" : ".onnx");
-    compressor().exported(outcome.chosen).save(output);
+    if (!forced) build_ = compressor().builder(outcome.chosen);
+    compressor().exported(build_).save(output);
     const std::string page = stem_ + ".html";
     write_file_atomically(
         page, compress::to_html(outcome, "Suan: " + options_.model + " compressed", classifies_,
                                 fmt::format("{} ({} threads)", cpu_model(), num_threads())));
-    print_outcome(outcome, classifies_);
+    print_outcome(outcome, metric_);
     fmt::print("output         {}\nreport         {}\n", output, page);
-    if (options_.json) fmt::print("{}\n", json_line(to_json(outcome, classifies_, output)));
+    if (options_.json) fmt::print("{}\n", json_line(to_json(outcome, metric_, output)));
     if (!short_of) return 0;
     fmt::print(stderr, "compress: a drop of at most {} cannot be kept: {}; the best is in {}\n",
                options_.max_drop, outcome.why_not, output);
@@ -193,6 +207,8 @@ class Compression {
   compress::Subject subject_;
   std::string stem_;
   bool classifies_ = true;
+  std::string metric_;
+  compress::Builder build_;  // of what was chosen without a search
   compress::CompressOptions options_of_search_;
   std::optional<compress::Compressor> compressor_;
 };

@@ -176,8 +176,16 @@ struct RunCommands {
         ->capture_default_str();
     command.add_option("--objective", compress.objective, "latency, size or energy")
         ->capture_default_str();
-    command.add_option("--quantize", compress.quantize,
-                       "No search: int8 or bf16 wherever it can be");
+    command.add_option(
+        "--quantize", compress.quantize,
+        "No search: int8 or bf16 wherever it can be, or weights alone: int8w, int4w");
+    command.add_option("--block", compress.block, "Of int8w and int4w: weights that share a scale")
+        ->check(CLI::Range(int64_t{0}, int64_t{1} << 20))
+        ->capture_default_str();
+    command.add_option("--rounding", compress.rounding, "Of int8w and int4w: nearest or gptq")
+        ->capture_default_str();
+    command.add_flag("--embedding", compress.embedding,
+                     "int8w and int4w: also weights that are an embedding too");
     command.add_option("--calibrator", compress.calibrator, "minmax, percentile, entropy or mse")
         ->capture_default_str();
     command.add_option("--samples", compress.samples, "To calibrate with")

@@ -6,9 +6,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "suan/base/error.h"
+#include "suan/formats/npy.h"
 #include "suan/formats/onnx/model.h"
+#include "suan/formats/safetensors.h"
 #include "suan/tensor/trace_function.h"
 #include "suan/train/inference.h"
 
@@ -56,6 +59,8 @@ compress::Subject open_run(const SubjectOptions& options) {
   const train::Task task = train::make_task(recipe);
   compress::Subject subject = with_data(recipe, task, options);
   subject.name = folder.path();
+  if (subject.any_batch) subject.input_names = {"input"};
+  subject.output_names = {"logits"};
   std::vector<Type> types;
   for (const Array& a : subject.inputs ? subject.calibration.at(0) : compress::Batch()) {
     types.emplace_back(a.dtype, a.shape);
@@ -78,10 +83,83 @@ compress::Subject open_run(const SubjectOptions& options) {
   return subject;
 }
 
+void name_after(const onnx::Model& model, compress::Subject& subject) {
+  for (const onnx::Argument& a : model.inputs()) subject.input_names.push_back(a.name);
+  for (const onnx::Argument& a : model.outputs()) subject.output_names.push_back(a.name);
+}
+
+std::function<Graph(int64_t)> trace_of(std::shared_ptr<const onnx::Model> model,
+                                       std::vector<Type> types) {
+  return [model = std::move(model), types = std::move(types)](int64_t batch) {
+    std::vector<onnx::Value> inputs;
+    for (Type type : types) {
+      type.shape[0] = batch;
+      inputs.emplace_back(make_input(type, ""));
+    }
+    const onnx::Specialised made = model->specialise(inputs);
+    onnx::expect_tensors(model->outputs(), made.outputs);
+    return made.graph;
+  };
+}
+
+// Samples [first, first + count) of an array.
+Array part_of(const Array& all, int64_t first, int64_t count) {
+  Shape shape = all.shape;
+  shape[0] = count;
+  Array part(all.dtype, shape);
+  const size_t row = all.bytes() / static_cast<size_t>(all.shape[0]);
+  std::memcpy(part.buffer->data(), all.as<char>() + static_cast<size_t>(first) * row, part.bytes());
+  return part;
+}
+
+// A model with samples of its inputs, without labels.
+compress::Subject open_arrays(const SubjectOptions& options) {
+  const auto model = onnx::Model::load(options.model);
+  const formats::NamedArrays arrays = options.data.ends_with(".npz")
+                                          ? formats::read_npz(options.data)
+                                          : formats::read_safetensors(options.data).tensors;
+  compress::Subject subject;
+  subject.name = options.model;
+  name_after(*model, subject);
+  std::vector<Array> inputs;
+  std::vector<Type> types;
+  for (const onnx::Argument& input : model->inputs()) {
+    const Array* array = formats::find(arrays, input.name);
+    if (!array) fail("compress", "{} has no array '{}' for that input", options.data, input.name);
+    if (array->shape.rank() == 0 || array->shape[0] == 0) {
+      fail("compress", "{}: '{}' has no samples", options.data, input.name);
+    }
+    if (!inputs.empty() && array->shape[0] != inputs[0].shape[0]) {
+      fail("compress", "{}: '{}' has {} samples, expected {}", options.data, input.name,
+           array->shape[0], inputs[0].shape[0]);
+    }
+    inputs.push_back(*array);
+    types.emplace_back(array->dtype, array->shape);
+    if (!onnx::accepts(input, types.back())) {
+      fail("compress", "{}: input '{}' does not take the data, which is {}", options.model,
+           input.name, to_string(types.back()));
+    }
+  }
+  constexpr int64_t kBatch = 8;
+  const int64_t samples = std::min(options.samples, inputs.at(0).shape[0]);
+  const int64_t batch = std::min(kBatch, samples);
+  for (int64_t i = 0; i + batch <= samples; i += batch) {
+    compress::Batch part;
+    for (const Array& a : inputs) part.push_back(part_of(a, i, batch));
+    subject.calibration.push_back(std::move(part));
+  }
+  subject.trace = trace_of(model, types);
+  return subject;
+}
+
 compress::Subject open_model(const SubjectOptions& options) {
   if (options.data.empty()) {
-    fail("compress", "{} brings no data: give a recipe whose data it is for as --data",
+    fail("compress",
+         "{} brings no data: give a recipe, or a file with samples of its inputs, as --data",
          options.model);
+  }
+  if (options.data.ends_with(".npz") || options.data.ends_with(".safetensors")) {
+    return open_arrays(options);
   }
   train::Recipe recipe = train::load_recipe(options.data, options.settings);
   const train::Task task = train::make_task(recipe);
@@ -97,13 +175,8 @@ compress::Subject open_model(const SubjectOptions& options) {
          model->inputs()[0].name, to_string(sample));
   }
   subject.name = options.model;
-  subject.trace = [model, sample](int64_t batch) {
-    Type type = sample;
-    type.shape[0] = batch;
-    const onnx::Specialised made = model->specialise({onnx::Value(make_input(type, "x"))});
-    onnx::expect_tensors(model->outputs(), made.outputs);
-    return made.graph;
-  };
+  name_after(*model, subject);
+  subject.trace = trace_of(model, {sample});
   return subject;
 }
 

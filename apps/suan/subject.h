@@ -11,7 +11,9 @@ namespace suan::app {
 
 struct SubjectOptions {
   std::string model;  // a run, or a path that ends in .onnx
-  std::string data;   // a recipe whose data is taken; empty: the run's own
+  // A recipe whose data is taken, or of a model a file (.npz, .safetensors) with an array of
+  // samples for each input, without labels; empty: the run's own.
+  std::string data;
   std::vector<std::string> settings;
   std::string checkpoint, runs;
   int64_t samples = 512;     // to calibrate with, of the training set

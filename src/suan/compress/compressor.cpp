@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "suan/base/error.h"
@@ -17,6 +18,22 @@ namespace {
 using P = LayerPrecision;
 
 int64_t batch_of(const std::vector<data::Batch>& batches) { return batches.at(0).x.shape[0]; }
+
+// Of the parts that sample i of n has in the arrays.
+double cosine_of(const std::vector<Array>& a, const std::vector<Array>& b, int64_t i, int64_t n) {
+  double aa = 0, bb = 0, ab = 0;
+  for (size_t k = 0; k < a.size(); ++k) {
+    const auto part = static_cast<size_t>(a[k].numel() / n);
+    const auto x = a[k].span<float>().subspan(static_cast<size_t>(i) * part, part);
+    const auto y = b[k].span<float>().subspan(static_cast<size_t>(i) * part, part);
+    for (size_t j = 0; j < part; ++j) {
+      aa += static_cast<double>(x[j]) * x[j];
+      bb += static_cast<double>(y[j]) * y[j];
+      ab += static_cast<double>(x[j]) * y[j];
+    }
+  }
+  return aa > 0 && bb > 0 ? ab / std::sqrt(aa * bb) : static_cast<double>(aa == bb);
+}
 
 }  // namespace
 
@@ -92,11 +109,37 @@ std::vector<double> Compressor::costs(const std::vector<Assignment>& assignments
   return latencies(programs, measured_inputs());
 }
 
-Judge::Verdict Compressor::judged(const Judge& judge, const Assignment& assignment) const {
-  return judge.judge(scores(precisions_.build(assignment, batch_of(subject_.search))));
+Builder Compressor::builder(const Assignment& assignment) const {
+  return [this, assignment](int64_t batch) { return precisions_.build(assignment, batch); };
+}
+Builder Compressor::builder(const QuantizeOptions& options) {
+  return [this, options](int64_t batch) { return precisions_.build_with_weights(options, batch); };
+}
+
+Judge::Verdict Compressor::judged(const Judge& judge, const Builder& build) const {
+  return judge.judge(scores(build(judge.batch())));
+}
+
+// Sample by sample, over all outputs together.
+double Compressor::cosine(const Builder& build) const {
+  const int64_t batch = subject_.calibration[0][0].shape[0];
+  const Graph original = precisions_.original(batch), other = build(batch);
+  std::vector<std::vector<Array>> wanted;
+  for_each_batch(original, original.outputs, subject_.calibration,
+                 [&](const std::vector<Array>& outputs) { wanted.push_back(outputs); });
+  double sum = 0;
+  size_t next = 0;
+  for_each_batch(other, other.outputs, subject_.calibration, [&](const std::vector<Array>& got) {
+    for (int64_t i = 0; i < batch; ++i) sum += cosine_of(wanted[next], got, i, batch);
+    ++next;
+  });
+  return sum / static_cast<double>(batch * static_cast<int64_t>(next));
 }
 
 Outcome Compressor::search() {
+  if (!subject_.labelled()) {
+    fail("compress", "a promise needs data with labels; without them choose one form: --quantize");
+  }
   Outcome outcome;
   outcome.layers = precisions_.layers();
   outcome.report = precisions_.report();
@@ -105,7 +148,7 @@ Outcome Compressor::search() {
   Questions questions;
   questions.costs = [&](const std::vector<Assignment>& all) { return costs(all); };
   questions.drop = [&](const Assignment& a) {
-    const PairedDrop drop = judged(judge, a).drop;
+    const PairedDrop drop = judged(judge, builder(a)).drop;
     say(fmt::format("tried {} layers in int8, {} in bf16: drop {:.2f}, at most {:.2f}",
                     std::ranges::count(a, P::int8), std::ranges::count(a, P::bf16), drop.drop(),
                     drop.bound()));
@@ -121,25 +164,29 @@ Outcome Compressor::search() {
   return outcome;
 }
 
-Outcome Compressor::apply(const Assignment& assignment) {
+Outcome Compressor::apply(const Builder& build) {
   Outcome outcome;
   outcome.layers = precisions_.layers();
-  outcome.report = precisions_.report();
-  for (const SearchLayer& layer : outcome.layers) {
-    if (layer.int8_refused.empty()) continue;
-    outcome.result.refused.push_back({"int8 on " + layer.name, layer.int8_refused});
+  measure(outcome, build);
+  if (subject_.labelled()) {
+    const Judge judge(subject_.held_out, subject_.classifies,
+                      scores(precisions_.original(batch_of(subject_.held_out))));
+    const Judge::Verdict v = judged(judge, build);
+    outcome.metric_before = judge.original();
+    outcome.metric_after = v.metric;
+    outcome.drop = v.drop.drop();
+    outcome.bound = v.drop.bound();
+    outcome.examples = v.drop.examples();
+    outcome.kept = v.drop.keeps(options_.max_drop);
+  } else {
+    outcome.metric_before = 1;
+    outcome.metric_after = cosine(build);
+    outcome.examples = sample_count(subject_.calibration);
   }
-  outcome.chosen = assignment;
-  const Judge judge(subject_.held_out, subject_.classifies,
-                    scores(precisions_.original(batch_of(subject_.held_out))));
-  const Judge::Verdict v = judged(judge, assignment);
-  outcome.metric_before = judge.original();
-  outcome.metric_after = v.metric;
-  outcome.drop = v.drop.drop();
-  outcome.bound = v.drop.bound();
-  outcome.examples = v.drop.examples();
-  outcome.kept = v.drop.keeps(options_.max_drop);
-  measure(outcome);
+  outcome.report = precisions_.report();
+  for (const LayerReport& layer : outcome.report) {
+    if (!layer.reason.empty()) outcome.result.refused.push_back({layer.name, layer.reason});
+  }
   return outcome;
 }
 
@@ -162,7 +209,7 @@ void Compressor::verify(Outcome& outcome) {
     outcome.bound = v.drop.bound();
   };
   for (const Trial& t : order) {
-    const Judge::Verdict v = judged(judge, t.assignment);
+    const Judge::Verdict v = judged(judge, builder(t.assignment));
     take(t.assignment, v);
     outcome.kept = v.drop.keeps(options_.max_drop);
     if (outcome.kept) break;
@@ -180,18 +227,17 @@ void Compressor::verify(Outcome& outcome) {
   } else if (!outcome.kept && order.empty()) {
     // The best that can: what loses least.
     const Trial& least = *std::ranges::min_element(outcome.result.trials, {}, &Trial::drop);
-    take(least.assignment, judged(judge, least.assignment));
+    take(least.assignment, judged(judge, builder(least.assignment)));
     outcome.why_not =
         fmt::format("the least that can be lost is {}", drop_text(least.drop, subject_.classifies));
   }
-  measure(outcome);
+  measure(outcome, builder(outcome.chosen));
 }
 
-void Compressor::measure(Outcome& outcome) {
+void Compressor::measure(Outcome& outcome, const Builder& build) {
   const int64_t batch = measured_batch();
-  const std::vector<ProgramPtr> both{
-      Program::build(precisions_.original(batch), cpu_backend()),
-      Program::build(precisions_.build(outcome.chosen, batch), cpu_backend())};
+  const std::vector<ProgramPtr> both{Program::build(precisions_.original(batch), cpu_backend()),
+                                     Program::build(build(batch), cpu_backend())};
   const std::vector<double> seconds = latencies(both, measured_inputs(), {.seconds = 1});
   outcome.seconds_before = seconds[0];
   outcome.seconds_after = seconds[1];
@@ -199,12 +245,11 @@ void Compressor::measure(Outcome& outcome) {
   outcome.bytes_after = constant_bytes(*both[1]);
 }
 
-onnx::ExportedModel Compressor::exported(const Assignment& assignment) const {
-  onnx::ExportOptions options{.opset = 21, .output_names = {"logits"}};
-  if (!subject_.inputs) options.input_names = {"input"};
-  const auto trace = [&](int64_t batch) { return precisions_.build(assignment, batch); };
-  if (subject_.any_batch) return onnx::export_batched(trace, options);
-  return onnx::export_model(trace(subject_.calibration[0][0].shape[0]), options);
+onnx::ExportedModel Compressor::exported(const Builder& build) const {
+  const onnx::ExportOptions options{
+      .opset = 21, .input_names = subject_.input_names, .output_names = subject_.output_names};
+  if (subject_.any_batch) return onnx::export_batched(build, options);
+  return onnx::export_model(build(subject_.calibration[0][0].shape[0]), options);
 }
 
 }  // namespace suan::compress

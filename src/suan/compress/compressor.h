@@ -19,11 +19,15 @@ struct Subject {
   std::function<Graph(int64_t batch)> trace;
   // Its inputs for the x of a batch of data; null: x is the one input.
   std::function<Batch(const Array& x)> inputs;
+  std::vector<std::string> input_names, output_names;  // of the graph; empty: made up
   bool any_batch = true;   // else there is one size alone: calibration has it
   bool classifies = true;  // else it predicts tokens, and perplexity counts
   std::vector<Batch> calibration;
-  std::vector<data::Batch> search, held_out;  // whole batches with labels
+  // Whole batches with labels. None: there are none, and the outputs' cosine counts.
+  std::vector<data::Batch> search, held_out;
+  bool labelled() const { return !held_out.empty(); }
 };
+using Builder = std::function<Graph(int64_t batch)>;
 
 struct CompressOptions {
   double max_drop = 0.5;  // points of accuracy, or per cent of perplexity
@@ -41,7 +45,8 @@ struct Outcome {
   std::vector<LayerReport> report;
   SearchResult result;
   Assignment chosen;  // all f32 where nothing else keeps the promise
-  // Of the original and the chosen one, on the held-out data: accuracy or perplexity.
+  // Of the original and the chosen one, on the held-out data: accuracy or perplexity; of data
+  // without labels 1 and the mean cosine of the outputs of a sample.
   double metric_before = 0, metric_after = 0;
   double drop = 0, bound = 0;
   int64_t examples = 0;
@@ -56,17 +61,21 @@ class Compressor {
   Compressor(Subject subject, CompressOptions options);
   // The search under the promise.
   Outcome search();
-  // One assignment without a search: what it loses and costs.
-  Outcome apply(const Assignment& assignment);
+  // One form without a search: what it loses and costs.
+  Outcome apply(const Builder& build);
+  Builder builder(const Assignment& assignment) const;
+  // Weights alone as integers.
+  Builder builder(const QuantizeOptions& options);
   const Precisions& precisions() const { return precisions_; }
   // The model in a form of an outcome, as ONNX.
-  onnx::ExportedModel exported(const Assignment& assignment) const;
+  onnx::ExportedModel exported(const Builder& build) const;
 
  private:
   std::vector<double> costs(const std::vector<Assignment>& assignments);
   Scores scores(const Graph& graph) const;
-  Judge::Verdict judged(const Judge& judge, const Assignment& assignment) const;
-  void measure(Outcome& outcome);
+  Judge::Verdict judged(const Judge& judge, const Builder& build) const;
+  double cosine(const Builder& build) const;
+  void measure(Outcome& outcome, const Builder& build);
   void verify(Outcome& outcome);
   void say(const std::string& line) const;
   int64_t measured_batch() const;

@@ -19,6 +19,7 @@ class Judge {
   // score is its label's. Of others it is a window of tokens, and its loss the mean cross entropy.
   Judge(std::vector<data::Batch> batches, bool classifies, const Scores& original);
 
+  int64_t batch() const { return batches_.at(0).x.shape[0]; }
   int64_t examples() const { return static_cast<int64_t>(original_.size()); }
   // Of the original: accuracy (0 to 1), or perplexity.
   double original() const { return metric_of(original_); }

@@ -11,6 +11,7 @@
 #include "suan/ops/conv.h"
 #include "suan/ops/matmul.h"
 #include "suan/ops/op.h"
+#include "suan/ops/quantize.h"
 #include "suan/passes/precision.h"
 
 namespace suan::compress {
@@ -62,17 +63,17 @@ Graph lowered(const Graph& graph, const std::set<std::string>& kept) {
 
 Precisions::Precisions(std::function<Graph(int64_t batch)> trace, std::vector<Batch> calibration,
                        const CalibrationOptions& options)
-    : trace_(std::move(trace)) {
-  if (calibration.empty()) fail("compress", "there are no samples to calibrate with");
-  const Graph graph = original(calibration[0].at(0).shape[0]);
+    : trace_(std::move(trace)), calibration_(std::move(calibration)) {
+  if (calibration_.empty()) fail("compress", "there are no samples to calibrate with");
+  const Graph graph = original(calibration_[0].at(0).shape[0]);
   const QuantizationPlan plan = plan_quantization(graph);
   const bool any = std::ranges::any_of(
       plan.layers, [](const GraphLayer& layer) { return layer.reason.empty(); });
   std::vector<LayerError> errors;
   if (any) {
-    params_ = calibrate(graph, plan, calibration, kCpuScheme, options);
+    params_ = calibrate(graph, plan, calibration_, kCpuScheme, options);
     errors = layer_errors(graph, quantize_graph(graph, plan, params_),
-                          std::span(calibration).first(std::min<size_t>(2, calibration.size())));
+                          std::span(calibration_).first(std::min<size_t>(2, calibration_.size())));
   }
   double macs = 0;
   std::unordered_map<const Node*, size_t> index;  // of layers_, by the weights
@@ -127,6 +128,28 @@ Graph Precisions::build(const Assignment& assignment, int64_t batch) const {
     out = quantize_graph(graph, part, params_of(part, whole, params_));
   }
   return bf16 ? lowered(out, kept) : out;
+}
+
+Graph Precisions::build_with_weights(const QuantizeOptions& options, int64_t batch) {
+  if (integer_weights_.empty()) {
+    const Graph traced = trace_(calibration_[0].at(0).shape[0]);
+    const QuantizedModel model = quantize_model(traced, calibration_, options);
+    report_ = model.layers;
+    for (const auto& [name, node] : layers_by_name(model.graph)) {
+      const bool integers = node->inputs.size() > 1 && is(node->inputs[1].node(), Op::dequantize);
+      if (integers) integer_weights_[name] = node->inputs[1];
+    }
+  }
+  const Graph graph = original(batch);
+  std::unordered_map<const Node*, Tensor> weights;
+  for (const auto& [name, node] : layers_by_name(graph)) {
+    const auto found = integer_weights_.find(name);
+    if (found != integer_weights_.end()) weights[&node->inputs[1].node()] = found->second;
+  }
+  return rewrite(graph, [&](const NodePtr& node, const std::vector<Tensor>& /*inputs*/) {
+    const auto found = weights.find(node.get());
+    return found == weights.end() ? std::vector<Tensor>() : std::vector<Tensor>{found->second};
+  });
 }
 
 }  // namespace suan::compress

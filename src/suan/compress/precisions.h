@@ -25,9 +25,13 @@ class Precisions {
   Graph original(int64_t batch) const;
   // Layers in bf16 make all that follows their data bf16 too (passes/precision.h).
   Graph build(const Assignment& assignment, int64_t batch) const;
+  // Linear layers whose weights alone are integers (kind int8w or int4w).
+  Graph build_with_weights(const QuantizeOptions& options, int64_t batch);
 
  private:
   std::function<Graph(int64_t batch)> trace_;
+  std::vector<Batch> calibration_;
+  std::map<std::string, Tensor> integer_weights_;  // of layers, once they are quantized
   std::vector<QuantParams> params_;  // of the groups of the plan in which all layers are int8
   std::vector<SearchLayer> layers_;
   std::vector<std::vector<std::string>> members_;  // of each: names in the plan
