@@ -4,9 +4,11 @@
 #include <algorithm>
 
 #include "suan/ops/concat.h"
+#include "suan/ops/gather.h"
 #include "suan/ops/leaf.h"
 #include "suan/ops/op.h"
 #include "suan/ops/quantize.h"
+#include "suan/ops/shape_ops.h"
 #include "suan/passes/internal/recognise.h"
 #include "suan/passes/pass.h"
 
@@ -70,6 +72,35 @@ Tensor concat_before_dequantize(const Node& node, const Inputs& inputs) {
   return on(back, back.inputs, remade(node, std::move(integers)));
 }
 
+// The scales or zero points of the rows of `whole` that are gathered along `axis`, of those of all.
+Tensor gathered(const Tensor& scales, const Shape& whole, const Tensor& indices, int axis) {
+  const int own = scales ? axis - (whole.rank() - scales.rank()) : -1;
+  if (own < 0) return scales;
+  if (scales.shape()[own] == whole[axis]) return gather(scales, indices, own);
+  Shape shape;  // they broadcast along the axes of the indices
+  for (int i = 0; i < scales.rank(); ++i) {
+    for (int ones = i == own ? indices.rank() : 0; ones > 0; --ones) shape.push_back(1);
+    if (i != own) shape.push_back(scales.shape()[i]);
+  }
+  return reshape(scales, shape);
+}
+
+// Rows of a constant table, which then stays as it is stored.
+Tensor gather_before_dequantize(const Node& node, const Inputs& inputs) {
+  if (!is(node, Op::gather) || !is(inputs[0].node(), Op::dequantize)) return {};
+  const Node& back = inputs[0].node();
+  const Shape& whole = back.types[0].shape;
+  auto attrs = back.attr<DequantizeAttrs>();
+  const int axis = normalize_axis(node.attr<GatherAttrs>().axis, whole.rank(), "gather");
+  const bool blocks = attrs.block > 0;
+  if (!is(back.inputs[0].node(), Op::constant) || (blocks && attrs.axis == axis)) return {};
+  if (blocks && attrs.axis > axis) attrs.axis += inputs[1].rank() - 1;
+  const auto part = [&](size_t i) {
+    return i < back.inputs.size() ? gathered(back.inputs[i], whole, inputs[1], axis) : Tensor();
+  };
+  return dequantize(gather(back.inputs[0], inputs[1], axis), part(1), part(2), attrs);
+}
+
 // quantize(view(x)) is view(quantize(x)), and quantize(dequantize(q)) is q.
 Tensor behind_quantize(const Node& node, const Inputs& inputs) {
   if (!is(node, Op::quantize)) return {};
@@ -87,7 +118,7 @@ Graph move_quantize(const Graph& graph, const Target&) {
   return rewrite(graph, [](const NodePtr& node, const Inputs& inputs) -> Inputs {
     if (inputs.empty() || !inputs[0] || node->types.size() != 1) return {};
     constexpr Tensor (*kRules[])(const Node&, const Inputs&) = {
-        before_dequantize, concat_before_dequantize, behind_quantize};
+        before_dequantize, concat_before_dequantize, gather_before_dequantize, behind_quantize};
     for (auto* rule : kRules) {
       if (Tensor t = rule(*node, inputs)) return {t};
     }
