@@ -154,7 +154,9 @@ SUAN_INLINE void add_up(const Tile& t, int64_t s, int64_t panel, Sums<R, W>& sum
   }
 }
 
-constexpr int64_t kAhead = 1024;  // bytes of a panel that are asked for before they are wanted
+// Bytes that are asked for before they are wanted, where weights are read once: one panel after the
+// other, as memory likes it best.
+constexpr int64_t kAhead = 4096;
 
 template <int kBits, int R, int W>
 SUAN_INLINE void multiply_panels(const Tile& t, int64_t panel) {
@@ -163,8 +165,14 @@ SUAN_INLINE void multiply_panels(const Tile& t, int64_t panel) {
   const __m512i mask = _mm512_set1_epi8(15);
   const __m512i flip = _mm512_set1_epi8(static_cast<char>(t.has_sign ? 0x80 : 0));
   for (int64_t s = 0; s < t.segment_count; ++s) {
-    Sums<R, W> sums;
+    // Of a single row the second sums are apart: a chain of them would wait for each other.
+    constexpr bool kApart = R == 1 && W == 1;
+    Sums<R, W> sums, more;
     begin_sums<R, W>(t, s, panel, sums);
+    if constexpr (kApart) {
+#pragma GCC unroll 4
+      for (int d = 0; d < kDigits; ++d) more[0][0][d] = _mm512_setzero_si512();
+    }
     const uint32_t* x = t.digits + t.segments[s].k;
     const int64_t groups = (t.segments[s].count + kDepth - 1) / kDepth;
     for (int64_t g = 0; g < groups; ++g, x += 2 * kDigits, from += kBytes) {
@@ -172,7 +180,7 @@ SUAN_INLINE void multiply_panels(const Tile& t, int64_t panel) {
 #pragma GCC unroll 4
       for (int w = 0; w < W; ++w) {
         const uint8_t* at = from + w * t.w.panel_bytes;
-        if (R == 1) _mm_prefetch(reinterpret_cast<const char*>(at + kAhead), _MM_HINT_T0);
+        if (W == 1) _mm_prefetch(reinterpret_cast<const char*>(at + kAhead), _MM_HINT_T0);
         const __m512i v = _mm512_loadu_si512(at);
         if constexpr (kBits == 4) {
           first[w] = _mm512_and_si512(v, mask);
@@ -183,7 +191,17 @@ SUAN_INLINE void multiply_panels(const Tile& t, int64_t panel) {
         }
       }
       add_products<R, W>(x, t.step, first, sums);
-      add_products<R, W>(x + kDigits, t.step, second, sums);
+      if constexpr (kApart) {
+        add_products<R, W>(x + kDigits, t.step, second, more);
+      } else {
+        add_products<R, W>(x + kDigits, t.step, second, sums);
+      }
+    }
+    if constexpr (kApart) {
+#pragma GCC unroll 4
+      for (int d = 0; d < kDigits; ++d) {
+        sums[0][0][d] = _mm512_add_epi32(sums[0][0][d], more[0][0][d]);
+      }
     }
     add_up<R, W>(t, s, panel, sums);
   }
@@ -199,8 +217,8 @@ void multiply_rows(const Tile& t, int64_t panels) {
 
 template <int kBits>
 void multiply_tile(const Tile& t, int64_t rows, int64_t panels) {
-  if (rows == 1) return multiply_rows<kBits, 1, 4>(t, panels);
-  if (rows == 2) return multiply_rows<kBits, 2, 2>(t, panels);
+  if (rows == 1) return multiply_rows<kBits, 1, 1>(t, panels);
+  if (rows == 2) return multiply_rows<kBits, 2, 1>(t, panels);
   multiply_rows<kBits, 3, 2>(t, panels);
 }
 
