@@ -8,11 +8,14 @@
 
 #include "suan/base/random.h"
 #include "suan/ops/elementwise.h"
+#include "suan/ops/gather.h"
 #include "suan/ops/leaf.h"
 #include "suan/ops/matmul.h"
 #include "suan/ops/op.h"
 #include "suan/ops/quantize.h"
+#include "suan/ops/slice.h"
 #include "suan/program/explain.h"
+#include "tests/expect_error.h"
 #include "tests/ops/op_run.h"
 
 namespace suan {
@@ -287,6 +290,97 @@ TEST(WeightOnly, ConstantsTakeFourBitsAndTheirScales) {
   const Runner runner(graph_of(c, nothing, DType::f32), cpu_backend());
   const size_t weights = 768 * 512 / 2, scales = 768 / 64 * 512 * sizeof(float);
   EXPECT_EQ(measure_size(runner.program()).constant_bytes, weights + scales);
+}
+
+// Slices of a product's columns become products with parts of the weights, which stay as they are
+// stored.
+TEST(WeightOnly, PartsOfTheColumnsKeepTheirBlocks) {
+  for (const bool zeros : {false, true}) {
+    for (const bool transposed : {false, true}) {
+      const Case c{.rows = 2, .k = 96, .n = 64, .transposed = transposed, .zeros = zeros};
+      const auto graph = [&](DType dtype) {
+        Graph whole = graph_of(c, nothing, dtype);
+        const Tensor y = whole.outputs[0];
+        whole.outputs = {narrow(y, 1, 0, 20) * narrow(y, 1, 20, 40), narrow(y, 1, 40, 64)};
+        return whole;
+      };
+      const auto inputs = [&](DType dtype) {
+        return std::vector<Array>{floats({2, 96}, 3, -2, 2, dtype),
+                                  floats({2, 64}, 5, 0, 1, dtype)};
+      };
+      Runner runner(graph(DType::f32), cpu_backend());
+      int products = 0;
+      for (const StepInfo& step : explain_steps(runner.program())) {
+        EXPECT_EQ(step.kernel.find("dequantize"), std::string::npos);
+        products += step.kernel == "cpu_weight_only";
+      }
+      EXPECT_GE(products, 2) << explain(runner.program(), true);
+      const auto got = runner.run(inputs(DType::f32));
+      const auto want = Runner(graph(DType::f64), reference_backend()).run(inputs(DType::f64));
+      for (size_t i = 0; i < 2; ++i) {
+        expect_close(numbers(got[i]), numbers(want[i]), 1e-5, c.name());
+      }
+    }
+  }
+}
+
+// Rows of a constant table are gathered as they are stored, whatever its scales are for.
+TEST(WeightOnly, GatheredRowsAreDequantizedAfterwards) {
+  struct Table {
+    Shape scales;
+    int axis = 0;
+    int64_t block = 0;
+    int gathered = 0;  // the axis
+  };
+  const Table tables[] = {{.scales = {}},
+                          {.scales = {100}},
+                          {.scales = {40, 1}},
+                          {.scales = {40, 4}, .axis = 1, .block = 32},
+                          {.scales = {1, 100}},
+                          {.scales = {2, 100}, .axis = 0, .block = 20, .gathered = 1},
+                          {.scales = {40, 1}, .gathered = 1},
+                          {.scales = {2, 100}, .axis = 0, .block = 20}};
+  for (const DType weights : kWeights) {
+    for (const Table& table : tables) {
+      for (const Shape& ids : {Shape{}, Shape{3}, Shape{2, 2}}) {
+        const auto graph = [&](DType dtype) {
+          const auto constant = [](const Array& a) {
+            return make_constant(Type(a.dtype, a.shape), a.buffer);
+          };
+          Graph graph;
+          graph.inputs = {make_input({DType::i64, ids}, "ids")};
+          const Tensor w = dequantize(constant(integers(weights, {40, 100}, 7)),
+                                      constant(floats(table.scales, 8, 0.01, 0.02, dtype)),
+                                      constant(integers(weights, table.scales, 9)),
+                                      {.dtype = dtype, .axis = table.axis, .block = table.block});
+          graph.outputs = {gather(w, graph.inputs[0], table.gathered)};
+          return graph;
+        };
+        std::vector<double> at{7, -3, 0, 39};
+        at.resize(static_cast<size_t>(ids.numel()));
+        const std::vector<Array> inputs{array_of(at, DType::i64, ids)};
+        Runner runner(graph(DType::f32), cpu_backend());
+        const Array got = runner.run(inputs)[0];
+        const Array want = Runner(graph(DType::f64), reference_backend()).run(inputs)[0];
+        expect_close(numbers(got), numbers(want), 1e-6, to_string(table.scales));
+        const bool folded = table.block > 0 && table.axis == table.gathered;
+        const std::string text = explain(runner.program(), false);
+        EXPECT_EQ(text.find("dequantize") == std::string::npos, folded) << text;
+      }
+    }
+  }
+}
+
+TEST(WeightOnly, RowsOutsideAStoredTableAreReported) {
+  Graph graph;
+  graph.inputs = {make_input({DType::i64, {1}}, "ids")};
+  const Array q = integers(DType::i4, {40, 64}, 7);
+  const Tensor w = dequantize(make_constant({q.dtype, q.shape}, q.buffer), full(0.5, {}), {});
+  graph.outputs = {gather(w, graph.inputs[0])};
+  Runner runner(graph, cpu_backend());
+  EXPECT_EQ(explain_steps(runner.program())[0].kernel, "cpu_packed_gather");
+  EXPECT_ERROR(runner.run({array_of({40}, DType::i64, {1})}), kOutOfRange,
+               "gather: index 40 at position 0 is outside [-40, 40)");
 }
 
 }  // namespace

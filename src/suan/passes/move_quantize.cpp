@@ -75,30 +75,27 @@ Tensor concat_before_dequantize(const Node& node, const Inputs& inputs) {
 // The scales or zero points of the rows of `whole` that are gathered along `axis`, of those of all.
 Tensor gathered(const Tensor& scales, const Shape& whole, const Tensor& indices, int axis) {
   const int own = scales ? axis - (whole.rank() - scales.rank()) : -1;
-  if (own < 0) return scales;
-  if (scales.shape()[own] == whole[axis]) return gather(scales, indices, own);
-  Shape shape;  // they broadcast along the axes of the indices
-  for (int i = 0; i < scales.rank(); ++i) {
-    for (int ones = i == own ? indices.rank() : 0; ones > 0; --ones) shape.push_back(1);
-    if (i != own) shape.push_back(scales.shape()[i]);
-  }
-  return reshape(scales, shape);
+  const bool varies = own >= 0 && scales.shape()[own] == whole[axis];
+  return varies ? gather(scales, indices, own) : scales;
 }
 
-// Rows of a constant table, which then stays as it is stored.
+// Rows of a constant table, which then stays as it is stored. Their scales vary along one axis
+// still, since that of the indices is one.
 Tensor gather_before_dequantize(const Node& node, const Inputs& inputs) {
-  if (!is(node, Op::gather) || !is(inputs[0].node(), Op::dequantize)) return {};
+  if (!is(node, Op::gather) || node.types[0].shape.numel() == 0) return {};
+  if (!is(inputs[0].node(), Op::dequantize)) return {};
   const Node& back = inputs[0].node();
   const Shape& whole = back.types[0].shape;
-  auto attrs = back.attr<DequantizeAttrs>();
+  const auto& attrs = back.attr<DequantizeAttrs>();
   const int axis = normalize_axis(node.attr<GatherAttrs>().axis, whole.rank(), "gather");
-  const bool blocks = attrs.block > 0;
-  if (!is(back.inputs[0].node(), Op::constant) || (blocks && attrs.axis == axis)) return {};
-  if (blocks && attrs.axis > axis) attrs.axis += inputs[1].rank() - 1;
+  const bool across = attrs.block > 0 && attrs.axis == axis;
+  if (!is(back.inputs[0].node(), Op::constant) || across) return {};
+  const Tensor indices = reshape(inputs[1], {inputs[1].shape().numel()});
   const auto part = [&](size_t i) {
-    return i < back.inputs.size() ? gathered(back.inputs[i], whole, inputs[1], axis) : Tensor();
+    return i < back.inputs.size() ? gathered(back.inputs[i], whole, indices, axis) : Tensor();
   };
-  return dequantize(gather(back.inputs[0], inputs[1], axis), part(1), part(2), attrs);
+  const Tensor rows = dequantize(gather(back.inputs[0], indices, axis), part(1), part(2), attrs);
+  return reshape(rows, node.types[0].shape);
 }
 
 // quantize(view(x)) is view(quantize(x)), and quantize(dequantize(q)) is q.
