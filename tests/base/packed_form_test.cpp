@@ -42,6 +42,27 @@ TEST(PackedForm, UnpacksATransposedSource) {
   EXPECT_EQ(plain, (std::vector<uint16_t>{0, 3, 1, 4, 2, 5}));
 }
 
+// Columns of 4 bits, two of them in a byte: -8 to 7 as 0 to 15.
+TEST(PackedForm, UnpacksHalvesOfBytes) {
+  const PackedForm form{.element_size = 1,
+                        .half = true,
+                        .plus = 8,
+                        .dims = {2, 3},
+                        .plain_strides = {3, 1},
+                        .strides = {1, 2}};
+  EXPECT_EQ(to_text(form), "4 bits plus 8, 2x3 from 3x1 to 1x2, blocks");
+  EXPECT_EQ(parse_packed_form(to_text(form)), form);
+  const std::vector<uint8_t> packed{0xf0, 0x87, 0x1a};
+  std::vector<int8_t> plain(6);
+  ASSERT_TRUE(fits(form, 3, 6));
+  EXPECT_FALSE(fits(form, 2, 6));
+  unpack(form, packed.data(), plain.data());
+  EXPECT_EQ(plain, (std::vector<int8_t>{-8, -1, 2, 7, 0, -7}));
+  PackedForm without = form;
+  without.plus = 0;
+  EXPECT_EQ(parse_packed_form(to_text(without)), without);
+}
+
 TEST(PackedForm, KnowsWhatFits) {
   EXPECT_FALSE(fits(kBlocks, 24 * 4, 15 * 4));  // element (2, 4) is number 24
   EXPECT_TRUE(fits(kBlocks, 25 * 4, 15 * 4));
@@ -55,7 +76,9 @@ TEST(PackedForm, RefusesTextsThatAreNone) {
         "4 bytes, 0 from 1 to 1, blocks", "4 bytes, 2 from 1 to -1, blocks",
         "4 bytes, 2 from 1 to 1, blocks 2:0 ", "4 bytes, 2 from 1 to 1099511627777, blocks",
         "4 bytes, 1048576x1048577 from 1x1 to 1x1, blocks",
-        "4 bytes, 1048577 from 1 to 1048577, blocks", "4 bytes, 2 from 1 to 1, blocks x"}) {
+        "4 bytes, 1048577 from 1 to 1048577, blocks", "4 bytes, 2 from 1 to 1, blocks x",
+        "2 bits, 2 from 1 to 1, blocks", "4 bits plus 7, 2 from 1 to 1, blocks",
+        "4 bytes plus 8, 2 from 1 to 1, blocks", "4 bits 2 from 1 to 1, blocks"}) {
     EXPECT_FALSE(parse_packed_form(text)) << text;
   }
 }

@@ -19,6 +19,9 @@ struct RegionChain {
     int operand = -1;                  // of the node that has the region, where it is none
   };
   const Node* anchor = nullptr;
+  // Where the anchor's second operand is dequantized within the region: that node, and the operand
+  // that it reads is the anchor's.
+  const Node* dequantized = nullptr;
   std::vector<int> inputs;  // the node's operand for each of the anchor's; -1: absent
   std::vector<Link> links;
   bool two_results = false;  // the value before the last one is a result too, the first
@@ -32,5 +35,9 @@ const char* read_chain(const Graph& region, Op anchor, RegionChain& chain,
 // The same of a node's region, or of a node that is an `anchor` itself.
 const char* read_chain(const Node& node, Op anchor, RegionChain& chain,
                        ChainResults most = ChainResults::last);
+// The same of a region that first dequantizes what its anchor takes as the second operand.
+const char* read_dequantized_chain(const Graph& region, Op anchor, RegionChain& chain);
+// The node's operand for a value of its region; -1: it is none.
+int operand_of(const Graph& region, const Tensor& t);
 
 }  // namespace suan

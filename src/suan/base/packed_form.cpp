@@ -50,6 +50,14 @@ class TextReader {
     text_.remove_prefix(static_cast<size_t>(result.ptr - text_.data()));
     return true;
   }
+  bool element(PackedForm& form) {
+    if (!number(form.element_size)) return false;
+    if (literal(" bytes, ")) return true;
+    form.half = form.element_size == 4 && literal(" bits");
+    form.element_size = 1;
+    if (literal(" plus 8")) form.plus = 8;
+    return form.half && literal(", ");
+  }
   bool list(std::vector<int64_t>& values) {
     do {
       values.emplace_back();
@@ -103,8 +111,9 @@ bool is_sound(const PackedForm& form) {
   return true;
 }
 
-template <class T>
-void unpack_as(const PackedForm& form, const T* packed, T* plain) {
+// `packed(i)` gives element i of the packed array.
+template <class T, class F>
+void unpack_as(const PackedForm& form, const F& packed, T* plain) {
   std::vector<std::vector<int64_t>> tables;
   for (size_t d = 0; d < form.dims.size(); ++d) tables.push_back(places(form, d));
   const size_t last = form.dims.size() - 1;
@@ -120,10 +129,23 @@ void unpack_as(const PackedForm& form, const T* packed, T* plain) {
                      to += i * form.plain_strides[d];
                    }
                    for (int64_t i = 0; i < row; ++i) {
-                     plain[to + i * step] = packed[from + tables[last][static_cast<size_t>(i)]];
+                     plain[to + i * step] = packed(from + tables[last][static_cast<size_t>(i)]);
                    }
                  }
                });
+}
+
+template <class T>
+void unpack_whole(const PackedForm& form, const void* packed, void* plain) {
+  const auto* elements = static_cast<const T*>(packed);
+  unpack_as(form, [elements](int64_t i) { return elements[i]; }, static_cast<T*>(plain));
+}
+void unpack_halves(const PackedForm& form, const void* packed, void* plain) {
+  const auto* bytes = static_cast<const uint8_t*>(packed);
+  const auto element = [&](int64_t i) {
+    return static_cast<uint8_t>((bytes[i / 2] >> (i % 2 * 4) & 15) - form.plus);
+  };
+  unpack_as(form, element, static_cast<uint8_t*>(plain));
 }
 
 }  // namespace
@@ -135,9 +157,10 @@ int64_t PackedForm::numel() const {
 }
 
 std::string to_text(const PackedForm& form) {
-  std::string text = fmt::format("{} bytes, {} from {} to {}, blocks", form.element_size,
-                                 fmt::join(form.dims, "x"), fmt::join(form.plain_strides, "x"),
-                                 fmt::join(form.strides, "x"));
+  const std::string element = form.half ? fmt::format("4 bits{}", form.plus ? " plus 8" : "")
+                                        : fmt::format("{} bytes", form.element_size);
+  std::string text = fmt::format("{}, {} from {} to {}, blocks", element, fmt::join(form.dims, "x"),
+                                 fmt::join(form.plain_strides, "x"), fmt::join(form.strides, "x"));
   for (const PackedForm::Block& block : form.blocks) {
     text += fmt::format(" {}:{}", block.size, block.dim);
   }
@@ -147,8 +170,7 @@ std::string to_text(const PackedForm& form) {
 std::optional<PackedForm> parse_packed_form(std::string_view text) {
   PackedForm form;
   TextReader reader(text);
-  const bool read = reader.number(form.element_size) && reader.literal(" bytes, ") &&
-                    reader.list(form.dims) && reader.literal(" from ") &&
+  const bool read = reader.element(form) && reader.list(form.dims) && reader.literal(" from ") &&
                     reader.list(form.plain_strides) && reader.literal(" to ") &&
                     reader.list(form.strides) && reader.literal(", blocks") &&
                     reader.blocks(form.blocks) && reader.at_end();
@@ -166,19 +188,20 @@ bool fits(const PackedForm& form, size_t packed_bytes, size_t plain_bytes) {
     packed += static_cast<size_t>(*std::max_element(table.begin(), table.end()));
     plain += static_cast<size_t>((form.dims[d] - 1) * form.plain_strides[d]);
   }
-  return packed <= packed_bytes / size && plain <= plain_bytes / size;
+  return packed <= packed_bytes / size * (form.half ? 2 : 1) && plain <= plain_bytes / size;
 }
 
 void unpack(const PackedForm& form, const void* packed, void* plain) {
+  if (form.half) return unpack_halves(form, packed, plain);
   switch (form.element_size) {
     case 1:
-      return unpack_as(form, static_cast<const uint8_t*>(packed), static_cast<uint8_t*>(plain));
+      return unpack_whole<uint8_t>(form, packed, plain);
     case 2:
-      return unpack_as(form, static_cast<const uint16_t*>(packed), static_cast<uint16_t*>(plain));
+      return unpack_whole<uint16_t>(form, packed, plain);
     case 4:
-      return unpack_as(form, static_cast<const uint32_t*>(packed), static_cast<uint32_t*>(plain));
+      return unpack_whole<uint32_t>(form, packed, plain);
     default:
-      return unpack_as(form, static_cast<const uint64_t*>(packed), static_cast<uint64_t*>(plain));
+      return unpack_whole<uint64_t>(form, packed, plain);
   }
 }
 

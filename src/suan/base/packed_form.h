@@ -22,6 +22,10 @@ struct PackedForm {
     bool operator==(const Block&) const = default;
   };
   int64_t element_size = 0;  // bytes
+  // Elements of one byte may be packed as 4 bits, the value plus `plus` (8 where it has a sign): a
+  // byte has two, the first one in its lower half.
+  bool half = false;
+  int64_t plus = 0;
   std::vector<int64_t> dims, plain_strides, strides;
   std::vector<Block> blocks;
   bool operator==(const PackedForm&) const = default;
@@ -29,8 +33,8 @@ struct PackedForm {
   int64_t numel() const;
 };
 
-// "4 bytes, 64x3 from 3x1 to 192x16, blocks 16:0", and its inverse: nothing where the text is none,
-// or no array of up to 2^40 elements lies that way.
+// "4 bytes, 64x3 from 3x1 to 192x16, blocks 16:0" ("4 bits plus 8, ..."), and its inverse: nothing
+// where the text is none, or no array of up to 2^40 elements lies that way.
 std::string to_text(const PackedForm& form);
 std::optional<PackedForm> parse_packed_form(std::string_view text);
 

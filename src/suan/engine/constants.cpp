@@ -83,14 +83,23 @@ BufferPtr read_texts(const TableEntry& entry, std::string_view where) {
   return Buffer::copy_of(ids.data(), ids.size() * sizeof(StringId));
 }
 
+// Whether what is unpacked of these bytes are elements of this type.
+bool fits_dtype(const PackedForm& form, DType dtype, Bytes bytes) {
+  if (form.element_size != static_cast<int64_t>(size_of(dtype))) return false;
+  if (form.half) return dtype == (form.plus == 0 ? DType::u4 : DType::i4);
+  const bool any = is_float(dtype) || dtype == DType::i8 || dtype == DType::u8;
+  return any || (is_small_integer(dtype) && are_elements(dtype, bytes));
+}
+
 // A constant that is there packed; its plain data is made when it is asked for.
 PackedConstant read_packed(const TableEntry& entry, const BufferPtr& owner,
                            std::string_view where) {
   const auto form = parse_packed_form(entry.form);
   const size_t plain_bytes = entry.type.bytes();
-  if (!form || form->element_size != static_cast<int64_t>(size_of(entry.type.dtype)) ||
-      !is_float(entry.type.dtype) || form->numel() != entry.type.shape.numel() ||
-      entry.bytes.size() < plain_bytes || !fits(*form, entry.bytes.size(), plain_bytes)) {
+  const size_t least = form && form->half ? plain_bytes / 2 : plain_bytes;
+  if (!form || !fits_dtype(*form, entry.type.dtype, entry.bytes) ||
+      form->numel() != entry.type.shape.numel() || entry.bytes.size() < least ||
+      !fits(*form, entry.bytes.size(), plain_bytes)) {
     bad_file(where, "a constant {} does not lie as '{}' in {} bytes", to_string(entry.type),
              entry.form.substr(0, 200), entry.bytes.size());
   }

@@ -57,11 +57,14 @@ Site site_of(const Tensor& t) {
   return becomes_constant(t.node().inputs[1]) ? site : Site();
 }
 
-// Quantized weights keep their integers: their scales take the factor.
+// Quantized weights keep their integers: their scales take the factor. What has a shape of its own,
+// as zero points and blocks, takes one that leaves it as it is.
 Tensor times(const Tensor& w, const Tensor& factor) {
   const Node& node = w.node();
-  if (!is(node, Op::dequantize) || node.attr<DequantizeAttrs>().block > 0) return w * factor;
-  if (node.inputs.size() > 2 && node.inputs[2]) return w * factor;
+  if (!is(node, Op::dequantize)) return w * factor;
+  const bool has_zeros = node.inputs.size() > 2 && node.inputs[2];
+  const bool keeps = broadcasts_to(factor.shape(), node.inputs[1].shape());
+  if (!keeps && (has_zeros || node.attr<DequantizeAttrs>().block > 0)) return w * factor;
   Inputs inputs = node.inputs;
   inputs[1] = inputs[1] * factor;
   return {with_inputs(node, std::move(inputs)), 0};

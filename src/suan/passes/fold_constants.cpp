@@ -12,6 +12,7 @@
 #include "suan/ops/leaf.h"
 #include "suan/ops/op.h"
 #include "suan/ops/shape_ops.h"
+#include "suan/passes/internal/quantized_product.h"
 #include "suan/passes/pass.h"
 
 namespace suan {
@@ -32,6 +33,7 @@ bool foldable(const Node& node, const std::vector<Tensor>& inputs) {
   }
   for (const Type& type : node.types) written += type.bytes();
   constexpr size_t kSmall = size_t{1} << 20, kTiny = 64;
+  if (is(node, Op::dequantize) && !numbers) return true;
   return written <= (numbers ? kTiny : std::max(kSmall, 2 * read));  // repeating beats reading
 }
 
@@ -58,9 +60,10 @@ Tensor known(const Type& type, const BufferPtr& value) {
 // read nor kept plain takes no memory. Not where indices could be wrong: that is to be said here.
 constexpr size_t kLarge = size_t{64} << 10;
 bool computed_later(const Node& node, const std::vector<Tensor>& inputs) {
-  return !is_view(node) && node.types.size() == 1 && node.types[0].bytes() >= kLarge &&
-         std::all_of(inputs.begin(), inputs.end(),
-                     [](const Tensor& t) { return !t || is_float(t.dtype()); });
+  if (is_view(node) || node.types.size() != 1 || node.types[0].bytes() < kLarge) return false;
+  return is(node, Op::dequantize) || std::all_of(inputs.begin(), inputs.end(), [](const Tensor& t) {
+           return !t || is_float(t.dtype());
+         });
 }
 
 // What the result depends on: large inputs by their address, small ones by their content.
@@ -134,24 +137,19 @@ Tensor later(const NodePtr& node, const std::vector<Tensor>& inputs, const Targe
       type, Folded::all().deferred(key, type.bytes(), std::move(blocks), std::move(fill)));
 }
 
-// Weights that a product of quantized values takes as they are.
-std::unordered_set<const Node*> quantized_weights(const Graph& graph, const Target& target) {
-  std::unordered_set<const Node*> kept;
+// What products dequantize: of the weights, or of those that the target takes as they are stored.
+using Nodes = std::unordered_set<const Node*>;
+Nodes quantized_weights(const Graph& graph, const Target* target = nullptr) {
+  Nodes found;
   for (const NodePtr& node : graph.nodes()) {
-    const bool product = is(*node, Op::conv) || is(*node, Op::matmul);
-    if (!product || !target.begins_tail) continue;
-    const Node& w = node->inputs[1].node();
-    const bool both = is(w, Op::dequantize) && is(node->inputs[0].node(), Op::dequantize);
-    if (both && target.begins_tail(*node)) kept.insert(&w);
+    if (!is(*node, Op::conv) && !is(*node, Op::matmul)) continue;
+    if (quantized_operands(*node).empty()) continue;
+    if (!target || takes_quantized(node, *target)) found.insert(&node->inputs[1].node());
   }
-  return kept;
+  return found;
 }
 
-}  // namespace
-
-Graph fold_constants(const Graph& graph, const Target& target) {
-  if (!target.evaluate) return graph;
-  const auto kept = quantized_weights(graph, target);
+Graph fold_all_but(const Nodes& kept, const Graph& graph, const Target& target) {
   return rewrite(graph, [&](const NodePtr& node, const std::vector<Tensor>& inputs) {
     std::vector<Tensor> outputs;
     if (const Tensor number = reshaped_number(*node, inputs)) return std::vector{number};
@@ -164,6 +162,17 @@ Graph fold_constants(const Graph& graph, const Target& target) {
     }
     return outputs;
   });
+}
+
+}  // namespace
+
+Graph fold_constants(const Graph& graph, const Target& target) {
+  if (!target.evaluate) return graph;
+  const Nodes weights = quantized_weights(graph);
+  if (weights.empty()) return fold_all_but({}, graph, target);
+  // Whether the target takes them is known when their scales are constants.
+  const Graph folded = fold_all_but(weights, graph, target);
+  return fold_all_but(quantized_weights(folded, &target), folded, target);
 }
 
 }  // namespace suan

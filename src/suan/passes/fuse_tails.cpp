@@ -1,7 +1,8 @@
 // Fusing tails: from a convolution or product on, the nodes that read nothing but the one before
 // (and values from elsewhere) join it as long as the target's kernels can take them. The value
 // before the last one may stay a result, so that others read it too. A product of quantized values
-// begins with the dequantize nodes of its operands and may end in quantize.
+// begins with the dequantize nodes of its operands and may end in quantize; one with quantized
+// weights begins with their dequantize node.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <optional>
@@ -9,6 +10,7 @@
 #include <unordered_set>
 
 #include "suan/graph/users.h"
+#include "suan/passes/internal/quantized_product.h"
 #include "suan/passes/internal/region_builder.h"
 #include "suan/passes/pass.h"
 
@@ -48,8 +50,8 @@ class TailFinder {
 
   // The longest that one kernel computes; the anchor alone where nothing can follow.
   Tail find(const NodePtr& anchor) {
-    Tail best{quantized_operands(*anchor), {anchor}};
-    if (best.quantized() && !fuses(best)) best.operands.clear();
+    Tail best{{}, {anchor}};
+    if (takes_quantized(anchor, target_)) best.operands = quantized_operands(*anchor);
     Tail tail = best;
     const int most = best.quantized() ? kMostQuantized : kMostRefusals;
     for (int refusals = 0; refusals <= most;) {
@@ -77,16 +79,6 @@ class TailFinder {
   }
   bool fuses(const Tail& tail) const {
     return target_.fuses_tail(*tail.members[0], tail.builder(ValueMap()).region(tail.results()));
-  }
-  // Of a product whose two factors are quantized.
-  static std::vector<NodePtr> quantized_operands(const Node& anchor) {
-    std::vector<NodePtr> nodes;
-    for (size_t i = 0; i < 2; ++i) {
-      const Tensor& t = anchor.inputs[i];
-      if (!is(t.node(), Op::dequantize)) return {};
-      if (nodes.empty() || nodes[0] != t.node_ptr()) nodes.push_back(t.node_ptr());
-    }
-    return nodes;
   }
   // What else the node reads joins a quantized tail as it is stored.
   static void add(Tail& tail, const NodePtr& next) {

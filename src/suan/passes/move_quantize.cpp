@@ -4,9 +4,11 @@
 #include <algorithm>
 
 #include "suan/ops/concat.h"
+#include "suan/ops/gather.h"
 #include "suan/ops/leaf.h"
 #include "suan/ops/op.h"
 #include "suan/ops/quantize.h"
+#include "suan/ops/shape_ops.h"
 #include "suan/passes/internal/recognise.h"
 #include "suan/passes/pass.h"
 
@@ -70,6 +72,32 @@ Tensor concat_before_dequantize(const Node& node, const Inputs& inputs) {
   return on(back, back.inputs, remade(node, std::move(integers)));
 }
 
+// The scales or zero points of the rows of `whole` that are gathered along `axis`, of those of all.
+Tensor gathered(const Tensor& scales, const Shape& whole, const Tensor& indices, int axis) {
+  const int own = scales ? axis - (whole.rank() - scales.rank()) : -1;
+  const bool varies = own >= 0 && scales.shape()[own] == whole[axis];
+  return varies ? gather(scales, indices, own) : scales;
+}
+
+// Rows of a constant table, which then stays as it is stored. Their scales vary along one axis
+// still, since that of the indices is one.
+Tensor gather_before_dequantize(const Node& node, const Inputs& inputs) {
+  if (!is(node, Op::gather) || node.types[0].shape.numel() == 0) return {};
+  if (!is(inputs[0].node(), Op::dequantize)) return {};
+  const Node& back = inputs[0].node();
+  const Shape& whole = back.types[0].shape;
+  const auto& attrs = back.attr<DequantizeAttrs>();
+  const int axis = normalize_axis(node.attr<GatherAttrs>().axis, whole.rank(), "gather");
+  const bool across = attrs.block > 0 && attrs.axis == axis;
+  if (!is(back.inputs[0].node(), Op::constant) || across) return {};
+  const Tensor indices = reshape(inputs[1], {inputs[1].shape().numel()});
+  const auto part = [&](size_t i) {
+    return i < back.inputs.size() ? gathered(back.inputs[i], whole, indices, axis) : Tensor();
+  };
+  const Tensor rows = dequantize(gather(back.inputs[0], indices, axis), part(1), part(2), attrs);
+  return reshape(rows, node.types[0].shape);
+}
+
 // quantize(view(x)) is view(quantize(x)), and quantize(dequantize(q)) is q.
 Tensor behind_quantize(const Node& node, const Inputs& inputs) {
   if (!is(node, Op::quantize)) return {};
@@ -87,7 +115,7 @@ Graph move_quantize(const Graph& graph, const Target&) {
   return rewrite(graph, [](const NodePtr& node, const Inputs& inputs) -> Inputs {
     if (inputs.empty() || !inputs[0] || node->types.size() != 1) return {};
     constexpr Tensor (*kRules[])(const Node&, const Inputs&) = {
-        before_dequantize, concat_before_dequantize, behind_quantize};
+        before_dequantize, concat_before_dequantize, gather_before_dequantize, behind_quantize};
     for (auto* rule : kRules) {
       if (Tensor t = rule(*node, inputs)) return {t};
     }

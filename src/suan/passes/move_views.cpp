@@ -302,7 +302,8 @@ class ViewMover {
   }
   static Tensor slice_of(const Tensor& t, const Range& range) {
     const Node& node = t.node();
-    if (is(node, Op::dequantize) && node.attr<DequantizeAttrs>().block == 0) {
+    const bool blocks = is(node, Op::dequantize) && node.attr<DequantizeAttrs>().block > 0;
+    if (is(node, Op::dequantize) && !(blocks && node.attr<DequantizeAttrs>().axis == range.axis)) {
       Inputs parts;  // of the integers, and of their scales where these vary along the axis
       for (const Tensor& input : node.inputs) {
         const int64_t axis = input ? range.axis - (t.rank() - input.rank()) : -1;

@@ -3,6 +3,7 @@
 #include "suan/program/plan.h"
 
 #include <algorithm>
+#include <map>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -200,10 +201,12 @@ class Planner {
     const size_t bytes = is(t.node(), Op::constant) ? call.packed_bytes(input) : 0;
     if (bytes == 0) return on_side(slot(t), step.on_device, t);
     const BufferPtr packed = packed_constant(t.node().values[0], call, input, bytes);
-    const int place =
+    const auto [place, is_new] = packs_.try_emplace({packed.get(), step.on_device}, -1);
+    if (!is_new) return place->second;
+    place->second =
         add(Place::constant, bytes, static_cast<int>(plan_.constants.size()), step.on_device);
     plan_.constants.push_back(packed);
-    return place;
+    return place->second;
   }
   static void mark(std::unordered_map<const Node*, std::vector<bool>>& read, const Tensor& t) {
     auto& v = read[&t.node()];
@@ -402,6 +405,7 @@ class Planner {
   std::vector<NodePtr> nodes_;
   std::unordered_map<const Node*, std::vector<int>> storage_of_;
   std::unordered_map<int, int> twins_;  // of storages that are wanted on both sides
+  std::map<std::pair<const Buffer*, bool>, int> packs_;  // storages of what is packed, on each side
   Plan plan_;
 };
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "suan/formats/onnx/export.h"
 #include "suan/ops/elementwise.h"
@@ -84,6 +85,40 @@ TEST(ModelWeights, OfAnExportStayInMemory) {
   EXPECT_EQ(model->initializers()[0].array.buffer, w.array().buffer);
   const std::vector<Value> ones{full(1, {2})};
   EXPECT_EQ(floats_of(model->interpret(ones)[0]), floats_of(Value(w)));
+}
+
+// Two weights a byte in the file; in memory a byte each, once somebody wants them.
+TEST(ModelWeights, OfFourBitsWaitInTheirFile) {
+  const TempFolder folder;
+  for (const DType dtype : {DType::i4, DType::u4}) {
+    ::onnx::ModelProto proto;
+    proto.set_ir_version(10);
+    proto.add_opset_import()->set_version(21);
+    proto.mutable_graph()->set_name("test");
+    auto& t = *proto.mutable_graph()->add_initializer();
+    t.set_name("w");
+    t.set_data_type(dtype == DType::i4 ? 22 : 21);
+    t.add_dims(500);
+    t.add_dims(401);
+    std::string bytes(500 * 401 / 2, '\0');
+    for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 7);
+    t.set_raw_data(bytes);
+    ::onnx::NodeProto& node = *proto.mutable_graph()->add_node();
+    node.set_op_type("Identity");
+    node.add_input("w");
+    node.add_output("y");
+    proto.mutable_graph()->add_output()->set_name("y");
+    std::ofstream(folder / "m.onnx") << proto.SerializeAsString();
+    const auto model = Model::load(folder / "m.onnx");
+    const Array w = model->initializers()[0].array;
+    EXPECT_FALSE(w.buffer->is_made());
+    EXPECT_EQ(w.bytes(), 500U * 401);
+    for (size_t i = 0; i < w.bytes(); ++i) {
+      const int half = static_cast<uint8_t>(bytes[i / 2]) >> (i % 2 * 4) & 15;
+      const int value = dtype == DType::i4 && half > 7 ? half - 16 : half;
+      ASSERT_EQ(w.as<int8_t>()[i], value) << i;
+    }
+  }
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "suan/backend/cpu/matmul.h"
 #include "suan/backend/cpu/move.h"
 #include "suan/backend/cpu/norm.h"
+#include "suan/backend/cpu/packed_gather.h"
 #include "suan/backend/cpu/panels.h"
 #include "suan/backend/cpu/pool.h"
 #include "suan/backend/cpu/quantize.h"
@@ -22,6 +23,7 @@
 #include "suan/backend/cpu/rotary.h"
 #include "suan/backend/cpu/rows.h"
 #include "suan/backend/cpu/tail.h"
+#include "suan/backend/cpu/weight_only.h"
 #include "suan/backend/cpu/winograd.h"
 #include "suan/backend/evaluate.h"
 #include "suan/backend/kernel.h"
@@ -95,8 +97,11 @@ constexpr Kernel kTable[] = {
     {Op::fused, "dnnl_direct", cpu::direct_why_not, cpu::make_direct_call, true},
     {Op::fused, "dnnl_int8_conv", cpu::int8_conv_why_not, cpu::make_int8_conv_call, true},
     {Op::fused, "dnnl_int8_matmul", cpu::int8_matmul_why_not, cpu::make_int8_matmul_call, true},
+    {Op::fused, "cpu_weight_only", cpu::weight_only_why_not, cpu::make_weight_only_call, true},
     {Op::quantize, "cpu_quantize", cpu::quantize_why_not, cpu::make_quantize_call},
     {Op::dequantize, "cpu_dequantize", cpu::dequantize_why_not, cpu::make_dequantize_call},
+    {Op::dequantize, "cpu_dequantize_blocks", cpu::dequantize_blocks_why_not,
+     cpu::make_dequantize_blocks_call},
     {Op::fused, "dnnl_matmul", cpu::dnnl_matmul_why_not, cpu::make_dnnl_matmul_call, true},
     {Op::max_pool, "cpu_max_pool", cpu::max_pool_why_not, plain<cpu::max_pool>},
     {Op::max_pool, "dnnl_int8_pool", cpu::int8_max_pool_why_not, cpu::make_int8_max_pool_call},
@@ -131,6 +136,7 @@ constexpr Kernel kTable[] = {
      .exact = false},
     {Op::attention_gradient, "cpu_attention", cpu::attention_gradient_why_not,
      cpu::make_attention_gradient_call},
+    {Op::gather, "cpu_packed_gather", cpu::packed_gather_why_not, cpu::make_packed_gather_call},
     {Op::gather, "cpu_gather", plain_why_not, cpu::make_gather_call},
     {Op::scatter, "cpu_scatter", cpu::scatter_why_not, cpu::make_scatter_call},
     {Op::segment_max, "cpu_segment", cpu::scatter_why_not, cpu::make_segment_max_call},

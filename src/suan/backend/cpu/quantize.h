@@ -9,5 +9,8 @@ const char* quantize_why_not(const Node& node);
 std::unique_ptr<Call> make_quantize_call(const Node& node);
 const char* dequantize_why_not(const Node& node);
 std::unique_ptr<Call> make_dequantize_call(const Node& node);
+// Blocks along any axis.
+const char* dequantize_blocks_why_not(const Node& node);
+std::unique_ptr<Call> make_dequantize_blocks_call(const Node& node);
 
 }  // namespace suan::cpu

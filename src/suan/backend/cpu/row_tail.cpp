@@ -2,9 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/backend/cpu/row_tail.h"
 
-#include <utility>
-
-#include "suan/backend/region_chain.h"
 #include "suan/ops/op.h"
 
 namespace suan::cpu {
@@ -72,12 +69,17 @@ const char* read_row_tail(const Node& node, RowTail& tail) {
     chain = {};
     if (const char* reason = read_chain(node, Op::conv, chain)) return reason;
   }
+  return read_row_tail(chain, tail);
+}
+
+const char* read_row_tail(const RegionChain& chain, RowTail& tail) {
   tail.anchor = chain.anchor;
-  tail.inputs = std::move(chain.inputs);
+  tail.inputs = chain.inputs;
   if (tail.inputs.size() > 2 && tail.inputs[2] >= 0) {
     tail.bias = tail.inputs[2];
-    const DType bias = node.inputs[static_cast<size_t>(tail.bias)].dtype();
-    if (bias != tail.anchor->types[0].dtype) return "the bias has another dtype";
+    if (chain.anchor->inputs[2].dtype() != tail.anchor->types[0].dtype) {
+      return "the bias has another dtype";
+    }
   }
   for (const RegionChain::Link& link : chain.links) {
     if (const char* reason = add_step(link, tail)) return reason;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "suan/backend/cpu/tile.h"
+#include "suan/backend/region_chain.h"
 #include "suan/graph/graph.h"
 
 namespace suan::cpu {
@@ -31,6 +32,8 @@ struct RowTail {
 // Reads `node`: a product or a convolution, or a region that is a chain of elementwise rows after
 // one. Null, or why it is neither.
 const char* read_row_tail(const Node& node, RowTail& tail);
+// The same of a chain that was read already.
+const char* read_row_tail(const RegionChain& chain, RowTail& tail);
 // Whether what is as large as the result lies as it does. Null, or that it does not.
 const char* whole_layout_why_not(const Node& node, const RowTail& tail);
 

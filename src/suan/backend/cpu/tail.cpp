@@ -7,6 +7,7 @@
 #include <set>
 
 #include "suan/backend/cpu/int8_tail.h"
+#include "suan/backend/cpu/weight_only.h"
 #include "suan/backend/region_chain.h"
 
 namespace suan::cpu {
@@ -168,6 +169,7 @@ void add_tail(DnnlCall& call, const Tail& tail, std::vector<DnnlCall::Argument>&
 
 bool begins_tail(const Node& node) {
   if (multiplies_quantized(node)) return has_avx512_vnni();
+  if (multiplies_stored_weights(node)) return true;
   const bool matrix =
       is(node, Op::matmul) && node.inputs[1].rank() == 2 && node.inputs[0].rank() > 1;
   if (!matrix && !is(node, Op::conv)) return false;
@@ -180,7 +182,7 @@ bool begins_tail(const Node& node) {
 }
 
 bool fuses_tail(const Node& /*anchor*/, const Graph& region) {
-  if (!int8_why_not(region)) return true;
+  if (!int8_why_not(region) || !weight_only_why_not(region)) return true;
   for (const Op anchor : {Op::conv, Op::matmul}) {
     RegionChain chain;
     Tail tail;

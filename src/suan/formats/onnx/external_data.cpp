@@ -137,7 +137,7 @@ Array DataFolder::read(const ::onnx::TensorProto& proto, DType dtype, const Shap
   bytes_ += bytes;
   const bool late = bytes >= limits_.late_bytes && can_wait(dtype);
   if (late && files_.contains(location.path)) {
-    return {dtype, shape, file->later(location.offset, bytes)};
+    return array_later(dtype, shape, file->later(location.offset, bytes));
   }
   return array_of(dtype, shape, [&](void* to) { file->read(location.offset, to, bytes); });
 }

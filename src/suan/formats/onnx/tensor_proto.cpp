@@ -146,7 +146,7 @@ Array read_raw(const RawData& raw, DType dtype, const Shape& shape, const Tensor
         fmt::format("has {} bytes, expected {}", bytes.size(), packed_size(dtype, shape)));
   }
   if (raw.file && can_wait(dtype)) {
-    return {dtype, shape, raw.file->later(raw.offset, bytes.size())};
+    return array_later(dtype, shape, raw.file->later(raw.offset, bytes.size()));
   }
   return array_of(dtype, shape, [&](void* to) {
     if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
@@ -189,7 +189,17 @@ Array array_of(DType dtype, const Shape& shape, const std::function<void(void*)>
   return array;
 }
 
-bool can_wait(DType dtype) { return bits_of(dtype) >= 8 && dtype != DType::boolean; }
+bool can_wait(DType dtype) { return dtype != DType::boolean; }
+
+Array array_later(DType dtype, const Shape& shape, const BufferPtr& bytes) {
+  if (bits_of(dtype) >= 8) return {dtype, shape, bytes};
+  const auto fill = [dtype, shape](const Buffer::Inputs& stored) {
+    const Array array(dtype, shape);
+    unpack({stored[0]->as<char>(), stored[0]->bytes()}, array);
+    return array.buffer;
+  };
+  return {dtype, shape, Buffer::deferred(static_cast<size_t>(shape.numel()), {bytes}, fill)};
+}
 
 Array read_tensor(const TensorProto& proto, const std::string& where, DataFolder* folder,
                   const RawData& raw) {

@@ -30,8 +30,10 @@ struct RawData {
 // `where` and the tensor.
 Array read_tensor(const ::onnx::TensorProto& proto, const std::string& where,
                   DataFolder* folder = nullptr, const RawData& raw = {});
-// Whether elements lie in a file as they do in memory, so that they can wait there.
+// Whether a tensor's bytes can wait in a file until they are wanted: any but bools, which are
+// checked. And the array of such bytes, a block that is read late.
 bool can_wait(DType dtype);
+Array array_later(DType dtype, const Shape& shape, const BufferPtr& bytes);
 // The bytes of a tensor in a file, where elements of less than a byte lie together.
 size_t packed_size(DType dtype, const Shape& shape);
 // The array of the bytes that `read` writes there, packed_size() of them as they lie in a file:
