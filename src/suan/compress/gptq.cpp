@@ -31,11 +31,13 @@ Matrix reversed(const Array& hessian, size_t n) {
 
 // m = l l^T in place of the lower half.
 void cholesky(Matrix& m, size_t n) {
+  constexpr size_t kWork = size_t{1} << 18;  // worth a thread
   for (size_t j = 0; j < n; ++j) {
     double* row = &m[j * n];
     for (size_t k = 0; k < j; ++k) row[j] -= row[k] * row[k];
     row[j] = std::sqrt(row[j]);
-    parallel_for(static_cast<int64_t>(n - j - 1), 64, [&](int64_t begin, int64_t end) {
+    const auto grain = static_cast<int64_t>(kWork / (j + 1) + 1);
+    parallel_for(static_cast<int64_t>(n - j - 1), grain, [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
         double* other = &m[(j + 1 + static_cast<size_t>(r)) * n];
         double sum = other[j];

@@ -2,7 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/compress/inference_graph.h"
 
-#include "suan/backend/kernel.h"
+#include <unordered_map>
+
+#include "suan/backend/evaluate.h"
 #include "suan/graph/state.h"
 #include "suan/graph/users.h"
 #include "suan/ops/elementwise.h"
@@ -20,9 +22,9 @@ bool is_layer(const Node& node) {
   return is(node, Op::conv) || is(node, Op::conv_transpose) || is(node, Op::matmul);
 }
 
-// The name of the state that the tensor is, or is made of by ops of one input.
+// The name of the state that the tensor is, or what it is made of first is.
 std::string state_name(Tensor t) {
-  while (t.node().inputs.size() == 1 && t.node().inputs[0]) t = t.node().inputs[0];
+  while (!t.node().inputs.empty() && t.node().inputs[0]) t = t.node().inputs[0];
   if (!is(t.node(), Op::state)) return {};
   const std::string name = t.node().state->name();
   const size_t end = name.rfind(".weight");
@@ -45,6 +47,42 @@ Graph with_constants(const Graph& graph) {
     return {make_constant(node->types[0], node->state->buffer())};
   });
 }
+
+// Without gradients nothing is left of it.
+Graph without_straight_through(const Graph& graph) {
+  return rewrite(graph, [](const NodePtr& node, const Inputs& inputs) -> Inputs {
+    return is(*node, Op::straight_through) ? Inputs{inputs[0]} : Inputs{};
+  });
+}
+
+// Integer weights stand aside while constants are folded, which would make floats of them.
+class IntegerWeights {
+ public:
+  // The graph with inputs in place of what is dequantized from constants.
+  Graph hidden(const Graph& graph) {
+    return rewrite(graph, [&](const NodePtr& node, const Inputs& inputs) -> Inputs {
+      if (!is(*node, Op::dequantize) || !is_constant({node, 0})) return {};
+      Inputs known;
+      for (const Tensor& t : inputs) {
+        known.push_back(t ? Tensor::from(evaluate(t, cpu_backend())) : Tensor());
+      }
+      const Tensor place = make_input(node->types[0], "");
+      weights_[&place.node()] = {with_inputs(*node, known), 0};
+      keep_.push_back(place);
+      return {place};
+    });
+  }
+  Graph restored(const Graph& graph) const {
+    return rewrite(graph, [&](const NodePtr& node, const Inputs& /*inputs*/) -> Inputs {
+      const auto found = weights_.find(node.get());
+      return found == weights_.end() ? Inputs{} : Inputs{found->second};
+    });
+  }
+
+ private:
+  std::unordered_map<const Node*, Tensor> weights_;
+  Inputs keep_;
+};
 
 // relu(max_pool(x)) = max_pool(relu(x))
 Graph relu_before_pool(const Graph& graph) {
@@ -73,16 +111,17 @@ InferenceGraph inference_graph(const Graph& graph) {
   Graph& g = result.graph;
   g = graph;
   g.updates.clear();
-  g = fold_constants(with_names(g), target);
+  g = fold_constants(without_straight_through(with_names(g)), target);
   for (const NodePtr& node : g.nodes()) {
     if (is(*node, Op::constant)) result.fixed.insert(node->values[0].get());
   }
-  g = zeros_stay(with_constants(g));
+  IntegerWeights integers;
+  g = integers.hidden(zeros_stay(with_constants(g)));
   for (const auto pass :
        {simplify, fold_constants, move_views, recognise, fold_affine, fold_constants}) {
     g = pass(g, target);
   }
-  g = simplify(relu_before_pool(g), target);
+  g = simplify(relu_before_pool(integers.restored(g)), target);
   verify(g);
   return result;
 }

@@ -4,6 +4,7 @@
 
 #include "suan/base/error.h"
 #include "suan/base/nearest.h"
+#include "suan/compress/quantize_technique.h"
 #include "suan/train/technique.h"
 
 namespace suan::train {
@@ -15,7 +16,9 @@ struct Entry {
 };
 
 const std::vector<Entry>& entries() {
-  static const std::vector<Entry> table{};
+  static const std::vector<Entry> table{
+      {"quantize", compress::make_quantize_technique},
+  };
   return table;
 }
 
