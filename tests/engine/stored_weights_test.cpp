@@ -3,8 +3,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 
 #include "suan/base/random.h"
 #include "suan/engine/engine_file.h"
@@ -14,6 +16,7 @@
 #include "suan/ops/matmul.h"
 #include "suan/ops/quantize.h"
 #include "suan/program/explain.h"
+#include "tests/engine/models.h"
 #include "tests/temp_folder.h"
 
 namespace suan {
@@ -142,6 +145,73 @@ TEST(StoredWeights, AFileOfThemGivesThePlainWeightsToo) {
   }
   EXPECT_EQ(found, read.packed.size());
   EXPECT_GE(found, 4U);
+}
+
+::onnx::TensorProto& add_weights(::onnx::ModelProto& proto, const char* name, int64_t rows) {
+  auto& t = *proto.mutable_graph()->add_initializer();
+  t.set_name(name);
+  t.add_dims(rows);
+  t.add_dims(kWidth);
+  return t;
+}
+
+// y = x dequantize(w): w of 4 bits in blocks along the first axis.
+std::string four_bit_model() {
+  constexpr int64_t kRows = 1024;
+  ::onnx::ModelProto proto;
+  proto.set_ir_version(10);
+  proto.add_opset_import()->set_version(21);
+  proto.mutable_graph()->set_name("test");
+  auto& w = add_weights(proto, "w", kRows);
+  w.set_data_type(22);  // INT4, which this header has not
+  std::string bytes(kRows * kWidth / 2, '\0');
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 7 + i / 64);
+  w.set_raw_data(bytes);
+  auto& scale = add_weights(proto, "scale", kRows / kBlock);
+  scale.set_data_type(::onnx::TensorProto::FLOAT);
+  for (int64_t i = 0; i < kRows / kBlock * kWidth; ++i) scale.add_float_data(0.01F);
+  const auto add = [&](const char* op, std::initializer_list<const char*> in, const char* out) {
+    auto& node = *proto.mutable_graph()->add_node();
+    node.set_op_type(op);
+    for (const char* name : in) node.add_input(name);
+    node.add_output(out);
+    return &node;
+  };
+  auto* dequantize = add("DequantizeLinear", {"w", "scale"}, "f");
+  for (const auto& [name, value] : {std::pair("axis", int64_t{0}), {"block_size", kBlock}}) {
+    auto& a = *dequantize->add_attribute();
+    a.set_name(name);
+    a.set_type(::onnx::AttributeProto::INT);
+    a.set_i(value);
+  }
+  add("MatMul", {"x", "f"}, "y");
+  auto& input = *proto.mutable_graph()->add_input();
+  input.set_name("x");
+  auto& type = *input.mutable_type()->mutable_tensor_type();
+  type.set_elem_type(::onnx::TensorProto::FLOAT);
+  for (const int64_t size : {int64_t{1}, kRows})
+    type.mutable_shape()->add_dim()->set_dim_value(size);
+  proto.mutable_graph()->add_output()->set_name("y");
+  return proto.SerializeAsString();
+}
+
+TEST(StoredWeights, OfAModelFileAreNeverPlain) {
+  const TempFolder folder;
+  std::ofstream(folder / "m.onnx") << four_bit_model();
+  const auto model = onnx::Model::load(folder / "m.onnx");
+  Engine engine(model);
+  const std::vector<onnx::Value> x{Tensor::from(random_array({1, 1024}, 3))};
+  const std::vector<float> got = floats_of(engine.run(x)[0]);
+  const ProgramPtr program = engine.program(x);
+  EXPECT_EQ(explain_steps(*program).size(), 1U);
+  EXPECT_EQ(explain_steps(*program)[0].kernel, "cpu_weight_only") << explain(*program, true);
+  for (const auto& [name, array] : model->initializers()) {
+    EXPECT_TRUE(array.dtype != DType::i4 || !array.buffer->is_made()) << name;
+  }
+  const std::vector<float> want = floats_of(model->interpret(x)[0]);
+  float most = 0;
+  for (const float v : want) most = std::max(most, std::abs(v));
+  for (size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(got[i], want[i], 1e-5 * most);
 }
 
 }  // namespace

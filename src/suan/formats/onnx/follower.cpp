@@ -284,7 +284,7 @@ Value Follower::follow_again(const std::map<std::string, Value>& given, const st
   return *value;
 }
 
-// What follows from constants is computed at once.
+// What follows from constants is computed at once, but for quantized weights of what is recorded.
 void Follower::settle(const NodeView& node, std::vector<Value>& outputs) const {
   bool all_known = true;
   for (const Value& value : node.inputs) {
@@ -296,6 +296,7 @@ void Follower::settle(const NodeView& node, std::vector<Value>& outputs) const {
       check_size(t.type(), "value");
       if (!all_known && !known_) return;
       if (!known_ && !is_constant(t)) return;  // random numbers, and what a subgraph captured
+      if (!known_ && is(t.node(), Op::dequantize)) return;  // products take weights as stored
       t = Tensor::from(compute(t, "value"));
     });
   }
