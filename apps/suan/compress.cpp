@@ -131,6 +131,9 @@ class Compression {
   int run() {
     const bool forced = !options_.quantize.empty();
     const std::string record = stem_ + ".search";
+    if (!forced && !subject_.labelled()) {
+      fail("compress", "a promise needs data with labels; without them choose one form: --quantize");
+    }
     if (!forced) begin_from(record);
     const Outcome outcome = forced ? this->forced() : compressor().search();
     if (outcome.result.stopped) return stopped(outcome, record);

@@ -137,9 +137,6 @@ double Compressor::cosine(const Builder& build) const {
 }
 
 Outcome Compressor::search() {
-  if (!subject_.labelled()) {
-    fail("compress", "a promise needs data with labels; without them choose one form: --quantize");
-  }
   Outcome outcome;
   outcome.layers = precisions_.layers();
   outcome.report = precisions_.report();
