@@ -3,6 +3,7 @@
 #include "suan/compress/inference_graph.h"
 
 #include "suan/backend/kernel.h"
+#include "suan/compress/layers.h"
 #include "suan/graph/state.h"
 #include "suan/graph/users.h"
 #include "suan/ops/elementwise.h"
@@ -15,29 +16,6 @@ namespace suan::compress {
 namespace {
 
 using Inputs = std::vector<Tensor>;
-
-bool is_layer(const Node& node) {
-  return is(node, Op::conv) || is(node, Op::conv_transpose) || is(node, Op::matmul);
-}
-
-// The name of the state that the tensor is, or is made of by ops of one input.
-std::string state_name(Tensor t) {
-  while (t.node().inputs.size() == 1 && t.node().inputs[0]) t = t.node().inputs[0];
-  if (!is(t.node(), Op::state)) return {};
-  const std::string name = t.node().state->name();
-  const size_t end = name.rfind(".weight");
-  return end == std::string::npos ? name : name.substr(0, end);
-}
-
-Graph with_names(const Graph& graph) {
-  return rewrite(graph, [](const NodePtr& node, const Inputs& inputs) -> Inputs {
-    if (!is_layer(*node) || !node->label.empty()) return {};
-    const std::string name = state_name(node->inputs[1]);
-    if (name.empty()) return {};
-    const Labelling label(name);
-    return {Tensor(make_node(*node->op, inputs, node->attrs), 0)};
-  });
-}
 
 Graph with_constants(const Graph& graph) {
   return rewrite(graph, [](const NodePtr& node, const Inputs& /*inputs*/) -> Inputs {
@@ -73,7 +51,7 @@ InferenceGraph inference_graph(const Graph& graph) {
   Graph& g = result.graph;
   g = graph;
   g.updates.clear();
-  g = fold_constants(with_names(g), target);
+  g = fold_constants(with_layer_names(g), target);
   for (const NodePtr& node : g.nodes()) {
     if (is(*node, Op::constant)) result.fixed.insert(node->values[0].get());
   }

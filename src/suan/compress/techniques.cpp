@@ -4,6 +4,8 @@
 
 #include "suan/base/error.h"
 #include "suan/base/nearest.h"
+#include "suan/compress/distill.h"
+#include "suan/compress/low_rank.h"
 #include "suan/train/technique.h"
 
 namespace suan::train {
@@ -15,7 +17,10 @@ struct Entry {
 };
 
 const std::vector<Entry>& entries() {
-  static const std::vector<Entry> table{};
+  static const std::vector<Entry> table{
+      {"distill", compress::make_distill},
+      {"low_rank", compress::make_low_rank},
+  };
   return table;
 }
 

@@ -31,6 +31,8 @@ inline const char* expected(const int&) { return "an integer"; }
 inline const char* expected(const double&) { return "a number"; }
 inline const char* expected(const float&) { return "a number"; }
 inline const char* expected(const bool&) { return "true or false"; }
+inline const char* expected(const std::string&) { return "a string"; }
+inline const char* expected(const std::vector<std::string>&) { return "a list of strings"; }
 
 template <class T>
 bool read_text(std::string_view text, T& value) {
@@ -41,6 +43,25 @@ inline bool read_text(std::string_view text, float& value) {
   if (!read_text(text, wide)) return false;
   value = static_cast<float>(wide);
   return true;
+}
+inline bool read_text(std::string_view text, std::vector<std::string>& value) {
+  if (!parse_literal(text, "[")) return false;
+  value.clear();
+  while (!text.starts_with(']')) {
+    if (!value.empty() && !parse_literal(text, ", ")) return false;
+    if (!parse_value(text, value.emplace_back())) return false;
+  }
+  return text == "]";
+}
+// A string has no quotes.
+template <class T>
+bool read_option(const Option& option, T& value) {
+  if constexpr (std::is_same_v<T, std::string>) {
+    if (option.string) value = option.text;
+    return option.string;
+  } else {
+    return !option.string && read_text(option.text, value);
+  }
 }
 
 }  // namespace detail
@@ -59,7 +80,7 @@ void read_options(std::string_view what, const Options& options, T& target,
       if (name != field.name) return;
       found = true;
       auto& value = target.*(field.member);
-      if (option.string || !detail::read_text(option.text, value)) {
+      if (!detail::read_option(option, value)) {
         fail(option.where, "{}.{} is '{}', expected {}", what, name, option.text,
              detail::expected(value));
       }
