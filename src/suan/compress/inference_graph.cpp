@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "suan/backend/evaluate.h"
+#include "suan/compress/layers.h"
 #include "suan/graph/state.h"
 #include "suan/graph/users.h"
 #include "suan/ops/elementwise.h"
@@ -17,29 +18,6 @@ namespace suan::compress {
 namespace {
 
 using Inputs = std::vector<Tensor>;
-
-bool is_layer(const Node& node) {
-  return is(node, Op::conv) || is(node, Op::conv_transpose) || is(node, Op::matmul);
-}
-
-// The name of the state that the tensor is, or what it is made of first is.
-std::string state_name(Tensor t) {
-  while (!t.node().inputs.empty() && t.node().inputs[0]) t = t.node().inputs[0];
-  if (!is(t.node(), Op::state)) return {};
-  const std::string name = t.node().state->name();
-  const size_t end = name.rfind(".weight");
-  return end == std::string::npos ? name : name.substr(0, end);
-}
-
-Graph with_names(const Graph& graph) {
-  return rewrite(graph, [](const NodePtr& node, const Inputs& inputs) -> Inputs {
-    if (!is_layer(*node) || !node->label.empty()) return {};
-    const std::string name = state_name(node->inputs[1]);
-    if (name.empty()) return {};
-    const Labelling label(name);
-    return {Tensor(make_node(*node->op, inputs, node->attrs), 0)};
-  });
-}
 
 Graph with_constants(const Graph& graph) {
   return rewrite(graph, [](const NodePtr& node, const Inputs& /*inputs*/) -> Inputs {
@@ -111,7 +89,7 @@ InferenceGraph inference_graph(const Graph& graph) {
   Graph& g = result.graph;
   g = graph;
   g.updates.clear();
-  g = fold_constants(without_straight_through(with_names(g)), target);
+  g = fold_constants(without_straight_through(with_layer_names(g)), target);
   for (const NodePtr& node : g.nodes()) {
     if (is(*node, Op::constant)) result.fixed.insert(node->values[0].get());
   }

@@ -8,6 +8,7 @@
 #include "suan/base/error.h"
 #include "suan/base/nearest.h"
 #include "suan/graph/op_def.h"
+#include "suan/graph/state.h"
 #include "suan/ops/matmul.h"
 #include "suan/ops/op.h"
 
@@ -62,6 +63,26 @@ std::vector<GraphLayer> find_layers(const Graph& graph, const std::vector<std::s
     if (found->reason.empty()) found->reason = "left out on request";
   }
   return layers;
+}
+
+std::string weights_name(const Node& layer) {
+  Tensor t = layer.inputs[1];
+  while (!t.node().inputs.empty() && t.node().inputs[0]) t = t.node().inputs[0];
+  if (!is(t.node(), Op::state)) return {};
+  const std::string& name = t.node().state->name();
+  return name.substr(0, name.rfind(".weight"));
+}
+
+Graph with_layer_names(const Graph& graph) {
+  return rewrite(graph, [](const NodePtr& node, const std::vector<Tensor>& inputs) {
+    std::vector<Tensor> same;
+    const bool layer = multiplies(*node) && !is(*node, Op::attention);
+    if (!layer || !node->label.empty()) return same;
+    const std::string name = weights_name(*node);
+    if (name.empty()) return same;
+    const Labelling label(name);
+    return std::vector<Tensor>{Tensor(make_node(*node->op, inputs, node->attrs), 0)};
+  });
 }
 
 std::map<std::string, NodePtr> layers_by_name(const Graph& graph) {

@@ -20,6 +20,11 @@ struct GraphLayer {
 // In the order of the graph. Only f32 with constant weights can be quantized; `skip` names layers
 // that must not be. Throws Error naming the nearest layer where a name of `skip` is none.
 std::vector<GraphLayer> find_layers(const Graph& graph, const std::vector<std::string>& skip = {});
+// The name of the state that a layer's weights are, or that what they are made of first is, without
+// ".weight"; empty where they are something else.
+std::string weights_name(const Node& layer);
+// Convolutions and products labelled with it, unless they have a label.
+Graph with_layer_names(const Graph& graph);
 // By name, of a graph that may be quantized already.
 std::map<std::string, NodePtr> layers_by_name(const Graph& graph);
 

@@ -4,6 +4,8 @@
 
 #include "suan/base/error.h"
 #include "suan/base/nearest.h"
+#include "suan/compress/distill.h"
+#include "suan/compress/low_rank.h"
 #include "suan/compress/quantize_technique.h"
 #include "suan/train/technique.h"
 
@@ -17,6 +19,8 @@ struct Entry {
 
 const std::vector<Entry>& entries() {
   static const std::vector<Entry> table{
+      {"distill", compress::make_distill},
+      {"low_rank", compress::make_low_rank},
       {"quantize", compress::make_quantize_technique},
   };
   return table;

@@ -43,7 +43,9 @@ Conv<kAxes>::Conv(int64_t in, int64_t out, ConvOptions<kAxes> options) {
 
 template <int kAxes>
 Tensor Conv<kAxes>::operator()(const Tensor& x) const {
-  return conv(x, weight->read(), bias ? bias->read() : Tensor(), attrs_);
+  const Tensor shift = bias ? bias->read() : Tensor();
+  if (factor) return conv(conv(x, weight->read(), {}, attrs_), factor->read(), shift);
+  return conv(x, weight->read(), shift, attrs_);
 }
 
 template struct Conv<1>;

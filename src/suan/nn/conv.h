@@ -23,10 +23,13 @@ template <int kAxes>
 struct Conv : Module {
   Conv(int64_t in, int64_t out, ConvOptions<kAxes> options = {});
   Tensor operator()(const Tensor& x) const;
+  int64_t groups() const { return attrs_.groups; }
 
   StatePtr weight;
   StatePtr bias;
-  SUAN_MEMBERS(weight, bias)
+  // [out, rank, 1...], or none: the weight is then [rank, in, kernel...], a convolution before it.
+  StatePtr factor;
+  SUAN_MEMBERS(weight, bias, factor)
 
  private:
   ConvAttrs attrs_;

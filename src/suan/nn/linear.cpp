@@ -17,7 +17,9 @@ Linear::Linear(int64_t in, int64_t out, LinearOptions options) {
 }
 
 Tensor Linear::operator()(const Tensor& x) const {
-  return linear(x, weight->read(), bias ? bias->read() : Tensor());
+  const Tensor shift = bias ? bias->read() : Tensor();
+  if (factor) return linear(linear(x, weight->read()), factor->read(), shift);
+  return linear(x, weight->read(), shift);
 }
 
 }  // namespace suan::nn

@@ -16,7 +16,8 @@ struct Linear : Module {
 
   StatePtr weight;
   StatePtr bias;
-  SUAN_MEMBERS(weight, bias)
+  StatePtr factor;  // [out, rank], or none: the weight is then [rank, in] and w = factor weight
+  SUAN_MEMBERS(weight, bias, factor)
 };
 
 }  // namespace suan::nn

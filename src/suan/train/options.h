@@ -33,6 +33,7 @@ inline const char* expected(const double&) { return "a number"; }
 inline const char* expected(const float&) { return "a number"; }
 inline const char* expected(const bool&) { return "true or false"; }
 inline const char* expected(const std::string&) { return "a text"; }
+inline const char* expected(const std::vector<std::string>&) { return "a list of texts"; }
 template <class E>
   requires std::is_enum_v<E>
 std::string expected(const E& value) {
@@ -59,7 +60,15 @@ inline bool read_text(std::string_view text, float& value) {
   value = static_cast<float>(wide);
   return true;
 }
-
+inline bool read_text(std::string_view text, std::vector<std::string>& value) {
+  if (!parse_literal(text, "[")) return false;
+  value.clear();
+  while (!text.starts_with(']')) {
+    if (!value.empty() && !parse_literal(text, ", ")) return false;
+    if (!parse_value(text, value.emplace_back())) return false;
+  }
+  return text == "]";
+}
 }  // namespace detail
 
 // Sets the fields that `options` names; `what` is for messages ("optimizer.adamw"). Throws Error

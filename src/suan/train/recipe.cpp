@@ -318,7 +318,7 @@ Recipe load_recipe(const std::string& file_or_name, const std::vector<std::strin
   fail("recipe", "{}", unknown_name("recipe", file_or_name, recipe_names()));
 }
 
-std::string expand_path(const std::string& path) {
+std::string expand_path(const std::string& path, std::string_view where) {
   std::string out;
   for (size_t i = 0; i < path.size(); ++i) {
     if (path[i] != '$' || (i > 0 && path[i - 1] != '/')) {
@@ -330,7 +330,7 @@ std::string expand_path(const std::string& path) {
     const std::string variable = path.substr(i + 1, end - i - 1);
     const char* value = std::getenv(variable.c_str());
     if (!value || !*value) {
-      fail("data.path", "'{}' needs the environment variable {}, which is not set", path, variable);
+      fail(where, "'{}' needs the environment variable {}, which is not set", path, variable);
     }
     out += value;
     i = end - 1;

@@ -107,7 +107,7 @@ Recipe load_recipe(const std::string& file_or_name, const std::vector<std::strin
 std::vector<std::string> recipe_names();
 std::string_view recipe_text(std::string_view name);  // of a built-in one; empty: there is none
 
-// Environment variables in a path; throws Error naming one that is not set.
-std::string expand_path(const std::string& path);
+// Environment variables in a path; throws Error(where) naming one that is not set.
+std::string expand_path(const std::string& path, std::string_view where = "data.path");
 
 }  // namespace suan::train

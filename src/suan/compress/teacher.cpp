@@ -1,0 +1,149 @@
+// Teachers from run folders and ONNX files.
+// SPDX-License-Identifier: Apache-2.0
+#include "suan/compress/teacher.h"
+
+#include <fmt/ranges.h>
+
+#include <filesystem>
+#include <future>
+
+#include "suan/base/error.h"
+#include "suan/compress/layers.h"
+#include "suan/formats/onnx/model.h"
+#include "suan/graph/state.h"
+#include "suan/ops/op.h"
+#include "suan/ops/shape_ops.h"
+#include "suan/tensor/trace_function.h"
+#include "suan/train/checkpoint.h"
+#include "suan/train/learner.h"
+#include "suan/train/run_folder.h"
+
+namespace suan::compress {
+namespace {
+
+constexpr std::string_view kWhere = "technique.distill";
+
+// On a thread of its own, where no trace is open: a teacher is also asked for in the middle of one.
+template <class F>
+auto outside_of_traces(F f) {
+  return std::async(std::launch::async, std::move(f)).get();
+}
+
+void check_names(const std::string& path, const char* what, const std::vector<std::string>& its,
+                 const std::vector<std::string>& ours) {
+  for (size_t i = 0; i < std::min(its.size(), ours.size()); ++i) {
+    if (its[i] == ours[i]) continue;
+    fail(kWhere, "{} {} of the teacher {} is '{}', that of the data is '{}'", what, i, path, its[i],
+         ours[i]);
+  }
+}
+
+class RunTeacher : public Teacher {
+ public:
+  RunTeacher(const train::RunFolder& folder, const TeacherData& data)
+      : recipe_(folder.recipe({"train.threads=0"})) {  // threads are the training's to choose
+    const std::string& path = folder.path();
+    if (recipe_.data.mean != data.mean || recipe_.data.std != data.std) {
+      fail(kWhere,
+           "the teacher {} learned with data.mean [{}] and data.std [{}], got [{}] and [{}]", path,
+           fmt::join(recipe_.data.mean, ", "), fmt::join(recipe_.data.std, ", "),
+           fmt::join(data.mean, ", "), fmt::join(data.std, ", "));
+    }
+    const bool best = has_validation(recipe_) && std::filesystem::exists(folder.best());
+    const std::string file = best ? folder.best() : folder.last();
+    const train::Checkpoint saved = train::read_checkpoint(file);
+    check_names(path, "class", saved.class_names, data.class_names);
+    check_names(path, "token", saved.vocabulary, data.vocabulary);
+    task_ = train::make_input_task(recipe_);
+    task_.classes =
+        static_cast<int64_t>((task_.classifies ? saved.class_names : saved.vocabulary).size());
+    outside_of_traces([&] {
+      learner_ = std::make_unique<train::Learner>(recipe_, task_, file);
+      train::load_checkpoint(file, learner_->states());
+    });
+  }
+
+  Graph graph(const std::vector<Type>& inputs) override {
+    return outside_of_traces([&] {
+      Graph graph;
+      learner_->evaluating([&] {
+        const auto scores = [this](const std::vector<Tensor>& x) {
+          return std::vector<Tensor>{learner_->model()(x)};
+        };
+        graph = with_constants(trace_function(scores, inputs).graph);
+      });
+      return graph;
+    });
+  }
+
+ private:
+  // Layers keep the names of their weights.
+  static Graph with_constants(Graph graph) {
+    graph.updates.clear();
+    return rewrite(with_layer_names(graph), [](const NodePtr& node, const std::vector<Tensor>&) {
+      if (!is(*node, Op::state)) return std::vector<Tensor>{};
+      return std::vector<Tensor>{make_constant(node->types[0], node->state->buffer())};
+    });
+  }
+
+  const train::Recipe recipe_;
+  train::Task task_;
+  std::unique_ptr<train::Learner> learner_;
+};
+
+class OnnxTeacher : public Teacher {
+ public:
+  explicit OnnxTeacher(std::string path) : path_(std::move(path)) {
+    if (!std::filesystem::is_regular_file(path_)) {
+      fail(kWhere, "the teacher {} does not exist", path_);
+    }
+    model_ = onnx::Model::load(path_);
+  }
+
+  Graph graph(const std::vector<Type>& inputs) override {
+    const std::vector<onnx::Argument>& takes = model_->inputs();
+    if (takes.size() != inputs.size()) {
+      fail(kWhere, "the teacher {} takes {} inputs, got {}", path_, takes.size(), inputs.size());
+    }
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      if (onnx::accepts(takes[i], inputs[i])) continue;
+      fail(kWhere, "input '{}' of the teacher {} does not take the data, which is {}",
+           takes[i].name, path_, to_string(inputs[i]));
+    }
+    return outside_of_traces([&] {
+      Graph graph = model_->specialise(onnx::placeholders(inputs)).graph;
+      if (graph.outputs.size() != 1) {
+        fail(kWhere, "the teacher {} gives {} outputs, expected one", path_, graph.outputs.size());
+      }
+      return graph;
+    });
+  }
+
+ private:
+  std::string path_;
+  std::shared_ptr<const onnx::Model> model_;
+};
+
+}  // namespace
+
+std::unique_ptr<Teacher> open_teacher(const std::string& path, const TeacherData& data) {
+  if (path.ends_with(".onnx")) return std::make_unique<OnnxTeacher>(path);
+  if (!std::filesystem::is_regular_file(path + "/config.toml")) {
+    fail(kWhere, "the teacher '{}' is neither the folder of a run nor an .onnx file", path);
+  }
+  return std::make_unique<RunTeacher>(train::RunFolder::open(path), data);
+}
+
+std::vector<Tensor> placed(const Graph& graph, const std::vector<Tensor>& inputs) {
+  std::unordered_map<const Node*, Tensor> given;
+  for (size_t i = 0; i < inputs.size(); ++i) given[&graph.inputs[i].node()] = inputs[i];
+  const Graph copy = rewrite(graph, [&](const NodePtr& node, const std::vector<Tensor>&) {
+    const auto found = given.find(node.get());
+    return found == given.end() ? std::vector<Tensor>{} : std::vector<Tensor>{found->second};
+  });
+  std::vector<Tensor> out;
+  for (const Tensor& t : copy.outputs) out.push_back(stop_gradient(t));
+  return out;
+}
+
+}  // namespace suan::compress
