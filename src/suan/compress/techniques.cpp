@@ -4,6 +4,8 @@
 
 #include "suan/base/error.h"
 #include "suan/base/nearest.h"
+#include "suan/compress/prune.h"
+#include "suan/compress/prune_channels.h"
 #include "suan/train/technique.h"
 
 namespace suan::train {
@@ -15,7 +17,10 @@ struct Entry {
 };
 
 const std::vector<Entry>& entries() {
-  static const std::vector<Entry> table{};
+  static const std::vector<Entry> table{
+      {"prune", compress::make_prune},
+      {"prune_channels", compress::make_prune_channels},
+  };
   return table;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <type_traits>
 #include <vector>
 
 #include "suan/base/error.h"
@@ -31,10 +32,26 @@ inline const char* expected(const int&) { return "an integer"; }
 inline const char* expected(const double&) { return "a number"; }
 inline const char* expected(const float&) { return "a number"; }
 inline const char* expected(const bool&) { return "true or false"; }
+inline const char* expected(const std::string&) { return "a text"; }
+template <class E>
+  requires std::is_enum_v<E>
+std::string expected(const E& value) {
+  std::string names;
+  for (const std::string_view name : enum_names(value)) {
+    names += (names.empty() ? "" : ", ") + std::string(name);
+  }
+  return names;
+}
+template <class T>  // whether TOML has it in quotes
+inline constexpr bool kIsText = std::is_same_v<T, std::string> || std::is_enum_v<T>;
 
 template <class T>
 bool read_text(std::string_view text, T& value) {
   return parse_value(text, value) && text.empty();
+}
+inline bool read_text(std::string_view text, std::string& value) {
+  value = text;
+  return true;
 }
 inline bool read_text(std::string_view text, float& value) {
   double wide = 0;
@@ -59,7 +76,8 @@ void read_options(std::string_view what, const Options& options, T& target,
       if (name != field.name) return;
       found = true;
       auto& value = target.*(field.member);
-      if (option.string || !detail::read_text(option.text, value)) {
+      const bool text = detail::kIsText<std::remove_reference_t<decltype(value)>>;
+      if (option.string != text || !detail::read_text(option.text, value)) {
         fail(option.where, "{}.{} is '{}', expected {}", what, name, option.text,
              detail::expected(value));
       }
