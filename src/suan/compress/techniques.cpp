@@ -6,6 +6,8 @@
 #include "suan/base/nearest.h"
 #include "suan/compress/distill.h"
 #include "suan/compress/low_rank.h"
+#include "suan/compress/prune.h"
+#include "suan/compress/prune_channels.h"
 #include "suan/compress/quantize_technique.h"
 #include "suan/train/technique.h"
 
@@ -22,6 +24,8 @@ const std::vector<Entry>& entries() {
       {"distill", compress::make_distill},
       {"low_rank", compress::make_low_rank},
       {"quantize", compress::make_quantize_technique},
+      {"prune", compress::make_prune},
+      {"prune_channels", compress::make_prune_channels},
   };
   return table;
 }

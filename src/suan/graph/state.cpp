@@ -84,6 +84,15 @@ void State::load(const Array& array) {
   }
 }
 
+void State::reset(Array array) {
+  if (Trace::current()) {
+    fail("state", "'{}' cannot become {} inside a traced function", name_,
+         to_string(Type(array.dtype, array.shape)));
+  }
+  type_ = Type(array.dtype, array.shape);
+  replace(std::move(array.buffer));
+}
+
 StatePtr State::clone() { return create(name_, array(), trainable_); }
 
 }  // namespace suan

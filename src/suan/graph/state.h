@@ -30,6 +30,9 @@ class State : public std::enable_shared_from_this<State> {
   void assign(const Tensor& value);
   // Replaces the content at once with a copy of the array.
   void load(const Array& array);
+  // Another content whose type may differ, where a model changes its shape. Not while a function is
+  // traced. Compiled functions trace themselves anew; a Program made before must not run again.
+  void reset(Array array);
   // A copy of the current content, in logical order.
   Array array();
   StatePtr clone();  // the only way to keep an old value

@@ -39,13 +39,16 @@ Conv<kAxes>::Conv(int64_t in, int64_t out, ConvOptions<kAxes> options) {
   attrs_.pad_begin = attrs_.pad_end = options.padding.list();
   attrs_.dilation = options.dilation.list();
   attrs_.groups = options.groups;
+  outputs_per_group_ = out / options.groups;
 }
 
 template <int kAxes>
 Tensor Conv<kAxes>::operator()(const Tensor& x) const {
+  ConvAttrs attrs = attrs_;
+  if (attrs.groups > 1) attrs.groups = weight->type().shape[0] / outputs_per_group_;
   const Tensor shift = bias ? bias->read() : Tensor();
-  if (factor) return conv(conv(x, weight->read(), {}, attrs_), factor->read(), shift);
-  return conv(x, weight->read(), shift, attrs_);
+  if (factor) return conv(conv(x, weight->read(), {}, attrs), factor->read(), shift);
+  return conv(x, weight->read(), shift, attrs);
 }
 
 template struct Conv<1>;

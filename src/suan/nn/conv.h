@@ -18,7 +18,8 @@ struct ConvOptions {
 };
 
 // Cross-correlation of x [n, in, spatial...] (see conv); weight [out, in / groups, kernel...],
-// bias [out]. Starts as in PyTorch. Throws Error when the groups do not divide in and out.
+// bias [out]. Starts as in PyTorch. Throws Error when the groups do not divide in and out. A
+// grouped one whose weight loses whole groups has that many fewer.
 template <int kAxes>
 struct Conv : Module {
   Conv(int64_t in, int64_t out, ConvOptions<kAxes> options = {});
@@ -32,7 +33,8 @@ struct Conv : Module {
   SUAN_MEMBERS(weight, bias, factor)
 
  private:
-  ConvAttrs attrs_;
+  ConvAttrs attrs_;  // its groups are those at the start
+  int64_t outputs_per_group_;
 };
 using Conv1d = Conv<1>;
 using Conv2d = Conv<2>;

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/tensor/compile.h"
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 
@@ -52,6 +53,7 @@ struct CompiledFunction::Impl {
     const Backend* backend;
     int threads;
     bool exact, reproducible;
+    std::vector<std::pair<StatePtr, Type>> states;
     std::unique_ptr<RunContext> context;
 
     bool fits(const std::vector<Tensor>& args) const {
@@ -66,7 +68,9 @@ struct CompiledFunction::Impl {
       for (const Trace::Guard& g : guards) {
         if (*g.flag != g.value) return false;
       }
-      return true;
+      // The plan has memory for states of the types that were traced.
+      return std::all_of(states.begin(), states.end(),
+                         [](const auto& s) { return s.first->type() == s.second; });
     }
   };
   Traced function;
@@ -94,6 +98,9 @@ struct CompiledFunction::Impl {
     e.context = std::make_unique<RunContext>(
         Program::build(traced.graph, *e.backend,
                        {.precision = options.precision, .memory_budget = options.memory_budget}));
+    for (const PlannedState& s : e.context->program().plan().states) {
+      e.states.emplace_back(s.state, s.state->type());
+    }
     entries.push_back(std::move(e));
     return entries.back();
   }

@@ -123,6 +123,10 @@ void Learner::make_techniques(const std::string& checkpoint) {
     if (checkpoint.empty()) {
       std::vector<nn::NamedState> states;
       for (const StatePtr& s : model_->module().states()) states.push_back({s->name(), s});
+      for (size_t i = 0; i < done; ++i) {
+        const std::vector<nn::NamedState> own = techniques_[i]->states();
+        states.insert(states.end(), own.begin(), own.end());
+      }
       load_checkpoint(from, states);
     }
   }
@@ -276,6 +280,11 @@ double Learner::step_flops(const data::Batch& batch) {
 
 void Learner::begin_step(double done) {
   for (const auto& technique : techniques_) technique->begin_step(done);
+}
+
+bool Learner::settled() const {
+  return std::all_of(techniques_.begin(), techniques_.end(),
+                     [](const auto& technique) { return technique->settled(); });
 }
 
 StepResult Learner::step(const data::Batch& batch, double lr) {

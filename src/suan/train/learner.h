@@ -38,6 +38,7 @@ class Learner {
   StepResult step(const data::Batch& batch, double lr);
   // Tells the techniques, before a step, which share of the training is done.
   void begin_step(double done);
+  bool settled() const;  // whether all techniques are (Technique::settled)
   // Over all batches of a loader with drop_last unset; `matrix` (or null) counts classes too.
   Evaluation evaluate(data::Loader& loader, ConfusionMatrix* matrix = nullptr);
   // Class scores, f32 [n, classes], of images f32 [n, c, h, w] or of what x is in the task.

@@ -49,6 +49,9 @@ class Technique {
   virtual void after_update() {}
   // Before each optimizer step, not traced: the share of the training that is done, 0 to 1.
   virtual void begin_step(double /*done*/) {}
+  // Whether the model is by now what the technique makes of it. Evaluations before that are not
+  // compared when a run looks for its best weights.
+  virtual bool settled() const { return true; }
   // What a checkpoint keeps of it, beside the model's own states.
   virtual std::vector<nn::NamedState> states() { return {}; }
 };

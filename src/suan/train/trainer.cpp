@@ -248,6 +248,10 @@ void Trainer::Impl::show(const StepResult& result) {
 
 // Whether it is the best so far.
 bool Trainer::Impl::take_evaluation(const Evaluation& evaluation) {
+  if (!learner.settled()) {  // a model that is still being pruned would win while it is large
+    ++progress.evaluations;
+    return false;
+  }
   const double metric = task.classifies ? evaluation.accuracy : evaluation.loss;
   const bool first = progress.best_batches < 0;
   const bool better = first || (task.classifies ? metric > progress.best : metric < progress.best);
