@@ -132,7 +132,8 @@ class Compression {
     const bool forced = !options_.quantize.empty();
     const std::string record = stem_ + ".search";
     if (!forced && !subject_.labelled()) {
-      fail("compress", "a promise needs data with labels; without them choose one form: --quantize");
+      fail("compress",
+           "a promise needs data with labels; without them choose one form: --quantize");
     }
     if (!forced) begin_from(record);
     const Outcome outcome = forced ? this->forced() : compressor().search();
@@ -188,11 +189,22 @@ class Compression {
     fail(ErrorCode::kCancelled, "compress", "stopped after {} trials; the same command goes on",
          outcome.result.trials.size());
   }
+  // For any batch size; a recurrent model that folds what depends on it, for one.
+  void write(const std::string& output) {
+    try {
+      compressor().exported(build_).save(output);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kUnsupported) throw;
+      fmt::print(stderr, "compress: {}: the model is written for batches of {} alone\n",
+                 error.what(), options_.batch);
+      compressor().exported(build_, options_.batch).save(output);
+    }
+  }
   int finish(const Outcome& outcome, bool forced) {
     const bool short_of = !outcome.kept && !forced;
     const std::string output = stem_ + (short_of ? ".not-kept.onnx" : ".onnx");
     if (!forced) build_ = compressor().builder(outcome.chosen);
-    compressor().exported(build_).save(output);
+    write(output);
     const std::string page = stem_ + ".html";
     write_file_atomically(
         page, compress::to_html(outcome, "Suan: " + options_.model + " compressed", classifies_,

@@ -292,6 +292,20 @@ TEST(Channels, AreChosenInMultiplesAndDownToAFloor) {
                "model");
 }
 
+TEST(StateReset, GivesAnotherTypeButNotInsideATrace) {
+  const StatePtr state = State::create("s", noise({4, 3}, 1));
+  CompiledFunction twice(
+      [&](const std::vector<Tensor>& x) { return std::vector{state->read() * x[0]}; }, {});
+  const std::vector<Tensor> two{Tensor::from(Array::of<float>({{2}}, {1}))};
+  EXPECT_EQ(twice(two)[0].shape(), (Shape{4, 3}));
+  state->reset(Array::of<float>({{1, 2}}, {2}));
+  EXPECT_EQ(twice(two)[0].array().as<float>()[1], 4);
+  EXPECT_EQ(twice.compile_count(), 2);
+  const Trace trace;
+  EXPECT_ERROR(state->reset(noise({5}, 1)), kInvalidArgument,
+               "state: 's' cannot become f32[5] inside a traced function");
+}
+
 // The loss reads one of two channels only.
 TEST(Channels, ThatNobodyListensToMatterLeastByTaylor) {
   nn::Linear a(4, 3, {.bias = false}), b(3, 2, {.bias = false});

@@ -221,8 +221,10 @@ TEST_F(DistillRun, SaysWhatDoesNotFit) {
       "technique.distill: the teacher has no layer 'conv3', it has conv1, conv2, fc1, fc2");
   EXPECT_ERROR(trained("attention = 1\npairs = [\"head=fc1\"]"), kInvalidArgument,
                "technique.distill: the model has no layer 'head', it has conv1, conv2, fc1, fc2");
-  EXPECT_ERROR(trained("attention = 1", {"model.name=mlp", "model.sizes=[784, 10]"}),
-               kInvalidArgument,
+  Recipe flat = student("attention = 1");
+  flat.model =
+      train::parse_recipe("model = {name = \"mlp\", sizes = [784, 10]}", "flat.toml").model;
+  EXPECT_ERROR(Trainer(flat, options()).run(), kInvalidArgument,
                "technique.distill: no feature map of the model (none) is as large as one of the "
                "teacher (28x28, 14x14, 7x7): name pairs of layers");
 }
@@ -235,7 +237,7 @@ TEST(Distill, RefusesOptionsThatDoNotFit) {
   EXPECT_ERROR(made(""), kInvalidArgument,
                "technique.distill: has no 'teacher': the folder of a run, or an .onnx file");
   EXPECT_ERROR(made("teacher = 3"), kInvalidArgument,
-               "a.toml:3: technique.distill.teacher is '3', expected a string");
+               "a.toml:3: technique.distill.teacher is '3', expected a text");
   EXPECT_ERROR(made("teacher = \"t\"\ntemperature = 0"), kInvalidArgument,
                "technique.distill: temperature is 0, expected more than 0");
   EXPECT_ERROR(made("teacher = \"t\"\nalpha = 1.5"), kInvalidArgument,
@@ -243,7 +245,7 @@ TEST(Distill, RefusesOptionsThatDoNotFit) {
   EXPECT_ERROR(made("teacher = \"t\"\npairs = [\"a\"]"), kInvalidArgument,
                "technique.distill: pairs are given, but neither hidden nor attention is above 0");
   EXPECT_ERROR(made("teacher = \"t\"\npairs = [1]"), kInvalidArgument,
-               "a.toml:4: technique.distill.pairs is '[1]', expected a list of strings");
+               "a.toml:4: technique.distill.pairs is '[1]', expected a list of texts");
   EXPECT_ERROR(made("teacher = \"t\"\ntemprature = 2"), kInvalidArgument,
                "a.toml:4: technique.distill: there is no option 'temprature', did you mean "
                "'temperature'?");

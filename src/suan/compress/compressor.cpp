@@ -242,11 +242,12 @@ void Compressor::measure(Outcome& outcome, const Builder& build) {
   outcome.bytes_after = constant_bytes(*both[1]);
 }
 
-onnx::ExportedModel Compressor::exported(const Builder& build) const {
+onnx::ExportedModel Compressor::exported(const Builder& build, std::optional<int64_t> batch) const {
   const onnx::ExportOptions options{
       .opset = 21, .input_names = subject_.input_names, .output_names = subject_.output_names};
+  if (batch) return onnx::export_model(build(*batch), options);
   if (subject_.any_batch) return onnx::export_batched(build, options);
-  return onnx::export_model(build(subject_.calibration[0][0].shape[0]), options);
+  return onnx::export_model(build(measured_batch()), options);
 }
 
 }  // namespace suan::compress

@@ -2,6 +2,7 @@
 // machine that keeps the promise on data that the search has not seen.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <optional>
 #include <string>
 
 #include "suan/compress/judge.h"
@@ -68,7 +69,8 @@ class Compressor {
   Builder builder(const QuantizeOptions& options);
   const Precisions& precisions() const { return precisions_; }
   // The model in a form of an outcome, as ONNX.
-  onnx::ExportedModel exported(const Builder& build) const;
+  // Of any batch size, or of one: where the graph depends on it in more than sizes, any throws.
+  onnx::ExportedModel exported(const Builder& build, std::optional<int64_t> batch = {}) const;
 
  private:
   std::vector<double> costs(const std::vector<Assignment>& assignments);

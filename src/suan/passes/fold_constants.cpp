@@ -20,7 +20,7 @@ namespace {
 
 bool is_number(const Tensor& t) { return is(t.node(), Op::full); }
 
-bool foldable(const Node& node, const std::vector<Tensor>& inputs) {
+bool foldable(const Node& node, const std::vector<Tensor>& inputs, size_t small) {
   if (!node.op->infer || node.op->random || node.op->forwards || inputs.empty()) return false;
   if (is(node, Op::check_range)) return false;  // its error belongs to the run
   size_t read = 0, written = 0;
@@ -29,12 +29,12 @@ bool foldable(const Node& node, const std::vector<Tensor>& inputs) {
     if (!t) continue;
     if (!is(t.node(), Op::constant) && !is_number(t)) return false;
     numbers = numbers && is_number(t);
-    read += t.type().bytes();
+    if (!is_number(t)) read += t.type().bytes();
   }
   for (const Type& type : node.types) written += type.bytes();
-  constexpr size_t kSmall = size_t{1} << 20, kTiny = 64;
+  constexpr size_t kTiny = 64;
   if (is(node, Op::dequantize) && !numbers) return true;
-  return written <= (numbers ? kTiny : std::max(kSmall, 2 * read));  // repeating beats reading
+  return written <= (numbers ? kTiny : std::max(small, 2 * read));  // repeating beats reading
 }
 
 // A number that is only given another shape: it stays a number, however often it is repeated.
@@ -153,7 +153,7 @@ Graph fold_all_but(const Nodes& kept, const Graph& graph, const Target& target) 
   return rewrite(graph, [&](const NodePtr& node, const std::vector<Tensor>& inputs) {
     std::vector<Tensor> outputs;
     if (const Tensor number = reshaped_number(*node, inputs)) return std::vector{number};
-    if (kept.contains(node.get()) || !foldable(*node, inputs)) return outputs;
+    if (kept.contains(node.get()) || !foldable(*node, inputs, target.fold_bytes)) return outputs;
     if (computed_later(*node, inputs)) return std::vector{later(node, inputs, target)};
     const NodePtr copy = with_inputs(*node, inputs);
     for (size_t i = 0; i < node->types.size(); ++i) {

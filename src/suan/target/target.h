@@ -30,6 +30,8 @@ struct Target {
   bool (*begins_tail)(const Node&) = nullptr;
   // The value of a tensor that follows from constants; null: nothing is folded.
   BufferPtr (*evaluate)(const Tensor&) = nullptr;
+  // Bytes that a folded value may have even where it is much larger than what it is made of.
+  size_t fold_bytes = size_t{1} << 20;
   bool tf32 = false;  // whether products can round f32 operands to TF32
   // Chooses the layouts a node runs best in; null: all plain.
   void (*choose_layouts)(const Node&, NodeLayouts&) = nullptr;
