@@ -84,7 +84,8 @@ Graph zeros_stay(const Graph& graph) {
 }  // namespace
 
 InferenceGraph inference_graph(const Graph& graph) {
-  // What is repeated for each sample of a batch is not folded: graphs for all batch sizes are alike.
+  // What is repeated for each sample of a batch is not folded: graphs for all batch sizes are
+  // alike.
   Target target = *cpu_backend().target;
   target.fold_bytes = 0;
   InferenceGraph result;
