@@ -45,7 +45,8 @@ void randomise(nn::Module& module) {
     Array array = noise(s->type().shape, seed++);
     const Shape& shape = array.shape;
     const bool positive = s->name().ends_with("running_var") || shape.rank() == 1;
-    const double fan = shape.rank() > 1 ? static_cast<double>(shape.numel() / shape[0]) : 1;
+    const double fan =
+        shape.rank() > 1 ? static_cast<double>(shape.numel()) / static_cast<double>(shape[0]) : 1;
     for (float& v : array.span<float>()) {
       v = positive ? 0.5F + std::abs(v) * 0.5F : v * static_cast<float>(std::sqrt(2 / fan));
     }

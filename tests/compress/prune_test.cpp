@@ -111,7 +111,8 @@ TEST(Prune, MakesBlocksAndTwoOfFour) {
     zeros += c.zeros;
     all += c.all;
   }
-  EXPECT_EQ(zeros, std::lround(0.75 * static_cast<double>(all / 8)) * 8);
+  const int64_t blocks = all / 8;
+  EXPECT_EQ(zeros, std::lround(0.75 * static_cast<double>(blocks)) * 8);
 }
 
 std::string run_in_parts(const Recipe& recipe, const std::vector<int64_t>& stops) {
