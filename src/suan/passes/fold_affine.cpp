@@ -38,6 +38,11 @@ bool becomes_constant(const Tensor& t, int depth = 0) {
   return !t.node().op->random;
 }
 
+// Sums of whole numbers are to stay such.
+bool is_exact(const Node& node) {
+  return is(node, Op::conv) ? node.attr<ConvAttrs>().exact : node.attr<MatmulAttrs>().exact;
+}
+
 // The node before, if it is such an op with constant weights.
 struct Site {
   const Node* node = nullptr;
@@ -54,6 +59,7 @@ Site site_of(const Tensor& t) {
   } else {
     return {};
   }
+  if (is_exact(t.node())) return {};
   return becomes_constant(t.node().inputs[1]) ? site : Site();
 }
 

@@ -8,6 +8,7 @@
 #include "suan/ops/op.h"
 #include "suan/ops/reduce.h"
 #include "suan/ops/shape_ops.h"
+#include "suan/passes/internal/whole_numbers.h"
 #include "suan/passes/pass.h"
 
 namespace suan {
@@ -87,6 +88,15 @@ Tensor drop_moves(const Node& node, const Inputs& inputs) {
   return {};
 }
 
+// Whole numbers that become i32 and floats again stay as they are.
+Tensor drop_casts(const Node& node, const Inputs& inputs) {
+  if (!is(node, Op::cast) || !is(inputs[0].node(), Op::cast)) return {};
+  const Tensor& x = inputs[0].node().inputs[0];
+  constexpr double kMost = 2147483648.0;  // 2^31
+  const bool fits = inputs[0].dtype() == DType::i32 && x.type() == node.types[0];
+  return fits && largest_whole(x) < kMost ? x : Tensor();
+}
+
 // A repeated number as an operand broadcasts by itself: the scalar does. So does broadcast_to.
 Tensor shrink_operands(const Node& node, const Inputs& inputs) {
   if (!node.op->row || inputs.size() < 2) return {};
@@ -122,8 +132,8 @@ class Merger {
 };
 
 Tensor apply_rules(const Node& node, const Inputs& inputs) {
-  constexpr Tensor (*kRules[])(const Node&, const Inputs&) = {fold_full, move_full, drop_neutral,
-                                                              drop_moves, shrink_operands};
+  constexpr Tensor (*kRules[])(const Node&, const Inputs&) = {
+      fold_full, move_full, drop_neutral, drop_moves, drop_casts, shrink_operands};
   for (const Tensor& t : inputs) {
     if (!t) return {};
   }

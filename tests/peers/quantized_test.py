@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""Models that ONNX Runtime quantizes run in Suan to its results: with QuantizeLinear and DequantizeLinear, with quantized
+operators, and with ranges that are found as the model runs. What Suan writes of them runs in ONNX Runtime."""
+# SPDX-License-Identifier: Apache-2.0
+# needs: onnx onnxruntime
+import itertools
+import logging
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+from onnxruntime import quantization
+
+SUAN = pathlib.Path(__file__).resolve().parents[2] / "build/release/bin/suan"
+onnxruntime.set_default_logger_severity(4)
+logging.getLogger().setLevel(logging.ERROR)
+RANDOM = numpy.random.default_rng(7)
+
+
+def save(path, nodes, weights, x, y, opset=17):
+    initializers = [numpy_helper.from_array(w.astype(numpy.float32) if w.dtype == numpy.float64 else w, name)
+                    for name, w in weights.items()]
+    graph = helper.make_graph(nodes, "net", [helper.make_tensor_value_info("x", TensorProto.FLOAT, x)],
+                              [helper.make_tensor_value_info("y", TensorProto.FLOAT, y)], initializers)
+    domains = [helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)]
+    onnx.save(helper.make_model(graph, opset_imports=domains, ir_version=10), path)
+
+
+def random(*shape):
+    return RANDOM.standard_normal(shape) / numpy.sqrt(numpy.prod(shape[1:]))
+
+
+def conv_net(path):
+    """Convolutions with stride, groups and a residual, pooling, and a classifier."""
+    node = helper.make_node
+    nodes = [node("Conv", ["x", "w1", "b1"], ["c1"], pads=[1, 1, 1, 1]), node("Relu", ["c1"], ["r1"]),
+             node("Conv", ["r1", "w2", "b2"], ["c2"], pads=[1, 1, 1, 1], group=16), node("Relu", ["c2"], ["r2"]),
+             node("Conv", ["r2", "w3", "b3"], ["c3"]), node("Add", ["c3", "r1"], ["a3"]), node("Relu", ["a3"], ["r3"]),
+             node("MaxPool", ["r3"], ["p3"], kernel_shape=[2, 2], strides=[2, 2]),
+             node("Conv", ["p3", "w4", "b4"], ["c4"], pads=[1, 1, 1, 1], strides=[2, 2]), node("Relu", ["c4"], ["r4"]),
+             node("GlobalAveragePool", ["r4"], ["g"]), node("Flatten", ["g"], ["f"]),
+             node("Gemm", ["f", "w5", "b5"], ["y"], transB=1)]
+    shapes = [(16, 3, 3, 3), (16, 1, 3, 3), (16, 16, 1, 1), (32, 16, 3, 3), (10, 32)]
+    weights = {f"w{i}": random(*s) for i, s in enumerate(shapes, 1)} | {f"b{i}": random(s[0]) for i, s in enumerate(shapes, 1)}
+    save(path, nodes, weights, [2, 3, 16, 16], [2, 10])
+    return (2, 3, 16, 16)
+
+
+def mlp(path):
+    node = helper.make_node
+    nodes = [node("MatMul", ["x", "w1"], ["m1"]), node("Add", ["m1", "b1"], ["a1"]), node("Relu", ["a1"], ["r1"]),
+             node("MatMul", ["r1", "w2"], ["m2"]), node("Add", ["m2", "b2"], ["a2"]), node("Tanh", ["a2"], ["t2"]),
+             node("MatMul", ["t2", "w3"], ["y"])]
+    weights = {"w1": random(64, 96).T.copy().T, "b1": random(96), "w2": random(96, 48), "b2": random(48), "w3": random(48, 10)}
+    save(path, nodes, weights, [8, 64], [8, 10])
+    return (8, 64)
+
+
+class Samples(quantization.CalibrationDataReader):
+    def __init__(self, shape):
+        self.left = iter([{"x": RANDOM.standard_normal(shape, dtype=numpy.float32)} for _ in range(8)])
+
+    def get_next(self):
+        return next(self.left, None)
+
+
+def quantize(model, path, shape, form, activations, per_channel):
+    if form == "dynamic":
+        quantization.quantize_dynamic(model, path, per_channel=per_channel, weight_type=quantization.QuantType.QInt8)
+        return
+    # As operators, all but these are of ONNX Runtime's own domain.
+    types = ["Conv", "MatMul", "MaxPool"] if form == "QOperator" else None
+    quantization.quantize_static(
+        model, path, Samples(shape), op_types_to_quantize=types, quant_format=getattr(quantization.QuantFormat, form), per_channel=per_channel,
+        activation_type=getattr(quantization.QuantType, activations), weight_type=quantization.QuantType.QInt8)
+
+
+def run_ort(path, x, every=False):
+    """The model as it is written, by plain kernels: no rewriting, so each value is rounded where the model says so."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = (onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL if every else
+                                        onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL)
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]).run(None, {"x": x})[0]
+
+
+def suan(*arguments):
+    return subprocess.run([SUAN, *map(str, arguments)], text=True, stdout=subprocess.PIPE, check=True).stdout
+
+
+def run_suan(folder, model, x, *options):
+    numpy.save(folder / "x.npy", x)
+    suan("run", model, "--input", f"x={folder / 'x.npy'}", "--save", folder / "out", *options)
+    return numpy.load(folder / "out/output_0.npy")
+
+
+def quantum_of(path):
+    """The step of the last quantized value of the model: 0 where there is none."""
+    model = onnx.load(str(path))
+    scales = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+    makers = {o: n for n in model.graph.node for o in n.output}
+    name = "y"
+    while name in makers:
+        maker = makers[name]
+        if maker.op_type == "DequantizeLinear":
+            return float(scales[maker.input[1]].max())
+        name = maker.input[0]
+    return 0.0
+
+
+def expect_same(got, want, quantum, what):
+    assert got.shape == want.shape and got.dtype == want.dtype, (what, got.shape, want.shape, got.dtype)
+    off = abs(got.astype(numpy.float64) - want)
+    rounding = 1e-5 * abs(want).max()
+    assert off.max() <= quantum + rounding, (what, off.max(), quantum)
+    share = (off > rounding).mean()
+    assert share < 0.005, f"{what}: {share:.2%} of the elements are off by a quantum"
+
+
+CASES = [("QDQ", "QUInt8"), ("QDQ", "QInt8"), ("QOperator", "QUInt8"), ("QOperator", "QInt8"), ("dynamic", "QUInt8")]
+
+
+def test_import(folder, net):
+    """Both ways of running a model: compiled, and node by node."""
+    model, path = folder / "net.onnx", folder / "quantized.onnx"
+    shape = net(model)
+    for (form, activations), per_channel in itertools.product(CASES, [False, True]):
+        quantize(model, path, shape, form, activations, per_channel)
+        x = RANDOM.standard_normal(shape, dtype=numpy.float32)
+        want = run_ort(path, x)
+        for options in [], ["--interpret"]:
+            what = f"{net.__name__} {form} {activations}{' per channel' if per_channel else ''} {' '.join(options)}"
+            try:
+                got = run_suan(folder, path, x, *options)
+                off = abs(got - want)
+                print(what, off.max(), (off > 1e-5 * abs(want).max()).mean(), quantum_of(path))
+            except Exception as e: print(what, "FAIL", e)
+        print(collections.Counter(n.op_type for n in onnx.load(path).graph.node))
+
+
+if __name__ == "__main__":
+    import collections
+    f = pathlib.Path("/tmp/onnxq_peer")
+    for net in conv_net, mlp: test_import(f, net)
