@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <map>
+#include <set>
 #include <variant>
 
 #include "suan/base/string_pool.h"
@@ -43,8 +44,9 @@ inline void set(::onnx::AttributeProto& to, const Attribute& from) {
   } else {
     const Array& array = std::get<Array>(from);
     to.set_type(Proto::TENSOR);
-    const std::map<DType, int> codes{
-        {DType::f32, 1}, {DType::u8, 2}, {DType::i64, 7}, {DType::f64, 11}};
+    const std::map<DType, int> codes{{DType::f32, 1}, {DType::u8, 2},  {DType::i8, 3},
+                                     {DType::i32, 6}, {DType::i64, 7}, {DType::f16, 10},
+                                     {DType::f64, 11}};
     to.mutable_t()->set_data_type(codes.at(array.dtype));
     for (int64_t size : array.shape) to.mutable_t()->add_dims(size);
     to.mutable_t()->set_raw_data(array.buffer->data(), array.bytes());
@@ -60,6 +62,7 @@ struct OneNode {
   int outputs = 1;
   std::string domain = {};
   mutable std::string reason = {};  // after run(): why it was interpreted
+  std::set<size_t> constants = {};  // inputs that are initializers of the model
 
   // The same fields one by one, for nodes that a test changes step by step.
   OneNode& in(const Tensor& tensor) { return inputs.push_back(tensor), *this; }
@@ -92,7 +95,15 @@ struct OneNode {
     for (size_t i = 0; i < inputs.size(); ++i) {
       const std::string name = inputs[i] ? "x" + std::to_string(i) : "";
       node.add_input(name);
-      if (inputs[i]) graph.add_input()->set_name(name);
+      if (!inputs[i]) continue;
+      if (constants.contains(i)) {
+        ::onnx::AttributeProto holder;
+        onnx::set(holder, inputs[i].array());
+        *graph.add_initializer() = holder.t();
+        graph.mutable_initializer()->rbegin()->set_name(name);
+      } else {
+        graph.add_input()->set_name(name);
+      }
     }
     for (int i = 0; i < outputs; ++i) {
       node.add_output("y" + std::to_string(i));
@@ -107,8 +118,8 @@ struct OneNode {
   }
   std::vector<Value> arguments() const {
     std::vector<Value> list;
-    for (const Tensor& t : inputs) {
-      if (t) list.emplace_back(Tensor::from(t.array()));
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      if (inputs[i] && !constants.contains(i)) list.emplace_back(Tensor::from(inputs[i].array()));
     }
     return list;
   }

@@ -1,5 +1,5 @@
-// Products of 8-bit integers: MatMulInteger, ConvInteger, QLinearMatMul and QLinearConv. The scales
-// stand behind the product, as these operators say it: results are exact whatever computes them.
+// Products of 8-bit integers: MatMulInteger, ConvInteger, QLinearMatMul and QLinearConv. Scales
+// stand behind the product, as these operators say it: sums are exact whatever computes them.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
