@@ -135,8 +135,8 @@ void check(const Int8Case& c) {
   EXPECT_LE(different, a.size() / 200 + 1) << "of " << a.size();
 }
 
-Maker images(const Shape& x, const Shape& w, DType dtype = DType::u8) {
-  return {.dtype = DType::f32, .x_shape = x, .w_shape = w, .x_dtype = dtype};
+Maker images(const Shape& x, const Shape& w, DType dtype = DType::u8, int zero = 0) {
+  return {.dtype = DType::f32, .x_shape = x, .w_shape = w, .x_dtype = dtype, .x_zero = zero};
 }
 Maker rows(const Shape& x, const Shape& w, DType dtype = DType::u8, int zero = 0) {
   return {.dtype = DType::f32, .x_shape = x, .w_shape = w, .x_dtype = dtype, .x_zero = zero};
@@ -220,6 +220,39 @@ std::vector<Int8Case> conv_tail_cases() {
   };
 }
 
+// Of the data: what is padded is 0, whatever the integer for it is.
+std::vector<Int8Case> zero_point_cases() {
+  const auto with = [](const ConvAttrs& attrs) {
+    return [attrs](const Maker& m, const Inputs& in) {
+      return m.quantized(convolve(m, in, attrs), 0.05, 3, DType::i8);
+    };
+  };
+  const ConvAttrs dilated{.pad_begin = {2, 2}, .pad_end = {2, 2}, .dilation = {2, 2}},
+      uneven{.stride = {2, 1}, .pad_begin = {0, 2}, .pad_end = {1, 1}};
+  std::vector<Int8Case> cases;
+  for (const auto& [dtype, zero] : {std::pair(DType::i8, -128), std::pair(DType::u8, 117)}) {
+    const auto made = [&](const Shape& x, const Shape& w) { return images(x, w, dtype, zero); };
+    const std::vector<Int8Case> more{
+        {"padded", made({2, 16, 9, 9}, {32, 16, 3, 3}), with(same())},
+        {"three channels", made({1, 3, 16, 16}, {24, 3, 7, 7}), with(same(1, 2))},
+        {"by channel", made({2, 32, 9, 9}, {32, 1, 3, 3}), with(same(32))},
+        {"one by one", made({1, 64, 7, 7}, {40, 64, 1, 1}), with({})},
+        {"ragged channels", made({1, 10, 8, 8}, {7, 10, 3, 3}), with(same())},
+        {"many channels", made({1, 128, 14, 14}, {96, 128, 3, 3}), with(same())},
+        {"dilation", made({2, 16, 9, 9}, {16, 16, 3, 3}), with(dilated)},
+        {"uneven padding", made({2, 16, 9, 9}, {16, 16, 3, 3}), with(uneven)},
+        {"along three axes", made({1, 16, 5, 6, 7}, {8, 16, 3, 3, 3}),
+         [](const Maker& m, const Inputs& in) {
+           const ConvAttrs attrs{.pad_begin = {1, 1, 1}, .pad_end = {1, 1, 1}};
+           return m.quantized(conv(m.x(in[0]), m.w({8, 1, 1, 1, 1}), {}, attrs), 0.05, 0,
+                              DType::u8);
+         }}};
+    cases.insert(cases.end(), more.begin(), more.end());
+  }
+  for (Int8Case& c : cases) c.kernel = "dnnl_int8_conv";
+  return cases;
+}
+
 std::vector<Int8Case> matmul_cases() {
   const std::string kernel = "dnnl_int8_matmul";
   const auto biased = [](bool transposed) {
@@ -263,13 +296,17 @@ TEST(Int8, ConvolutionsAreOneKernelAndRight) {
   for (const Int8Case& c : conv_cases()) check(c);
   for (const Int8Case& c : conv_tail_cases()) check(c);
 }
+TEST(Int8, ConvolutionsTakeZeroPoints) {
+  for (const Int8Case& c : zero_point_cases()) check(c);
+}
 TEST(Int8, MatrixProductsAreOneKernelAndRight) {
   for (const Int8Case& c : matmul_cases()) check(c);
 }
 
 TEST(Int8, SumsAreRightAtTheEndsOfTheRange) {
   for (const Fill fill : {Fill::most, Fill::least, Fill::ends}) {
-    for (std::vector<Int8Case> cases : {conv_cases(), conv_tail_cases(), matmul_cases()}) {
+    for (std::vector<Int8Case> cases :
+         {conv_cases(), conv_tail_cases(), zero_point_cases(), matmul_cases()}) {
       for (Int8Case& c : cases) {
         c.maker.fill = fill;
         check(c);

@@ -167,7 +167,7 @@ CASES = [("QDQ", "QUInt8"), ("QDQ", "QInt8"), ("QOperator", "QUInt8"), ("QOperat
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        test_import(folder, conv_net, {})
+        test_import(folder, conv_net, {"QDQ": 5, "QOperator": 4, "dynamic": 5})
         test_import(folder, mlp, {"QDQ": 3, "QOperator": 3, "dynamic": 3})
         test_blocks(folder)
 

@@ -25,7 +25,7 @@ double of_integers(DType dtype) {
 }
 
 double of_constant(const Type& type, const BufferPtr& value) {
-  constexpr int64_t kMost = 1 << 16;
+  constexpr int64_t kMost = 1 << 20;
   if (type.dtype != DType::f32 || type.shape.numel() > kMost) return kUnknown;
   double largest = 0;
   for (int64_t i = 0; i < type.shape.numel(); ++i) {

@@ -108,6 +108,21 @@ TEST(OnnxConvInteger, CutsChannelsAndIsExact) {
   EXPECT_EQ(count(node, Op::conv), 4);
 }
 
+TEST(OnnxConvInteger, TakesAZeroPointThatOnlyDataGives) {
+  for (const int groups : {1, 4}) {
+    OneNode late = node_of("ConvInteger");
+    late.in(numbers_of(DType::u8, {2, 8, 5, 6}, 37));
+    late.in(numbers_of(DType::i8, {4, 8 / groups, 3, 3}, 91)).in(byte(77));
+    late.with("pads", Ints{1, 0, 1, 2}).with("strides", Ints{2, 1}).with("group", groups);
+    OneNode known = late;
+    late.constants = {1};
+    known.constants = {1, 2};
+    EXPECT_EQ(wide(late.run()[0]), wide(known.run()[0]));
+    EXPECT_EQ(late.reason, "");
+    EXPECT_EQ(count(late, Op::conv), 1);  // that of the weights' sums is known
+  }
+}
+
 double requantized(double y, double low, double high) {
   return std::min(std::max(std::nearbyint(y), low), high);
 }

@@ -237,7 +237,6 @@ const char* sizes_why_not(const QuantizedRegion& region) {
   const bool conv = is(product, Op::conv);
   const int64_t terms = conv ? w.numel() / w[0] : product.inputs[0].shape().back();
   if (terms > kMostProducts) return "sums of so many products could overflow i32";
-  if (conv && region.x.zero != 0) return "a convolution pads with the zero point, which is not 0";
   if (!conv && (w.rank() != 2 || product.inputs[0].rank() < 2)) return "it is a batch of products";
   if (!conv && product.attr<MatmulAttrs>().transpose_a) return "the left operand is transposed";
   return nullptr;

@@ -90,17 +90,30 @@ Tensor joined(const std::vector<Tensor>& parts) {
   return total;
 }
 
-// A zero point of all of a that only data gives is taken off afterwards: kernels want it known, and
-// the sums of known weights are.
+// A zero point of all data that only data gives is taken off afterwards: kernels want it known, and
+// the sums of known weights, which it is multiplied by, are.
+bool comes_late(const Factor& x, const Factor& w) {
+  const bool late = x.zero && !is_constant(x.zero) && x.zero.shape().numel() == 1;
+  return late && w.is_known() && !w.zero;
+}
+Tensor without_zero(const Tensor& product, const Factor& x, const Tensor& sums) {
+  return product + cast(reshape(x.zero, {}), DType::f32) * folded(-sums);
+}
+
 Tensor part_of_matmul(const Factor& a, const Factor& b, int inner) {
   const MatmulAttrs exact{.exact = true};
-  const bool late = a.zero && !is_constant(a.zero) && a.zero.shape().numel() == 1;
-  if (!late || !b.is_known() || b.zero || b.q.rank() != 2) {
-    return matmul(a.floats(), b.floats(), exact);
-  }
-  const Tensor sums = folded(-sum(b.floats(), {inner}));
-  return matmul(Factor{a.q, {}}.floats(), b.floats(), exact) +
-         cast(reshape(a.zero, {}), DType::f32) * sums;
+  if (!comes_late(a, b) || b.q.rank() != 2) return matmul(a.floats(), b.floats(), exact);
+  return without_zero(matmul(Factor{a.q, {}}.floats(), b.floats(), exact), a,
+                      sum(b.floats(), {inner}));
+}
+
+Tensor part_of_conv(const Factor& x, const Factor& w, const ConvAttrs& attrs) {
+  if (!comes_late(x, w)) return conv(x.floats(), w.floats(), {}, attrs);
+  // Padding has no zero point: near the edges fewer weights count.
+  Shape image = x.q.shape();
+  image[0] = 1;
+  return without_zero(conv(Factor{x.q, {}}.floats(), w.floats(), {}, attrs), x,
+                      conv(full(1, image), w.floats(), {}, attrs));
 }
 
 Factor checked(const NodeView& n, int input, const Tensor& zero) {
@@ -196,12 +209,12 @@ Tensor integer_conv(const Factor& x, const Factor& w, ConvAttrs attrs) {
     const Tensor wide = folded(cast(w.floats(), DType::f64));
     return cast(conv(cast(x.floats(), DType::f64), wide, {}, attrs), DType::i32);
   }
-  if (ends.size() == 1) return conv(x.floats(), w.floats(), {}, attrs);
   std::vector<Tensor> parts;
   int64_t begin = 0;
   for (const int64_t end : ends) {
-    const Factor part_w = w.narrowed(1, begin, end);
-    parts.push_back(conv(x.narrowed(1, begin, end).floats(), part_w.floats(), {}, attrs));
+    const bool whole = ends.size() == 1;
+    parts.push_back(part_of_conv(whole ? x : x.narrowed(1, begin, end),
+                                 whole ? w : w.narrowed(1, begin, end), attrs));
     begin = end;
   }
   return joined(parts);

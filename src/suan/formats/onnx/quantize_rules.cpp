@@ -158,7 +158,8 @@ Outputs dynamic_quantize_linear(const NodeView& n) {
   if (x.dtype() != DType::f32 || x.shape().numel() == 0) {
     n.fail("got {}, expected f32 with elements", to_string(x.type()));
   }
-  const Tensor most = maximum(max(x), 0.0), least = minimum(min(x), 0.0);
+  // The least is -max(-x), since max has the fast kernels.
+  const Tensor most = maximum(max(x), 0.0), least = minimum(-max(-x), 0.0);
   const Tensor scale = select(equal(most, least), 1.0, most - least) / 255.0;
   const Tensor zero = round(minimum(maximum(-least / scale, 0.0), 255.0));
   return {cast(round(x / scale) + zero, DType::u8), scale, cast(zero, DType::u8)};
