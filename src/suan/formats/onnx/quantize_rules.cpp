@@ -169,6 +169,9 @@ constexpr OperatorRule kRules[] = {
     {"DequantizeLinear", dequantize_linear},
     {"DynamicQuantizeLinear", dynamic_quantize_linear},
     {"QuantizeLinear", quantize_linear},
+    // As onnxruntime writes them for 16 bits, before opset 21 has these.
+    {"com.microsoft.DequantizeLinear", dequantize_linear},
+    {"com.microsoft.QuantizeLinear", quantize_linear},
 };
 
 }  // namespace
