@@ -23,9 +23,9 @@ RANDOM = numpy.random.default_rng(7)
 
 
 # Form, activations, weights.
-CASES = [("QDQ", "QUInt8", "QInt8"), ("QDQ", "QInt8", "QInt8"), ("QDQ", "QUInt8", "QUInt8"), ("QDQ", "QUInt16", "QInt8"),
-         ("QOperator", "QUInt8", "QInt8"), ("QOperator", "QInt8", "QInt8"), ("QOperator", "QUInt8", "QUInt8"),
-         ("dynamic", "QUInt8", "QInt8"), ("dynamic", "QUInt8", "QUInt8")]
+CASES = [("QDQ", "QUInt8", "QInt8"), ("QDQ", "QInt8", "QInt8"), ("QDQ", "QUInt8", "QUInt8"),
+         ("QDQ", "QUInt16", "QInt8"), ("QOperator", "QUInt8", "QInt8"), ("QOperator", "QInt8", "QInt8"),
+         ("QOperator", "QUInt8", "QUInt8"), ("dynamic", "QUInt8", "QInt8"), ("dynamic", "QUInt8", "QUInt8")]
 
 
 def save(path, nodes, weights, x, y):
