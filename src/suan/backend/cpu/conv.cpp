@@ -3,6 +3,8 @@
 // % of its time). SPDX-License-Identifier: Apache-2.0
 #include "suan/backend/cpu/conv.h"
 
+#include <string_view>
+
 #include "suan/backend/cpu/dnnl.h"
 #include "suan/backend/cpu/tail.h"
 #include "suan/ops/conv.h"
@@ -22,12 +24,19 @@ struct Problem {
   bool widens = false;    // bf16 outside, computed in f32
   int weights = 1;        // which operand they are
   bool constant = false;  // and whether they are packed once
+  bool reforms = false;   // data is brought into the form that the primitive likes best
 
   DType computed(const Type& type) const { return widens ? DType::f32 : type.dtype; }
-  Desc x_desc() const { return dnnl_desc(x.shape, computed(x), x_layout); }
-  Desc y_desc() const { return dnnl_desc(y.shape, computed(y), y_layout); }
+  Desc x_desc() const { return data_desc(x, x_layout); }
+  Desc y_desc() const { return data_desc(y, y_layout); }
   Desc stored_x() const { return dnnl_desc(x.shape, x.dtype, x_layout); }
   Desc stored_y() const { return dnnl_desc(y.shape, y.dtype, y_layout); }
+
+ private:
+  Desc data_desc(const Type& type, Layout layout) const {
+    const Desc desc = dnnl_desc(type.shape, computed(type), layout);
+    return reforms ? dnnl_any(desc) : desc;
+  }
 };
 
 // A convolution, alone or with its tail.
@@ -100,6 +109,22 @@ Geometry geometry(const ConvAttrs& a) {
   return g;
 }
 
+// For bf16 with channels that fill no block (8, say), oneDNN may have only reference loops, some
+// hundred times slower than a pass over the data into a form that it has a kernel for.
+template <class Make>
+auto made_fast(Problem& p, const Make& make) {
+  const auto is_reference = [](const auto& pd) {
+    return std::string_view(pd.impl_info_str()).find("ref") != std::string_view::npos;
+  };
+  auto pd = make(p);
+  if (!is_reference(pd)) return pd;
+  p.reforms = true;
+  auto other = make(p);
+  if (!is_reference(other)) return other;
+  p.reforms = false;
+  return pd;
+}
+
 dnnl::convolution_forward::primitive_desc forward_pd(const Problem& p, algorithm how,
                                                      const Desc* bias,
                                                      const dnnl::post_ops& post_ops = {}) {
@@ -127,7 +152,11 @@ std::unique_ptr<Call> make_forward(const Node& node, algorithm how, bool widens)
   const Desc bias =
       biased ? dnnl_desc(bias_tensor.shape(), p.computed(bias_tensor.type()), Layout::plain)
              : Desc();
-  const auto pd = forward_pd(p, how, biased ? &bias : nullptr, tail.post_ops);
+  const auto make_pd = [&](const Problem& problem) {
+    return forward_pd(problem, how, biased ? &bias : nullptr, tail.post_ops);
+  };
+  // What is added lies in the result's form.
+  const auto pd = tail.residual < 0 ? made_fast(p, make_pd) : make_pd(p);
   auto call = std::make_unique<DnnlCall>();
   const Slot w = packed_weights(*call, p, pd.weights_desc());
   const Slot x = call->reordered({Slot::in, tail.inputs[0]}, p.stored_x(), pd.src_desc());
@@ -145,14 +174,16 @@ std::unique_ptr<Call> make_forward(const Node& node, algorithm how, bool widens)
   return call;
 }
 
-std::unique_ptr<Call> make_backward_data(const Problem& p, algorithm how) {
+dnnl::convolution_backward_data::primitive_desc backward_data_pd(const Problem& p, algorithm how) {
   const Geometry g = geometry(p.attrs);
-  const auto hint = forward_pd(p, how, nullptr);
   const dnnl::convolution_backward_data::desc desc(
       how, p.x_desc(), dnnl_any(weights_desc(p, p.computed(p.w))), p.y_desc(), g.stride, g.dilation,
       g.pad_begin, g.pad_end);
-  const dnnl::convolution_backward_data::primitive_desc pd(desc, user_scratchpad(), dnnl_engine(),
-                                                           hint);
+  return {desc, user_scratchpad(), dnnl_engine(), forward_pd(p, how, nullptr)};
+}
+
+std::unique_ptr<Call> make_backward_data(Problem p, algorithm how) {
+  const auto pd = made_fast(p, [how](const Problem& q) { return backward_data_pd(q, how); });
   auto call = std::make_unique<DnnlCall>();
   const Slot w = packed_weights(*call, p, pd.weights_desc());
   const Slot y = call->reordered({Slot::in, 0}, p.stored_y(), pd.diff_dst_desc());
@@ -166,14 +197,17 @@ std::unique_ptr<Call> make_backward_data(const Problem& p, algorithm how) {
   return call;
 }
 
-std::unique_ptr<Call> make_backward_weights(const Problem& p, algorithm how) {
+dnnl::convolution_backward_weights::primitive_desc backward_weights_pd(const Problem& p,
+                                                                       algorithm how) {
   const Geometry g = geometry(p.attrs);
-  const auto hint = forward_pd(p, how, nullptr);
   const dnnl::convolution_backward_weights::desc desc(
       how, p.x_desc(), dnnl_any(weights_desc(p, p.computed(p.w))), p.y_desc(), g.stride, g.dilation,
       g.pad_begin, g.pad_end);
-  const dnnl::convolution_backward_weights::primitive_desc pd(desc, user_scratchpad(),
-                                                              dnnl_engine(), hint);
+  return {desc, user_scratchpad(), dnnl_engine(), forward_pd(p, how, nullptr)};
+}
+
+std::unique_ptr<Call> make_backward_weights(Problem p, algorithm how) {
+  const auto pd = made_fast(p, [how](const Problem& q) { return backward_weights_pd(q, how); });
   auto call = std::make_unique<DnnlCall>();
   const Desc plain = weights_desc(p, p.computed(p.w));
   const Slot wide = call->target({Slot::out, 0}, stored_weights(p), plain);
