@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
@@ -19,11 +20,13 @@
 #include "suan/ops/cross_entropy.h"
 #include "suan/ops/elementwise.h"
 #include "suan/ops/fused.h"
+#include "suan/ops/gather.h"
 #include "suan/ops/matmul.h"
 #include "suan/ops/op.h"
 #include "suan/ops/pool.h"
 #include "suan/ops/reduce.h"
 #include "suan/ops/shape_ops.h"
+#include "suan/ops/slice.h"
 #include "suan/ops/softmax.h"
 #include "suan/optim/optim.h"
 #include "suan/tensor/compile.h"
@@ -173,6 +176,45 @@ TEST(Export, WritesAnImageModelForAnyBatchSize) {
   expect_any_batch(
       function, [](int64_t batch) { return Type(DType::f32, {batch, 1, 9, 9}); },
       [](const Type& type) { return random_array(type.shape, 5); });
+}
+
+// i64 [batch, 2]: elements `first + b * step`.
+Tensor counted(int64_t batch, std::array<int64_t, 2> first, std::array<int64_t, 2> step) {
+  Array array(DType::i64, {batch, 2});
+  for (int64_t i = 0; i < array.numel(); ++i) {
+    const auto at = static_cast<size_t>(i % 2);
+    array.as<int64_t>()[i] = first[at] + i / 2 * step[at];
+  }
+  return Tensor::from(array);
+}
+
+TEST(Export, ComputesConstantsThatGrowWithTheBatchSize) {
+  const Function function = [](const std::vector<Tensor>& args) -> std::vector<Tensor> {
+    const Tensor& x = args[0];
+    const int64_t n = x.shape()[0];
+    Array marks(DType::f32, {3, n});  // the same for every sample
+    for (int64_t i = 0; i < marks.numel(); ++i) {
+      marks.as<float>()[i] = static_cast<float>(i / n) - 0.5f;
+    }
+    const Tensor turned = reshape(counted(n, {1, 0}, {2, 2}), {2 * n});  // 1 0 3 2 5 4
+    return {gather(reshape(x, {2 * n}), turned), gather(x, counted(n, {0, 0}, {1, 0})),
+            Tensor::from(marks) * narrow(transpose(x, {1, 0}), 0, 0, 1)};
+  };
+  expect_any_batch(
+      function, [](int64_t batch) { return Type(DType::f32, {batch, 2}); },
+      [](const Type& type) { return random_array(type.shape, 6); });
+}
+
+TEST(Export, RefusesConstantsThatGrowOtherwise) {
+  const auto trace = [](int64_t batch) {
+    const Tensor x = make_input({DType::f32, {batch}}, "x");
+    Array squares(DType::i64, {batch});
+    for (int64_t i = 0; i < batch; ++i) squares.as<int64_t>()[i] = i * i % batch;
+    return Graph{"g", {x}, {gather(x, Tensor::from(squares))}, {}};
+  };
+  EXPECT_ERROR(export_batched(trace), kUnsupported,
+               "export: node 'Gather_0': the size of a constant changes with the batch size, in a "
+               "way that the model cannot follow");
 }
 
 TEST(Export, WritesATransformerForAnyBatchSize) {

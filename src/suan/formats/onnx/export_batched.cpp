@@ -58,6 +58,79 @@ std::optional<Formula> formula_of(const std::array<double, kTraces>& values) {
   return std::nullopt;
 }
 
+// An array with `each` positions along an axis for every sample: sample b has first + b * step.
+struct PerSample {
+  int axis = 0;
+  int64_t each = 1;
+  Array first, step;  // with `each` positions along the axis; a step of nothing: all are the same
+};
+using Arrays = std::array<const Array*, kTraces>;
+
+// The one axis that grows with the batch size, and by how much for each sample.
+std::optional<std::pair<int, int64_t>> growing_axis(const Arrays& arrays) {
+  const Shape& shape = arrays[0]->shape;
+  int axis = -1;
+  for (int i = 0; i < shape.rank(); ++i) {
+    if (arrays[1]->shape[i] == shape[i]) continue;
+    if (axis >= 0) return std::nullopt;
+    axis = i;
+  }
+  if (axis < 0 || shape[axis] % kSizes[0] != 0) return std::nullopt;
+  const int64_t each = shape[axis] / kSizes[0];
+  for (size_t k = 0; k < kTraces; ++k) {
+    Shape expected = shape;
+    expected[axis] = each * kSizes[k];
+    if (!(arrays[k]->shape == expected)) return std::nullopt;
+  }
+  return std::pair{axis, each};
+}
+
+// Sample b of a trace's array.
+Array sample_of(const Array& array, int axis, int64_t each, int64_t b) {
+  Shape shape = array.shape;
+  shape[axis] = each;
+  Array part(array.dtype, shape);
+  const size_t row =
+      size_of(array.dtype) * static_cast<size_t>(each * shape.numel(axis + 1, shape.rank()));
+  const int64_t outer = shape.numel(0, axis), samples = array.shape[axis] / each;
+  for (int64_t o = 0; o < outer; ++o) {
+    std::memcpy(part.as<char>() + static_cast<size_t>(o) * row,
+                array.as<char>() + static_cast<size_t>(o * samples + b) * row, row);
+  }
+  return part;
+}
+bool same_bytes(const Array& a, const Array& b) {
+  return std::memcmp(a.as<char>(), b.as<char>(), a.bytes()) == 0;
+}
+
+std::optional<PerSample> per_sample(const Arrays& arrays) {
+  const auto growth = growing_axis(arrays);
+  if (!growth || arrays[0]->bytes() == 0) return std::nullopt;
+  PerSample found{.axis = growth->first, .each = growth->second};
+  const auto sample = [&](size_t k, int64_t b) {
+    return sample_of(*arrays[k], found.axis, found.each, b);
+  };
+  found.first = sample(0, 0);
+  const Array second = sample(0, 1);
+  if (!same_bytes(found.first, second)) {
+    if (second.dtype != DType::i64) return std::nullopt;
+    found.step = second;
+    for (int64_t i = 0; i < second.numel(); ++i) {
+      found.step.as<int64_t>()[i] -= found.first.as<int64_t>()[i];
+    }
+  }
+  for (size_t k = 0; k < kTraces; ++k) {
+    for (int64_t b = 0; b < kSizes[k]; ++b) {
+      Array wanted = sample_of(found.first, found.axis, found.each, 0);
+      for (int64_t i = 0; found.step.buffer && i < wanted.numel(); ++i) {
+        wanted.as<int64_t>()[i] += b * found.step.as<int64_t>()[i];
+      }
+      if (!same_bytes(wanted, sample(k, b))) return std::nullopt;
+    }
+  }
+  return found;
+}
+
 class Merger {
  public:
   explicit Merger(const std::vector<Emitted>& traced)
@@ -111,8 +184,12 @@ class Merger {
       if (is_same_number(name)) return true;
       compute_number(name, result_.initializers[i].array.dtype);
     } else {
-      if (is_same_array(i)) return true;
-      compute_integers(i);
+      if (grows(i)) {
+        compute_samples(i);
+      } else {
+        if (is_same_array(i)) return true;
+        compute_integers(i);
+      }
     }
     // What was computed last is what the nodes of the graph read by this name.
     e_.graph.mutable_node(e_.graph.node_size() - 1)->set_output(0, name);
@@ -128,15 +205,53 @@ class Merger {
   }
   bool is_same_array(size_t i) const {
     const Array& a = traced_[0].initializers[i].array;
+    return std::ranges::all_of(
+        traced_, [&](const Emitted& other) { return same_bytes(a, other.initializers[i].array); });
+  }
+  bool grows(size_t i) const {
+    const Array& a = traced_[0].initializers[i].array;
     bool same = true;
     for (const Emitted& other : traced_) {
       const Array& b = other.initializers[i].array;
-      if (b.dtype != a.dtype || !(b.shape == a.shape)) {
-        differ(reader_of(traced_[0].initializers[i].name), "the size of a constant changes");
+      if (b.dtype != a.dtype || b.shape.rank() != a.shape.rank()) {
+        differ(reader_of(traced_[0].initializers[i].name),
+               "the dtype or rank of a constant changes");
       }
-      same = same && std::memcmp(a.as<char>(), b.as<char>(), a.bytes()) == 0;
+      same = same && b.shape == a.shape;
     }
-    return same;
+    return !same;
+  }
+
+  // first + (0, 1, ..., batch - 1) * step along an axis of its own, which then joins its neighbour.
+  void compute_samples(size_t i) {
+    const auto found =
+        per_sample({&traced_[0].initializers[i].array, &traced_[1].initializers[i].array,
+                    &traced_[2].initializers[i].array});
+    if (!found) {
+      differ(reader_of(traced_[0].initializers[i].name), "the size of a constant changes");
+    }
+    Shape joined = found->first.shape, parted = joined;
+    parted.insert(found->axis, 1);
+    joined[found->axis] = -1;
+    const auto each = [&](const Array& array) {
+      return e_.constant(Array{array.dtype, parted, array.buffer});
+    };
+    std::string y;
+    if (found->step.buffer) {
+      Shape along = Shape::filled(parted.rank(), 1);
+      along[found->axis] = -1;
+      const std::string samples = e_.one("Range", {e_.scalar(0), batch(), e_.scalar(1)});
+      const std::string steps = e_.one("Mul", {e_.reshape(samples, along), each(found->step)});
+      y = e_.one("Add", {steps, each(found->first)});
+    } else {
+      Shape slope = Shape::filled(parted.rank(), 0), offset = parted;
+      slope[found->axis] = 1;
+      offset[found->axis] = 0;
+      const std::string sizes =
+          e_.one("Add", {e_.one("Mul", {batch(), e_.sizes(slope)}), e_.sizes(offset)});
+      y = e_.one("Expand", {each(found->first), sizes});
+    }
+    e_.reshape(y, joined);
   }
 
   std::string reader_of(const std::string& constant) const {
