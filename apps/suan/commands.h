@@ -62,7 +62,7 @@ struct CompressCommandOptions : CommonOptions {
   int64_t block = 64;    // of integer weights alone
   std::string rounding = "nearest";
   bool embedding = false;
-  std::string calibrator = "mse";
+  std::string calibrator = "best";
   std::string output, checkpoint, runs = "runs";
   int64_t samples = 512, examples = 10000, batch = 1;
   bool quiet = false;

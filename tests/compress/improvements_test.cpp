@@ -9,6 +9,7 @@
 #include "suan/compress/bias_correction.h"
 #include "suan/compress/channel_scales.h"
 #include "suan/compress/equalize.h"
+#include "suan/compress/preparation.h"
 #include "suan/compress/quantize_model.h"
 #include "suan/compress/smooth.h"
 #include "suan/ops/layer_norm.h"
@@ -108,7 +109,13 @@ TEST(Smooth, MovesOutliersIntoWeights) {
   const Reproducible reproducible;
   const Graph graph = with_outliers();
   const auto batches = normal_batches(graph, 32);
-  EXPECT_GT(output_error(graph, smooth(graph, batches, 0.5), batches), 100);
+  auto sites = smooth_sites(graph, batches);
+  ASSERT_EQ(sites.size(), 1u);
+  EXPECT_EQ(sites[0].layers.size(), 2u);
+  sites[0].alpha = 0.5;
+  const Graph even = smooth(graph, sites);
+  EXPECT_GT(output_error(graph, even, batches), 100);
+  EXPECT_EQ(nodes_of(even, Op::mul).size(), 1u);  // the norm takes the factors
   const auto loss = [&](double alpha) {
     const QuantizedModel model = quantize_model(graph, batches, {.smooth = alpha});
     return model.layers[0].own;
@@ -118,8 +125,51 @@ TEST(Smooth, MovesOutliersIntoWeights) {
 
 TEST(Smooth, RefusesOtherShares) {
   const Graph graph = with_outliers();
-  EXPECT_ERROR(smooth(graph, {}, 1), kInvalidArgument,
-               "smooth: alpha is 1, expected between 0 and 1");
+  auto sites = smooth_sites(graph, normal_batches(graph, 8));
+  sites[0].alpha = 1;
+  EXPECT_ERROR(smooth(graph, sites), kInvalidArgument,
+               "smooth: alpha is 1, expected from 0 to below 1");
+}
+
+// What reads the norm beside linear layers keeps it as it is.
+TEST(Smooth, DividesInFrontOfLayersWhereOthersReadTheValueToo) {
+  const Reproducible reproducible;
+  Array scale = normal_array({32}, 1, 0.1f, 1);
+  scale.as<float>()[3] = scale.as<float>()[20] = 100;
+  const Graph graph = graph_of({4, 6, 32}, [&](const Tensor& x) {
+    const Tensor y = layer_norm(x, Tensor::from(scale), normal_constant({32}, 2, 0.1f));
+    return y + linear_of(gelu(linear_of(y, 16, 3)), 32, 5);
+  });
+  const auto batches = normal_batches(graph, 32);
+  auto sites = smooth_sites(graph, batches);
+  ASSERT_EQ(sites.size(), 2u);  // gelu's result is one too
+  for (SmoothSite& site : sites) site.alpha = 0.5;
+  const Graph even = smooth(graph, sites);
+  EXPECT_GT(output_error(graph, even, batches), 100);
+  EXPECT_EQ(nodes_of(even, Op::mul).size(), nodes_of(graph, Op::mul).size() + 2);
+  const auto loss = [&](double alpha) { return quantize_model(graph, batches, {.smooth = alpha}); };
+  const QuantizedModel smoothed = loss(0.5);
+  EXPECT_GT(smoothed.layers[0].own, loss(0).layers[0].own + 1);
+  // The norm's factors are part of the integers' scales; gelu takes its own along.
+  const auto integers = nodes_of(smoothed.graph, Op::quantize);
+  ASSERT_EQ(integers.size(), 2u);
+  EXPECT_EQ(integers[0]->inputs[1].shape(), Shape({32}));
+  EXPECT_EQ(integers[1]->inputs[1].rank(), 0);
+  EXPECT_EQ(nodes_of(smoothed.graph, Op::mul).size(), nodes_of(graph, Op::mul).size() + 1);
+}
+
+TEST(Preparation, TakesWhatLosesLeast) {
+  const Reproducible reproducible;
+  const Graph graph = with_outliers();
+  const auto batches = normal_batches(graph, 32);
+  const Preparation best = best_preparation(graph, batches, kCpuScheme, {});
+  ASSERT_EQ(best.sites.size(), 1u);
+  EXPECT_GT(best.sites[0].alpha, 0);
+  const Graph plain = graph_of({4, 6, 32}, [&](const Tensor& x) { return linear_of(x, 16, 3); });
+  for (const SmoothSite& site :
+       best_preparation(plain, normal_batches(plain, 32), kCpuScheme, {}).sites) {
+    EXPECT_EQ(site.alpha, 0);
+  }
 }
 
 TEST(BiasCorrection, TakesBackTheMeanError) {

@@ -156,10 +156,10 @@ TEST(Qat, RefusesOptionsThatAreNone) {
                "technique.quantize: samples is 0, expected 1 or more");
   EXPECT_ERROR(make("calibrator = \"kl\""), kInvalidArgument,
                "qat.toml:9: technique.quantize.calibrator is 'kl', expected minmax, percentile, "
-               "entropy, mse");
+               "entropy, mse, best");
   EXPECT_ERROR(make("calibrator = 3"), kInvalidArgument,
                "qat.toml:9: technique.quantize.calibrator is '3', expected minmax, percentile, "
-               "entropy, mse");
+               "entropy, mse, best");
   EXPECT_ERROR(make("sample = 3"), kInvalidArgument,
                "qat.toml:9: technique.quantize: there is no option 'sample', did you mean "
                "'samples'?");

@@ -282,6 +282,12 @@ std::vector<Int8Case> matmul_cases() {
          return m.quantized(biased(true)(m, in), 0.05, 128, DType::u8);
        },
        kernel},
+      {"gelu and a factor for each column", rows({6, 40}, {24, 40}, DType::u8, 100),
+       [biased](const Maker& m, const Inputs& in) {
+         const Tensor y = gelu(biased(true)(m, in)) * m.vector({24}, 13, 0.1, 4);
+         return m.quantized(y, 0.05, 10, DType::u8);
+       },
+       kernel},
       {"scaled, with a residual in floats",
        rows({4, 6, 64}, {32, 64}, DType::u8, 90),
        [biased](const Maker& m, const Inputs& in) {

@@ -14,8 +14,6 @@
 namespace suan::compress {
 namespace {
 
-using Corrections = std::unordered_map<const Node*, Array>;  // f32 [channels], by layer
-
 // The mean over all axes but that of the output channels.
 Tensor channel_mean(const Tensor& t, const Node& layer) {
   const int channel = is(layer, Op::conv) ? 1 : t.rank() - 1;
@@ -29,31 +27,6 @@ Tensor channel_mean(const Tensor& t, const Node& layer) {
 bool is_quantized(const Node& layer) {
   return (is(layer, Op::conv) || is(layer, Op::matmul)) &&
          is(layer.inputs[1].node(), Op::dequantize);
-}
-
-Corrections measure(const Graph& original, const Graph& quantized, std::span<const Batch> batches) {
-  std::vector<Tensor> means;
-  std::vector<const Node*> nodes;
-  for (const ComparedLayer& layer : compare_layers(original, quantized)) {
-    if (!is_quantized(layer.whole.node())) continue;
-    means.push_back(channel_mean(layer.original - layer.own, layer.whole.node()));
-    nodes.push_back(&layer.whole.node());
-  }
-  Corrections sums;
-  if (nodes.empty()) return sums;
-  for_each_batch(original, means, batches, [&](const std::vector<Array>& arrays) {
-    for (size_t i = 0; i < nodes.size(); ++i) {
-      Array& sum = sums[nodes[i]];
-      if (!sum.buffer) {
-        sum = Array(DType::f32, arrays[i].shape);
-        std::fill_n(sum.as<float>(), sum.numel(), 0.0f);
-      }
-      for (int64_t c = 0; c < sum.numel(); ++c) {
-        sum.as<float>()[c] += arrays[i].as<float>()[c] / static_cast<float>(batches.size());
-      }
-    }
-  });
-  return sums;
 }
 
 Tensor sum_of(const Tensor& constant, const Array& correction) {
@@ -72,9 +45,39 @@ bool is_bias(const Tensor& t, const Array& correction) {
 
 }  // namespace
 
-Graph correct_biases(const Graph& original, const Graph& quantized,
-                     std::span<const Batch> batches) {
-  const Corrections corrections = measure(original, quantized, batches);
+BiasCorrections bias_corrections(const Graph& original, const Graph& quantized,
+                                 std::span<const Batch> batches) {
+  std::vector<Tensor> means;
+  std::vector<std::string> names;
+  const Graph other = on_inputs(quantized, original.inputs);
+  for (const ComparedLayer& layer : compare_layers(original, other)) {
+    if (!is_quantized(layer.whole.node())) continue;
+    means.push_back(channel_mean(layer.original - layer.own, layer.whole.node()));
+    names.push_back(layer.name);
+  }
+  BiasCorrections sums;
+  if (names.empty()) return sums;
+  for_each_batch(original, means, batches, [&](const std::vector<Array>& arrays) {
+    for (size_t i = 0; i < names.size(); ++i) {
+      Array& sum = sums[names[i]];
+      if (!sum.buffer) {
+        sum = Array(DType::f32, arrays[i].shape);
+        std::fill_n(sum.as<float>(), sum.numel(), 0.0f);
+      }
+      for (int64_t c = 0; c < sum.numel(); ++c) {
+        sum.as<float>()[c] += arrays[i].as<float>()[c] / static_cast<float>(batches.size());
+      }
+    }
+  });
+  return sums;
+}
+
+Graph correct_biases(const Graph& quantized, const BiasCorrections& by_name) {
+  std::unordered_map<const Node*, Array> corrections;
+  for (const auto& [name, node] : layers_by_name(quantized)) {
+    const auto found = by_name.find(name);
+    if (found != by_name.end() && is_quantized(*node)) corrections[node.get()] = found->second;
+  }
   const Users users(quantized);
   // Products whose bias an add is, by the add.
   std::unordered_map<const Node*, const Array*> adds;

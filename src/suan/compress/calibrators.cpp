@@ -63,7 +63,8 @@ double squared_error(const std::vector<double>& bins, double width, double end, 
 }  // namespace
 
 std::span<const std::string_view> enum_names(Calibrator /*calibrator*/) {
-  static constexpr std::array<std::string_view, 4> kNames{"minmax", "percentile", "entropy", "mse"};
+  static constexpr std::array<std::string_view, 5> kNames{"minmax", "percentile", "entropy", "mse",
+                                                          "best"};
   return kNames;
 }
 

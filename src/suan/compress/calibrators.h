@@ -10,7 +10,9 @@
 
 namespace suan::compress {
 
-enum class Calibrator : uint8_t { minmax, percentile, entropy, mse };
+// best: the one that suits each value (compress/calibrate.h), which a distribution alone does not
+// tell.
+enum class Calibrator : uint8_t { minmax, percentile, entropy, mse, best };
 std::span<const std::string_view> enum_names(Calibrator calibrator);
 
 // What integers cover, low <= 0 <= high.
@@ -39,9 +41,10 @@ Range entropy_range(const Histogram& h, const Steps& steps);
 Range mse_range(const Histogram& h, const Steps& steps);
 
 struct CalibrationOptions {
-  Calibrator calibrator = Calibrator::mse;
+  Calibrator calibrator = Calibrator::best;
   double percent = 99.99;  // of the percentile
 };
+// By any but `best`.
 Range calibrated_range(const Histogram& h, const Steps& steps, const CalibrationOptions& options);
 
 }  // namespace suan::compress

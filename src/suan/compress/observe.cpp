@@ -6,7 +6,6 @@
 #include <cmath>
 
 #include "suan/base/error.h"
-#include "suan/base/log.h"
 #include "suan/base/threads.h"
 
 namespace suan::compress {
@@ -31,8 +30,6 @@ std::vector<Histogram> observe(const Graph& graph, const std::vector<Tensor>& va
            where_of(values[i].node()));
     }
   });
-  const std::string warning = too_few_samples(sample_count(batches));
-  if (!warning.empty()) log(LogLevel::kWarning, "{}", warning);
   return histograms;
 }
 

@@ -6,9 +6,8 @@
 
 namespace suan::compress {
 
-// A histogram for each of the values, f32, over all batches (for_each_batch, which throws). Warns
-// in the log where there are few samples. Throws Error(kNumeric) where a value is NaN or infinite,
-// naming the node.
+// A histogram for each of the values, f32, over all batches (for_each_batch, which throws).
+// Throws Error(kNumeric) where a value is NaN or infinite, naming the node.
 std::vector<Histogram> observe(const Graph& graph, const std::vector<Tensor>& values,
                                std::span<const Batch> batches);
 

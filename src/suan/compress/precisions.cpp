@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "suan/base/error.h"
+#include "suan/compress/calibrate.h"
 #include "suan/compress/inference_graph.h"
 #include "suan/ops/conv.h"
 #include "suan/ops/matmul.h"
@@ -65,28 +66,46 @@ Precisions::Precisions(std::function<Graph(int64_t batch)> trace, std::vector<Ba
                        const CalibrationOptions& options)
     : trace_(std::move(trace)), calibration_(std::move(calibration)) {
   if (calibration_.empty()) fail("compress", "there are no samples to calibrate with");
-  const Graph graph = original(calibration_[0].at(0).shape[0]);
-  const QuantizationPlan plan = plan_quantization(graph);
-  const bool any = std::ranges::any_of(
-      plan.layers, [](const GraphLayer& layer) { return layer.reason.empty(); });
-  std::vector<LayerError> errors;
-  if (any) {
-    params_ = calibrate(graph, plan, calibration_, kCpuScheme, options);
-    errors = layer_errors(graph, quantize_graph(graph, plan, params_),
-                          std::span(calibration_).first(std::min<size_t>(2, calibration_.size())));
+  calibrate_all(options);
+  if (layers_.empty()) {
+    fail("compress",
+         "the model has no convolution and no product, so there is nothing to compress");
   }
+}
+
+void Precisions::calibrate_all(const CalibrationOptions& options) {
+  const int64_t batch = calibration_[0].at(0).shape[0];
+  const Graph graph = original(batch);
+  const QuantizationPlan first = plan_quantization(graph);
+  const bool any = std::ranges::any_of(
+      first.layers, [](const GraphLayer& layer) { return layer.reason.empty(); });
+  if (!any) {
+    report_ = layer_reports(first, {});
+    list_layers(first);
+    return;
+  }
+  preparation_ = best_preparation(graph, calibration_, kCpuScheme, options);
+  forms_.clear();
+  warn_of_few(calibration_);
+  const Form& all = form(batch);
+  params_ = calibrate(all.prepared, all.plan, calibration_, kCpuScheme, options);
+  Graph quantized = quantize_graph(all.prepared, all.plan, params_);
+  corrections_ = bias_corrections(all.prepared, quantized, calibration_);
+  quantized = correct_biases(quantized, corrections_);
+  const auto few = std::span(calibration_).first(std::min<size_t>(2, calibration_.size()));
+  report_ = layer_reports(all.plan, layer_errors(all.prepared, quantized, few));
+  list_layers(all.plan);
+}
+
+// Layers by the weights that they share.
+void Precisions::list_layers(const QuantizationPlan& plan) {
   double macs = 0;
   std::unordered_map<const Node*, size_t> index;  // of layers_, by the weights
   for (const GraphLayer& layer : plan.layers) macs += layer.macs;
-  for (const GraphLayer& layer : plan.layers) {
-    const bool fixed = is(*layer.node, Op::attention) || is(*layer.node, Op::conv_transpose);
-    LayerReport r{.name = layer.name, .op = layer.node->op->name, .reason = layer.reason};
-    const auto error = std::ranges::find(errors, layer.name, &LayerError::layer);
-    if (error != errors.end()) r.own = error->own, r.whole = error->whole;
-    r.macs = layer.macs;
-    report_.push_back(r);
-    if (fixed) continue;
-    const double noise = layer.reason.empty() ? std::pow(10, -r.own / 10) : 0;
+  for (size_t i = 0; i < plan.layers.size(); ++i) {
+    const GraphLayer& layer = plan.layers[i];
+    if (is(*layer.node, Op::attention) || is(*layer.node, Op::conv_transpose)) continue;
+    const double noise = layer.reason.empty() ? std::pow(10, -report_[i].own / 10) : 0;
     const double share = layer.macs / std::max(macs, 1.0);
     const auto [known, fresh] = index.try_emplace(&layer.node->inputs[1].node(), layers_.size());
     if (fresh) {
@@ -100,16 +119,24 @@ Precisions::Precisions(std::function<Graph(int64_t batch)> trace, std::vector<Ba
     }
     members_[known->second].push_back(layer.name);
   }
-  if (layers_.empty()) {
-    fail("compress",
-         "the model has no convolution and no product, so there is nothing to compress");
-  }
 }
 
-Graph Precisions::original(int64_t batch) const { return inference_graph(trace_(batch)).graph; }
+const Precisions::Form& Precisions::form(int64_t batch) const {
+  constexpr size_t kMost = 4;  // that a search goes back and forth between
+  const auto found = forms_.find(batch);
+  if (found != forms_.end()) return found->second;
+  if (forms_.size() >= kMost) forms_.clear();
+  Form made;
+  made.original = inference_graph(trace_(batch)).graph;
+  made.prepared = compress::prepared(made.original, preparation_);
+  made.plan = plan_quantization(made.prepared);
+  return forms_[batch] = std::move(made);
+}
+
+Graph Precisions::original(int64_t batch) const { return form(batch).original; }
 
 Graph Precisions::build(const Assignment& assignment, int64_t batch) const {
-  const Graph graph = original(batch);
+  const Form& whole = form(batch);
   std::vector<std::string> skip;
   std::set<std::string> kept;
   bool int8 = false, bf16 = false;
@@ -122,10 +149,11 @@ Graph Precisions::build(const Assignment& assignment, int64_t batch) const {
     int8 = int8 || p == P::int8;
     bf16 = bf16 || p == P::bf16;
   }
-  Graph out = graph;
+  Graph out = whole.original;
   if (int8) {
-    const QuantizationPlan whole = plan_quantization(graph), part = plan_quantization(graph, skip);
-    out = quantize_graph(graph, part, params_of(part, whole, params_));
+    const QuantizationPlan part = plan_quantization(whole.prepared, skip);
+    out = quantize_graph(whole.prepared, part, params_of(part, whole.plan, params_));
+    out = join_scales(correct_biases(out, corrections_));
   }
   return bf16 ? lowered(out, kept) : out;
 }

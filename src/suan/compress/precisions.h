@@ -4,6 +4,8 @@
 #include <functional>
 #include <map>
 
+#include "suan/compress/bias_correction.h"
+#include "suan/compress/preparation.h"
 #include "suan/compress/quantize_model.h"
 #include "suan/compress/search.h"
 
@@ -12,7 +14,8 @@ namespace suan::compress {
 class Precisions {
  public:
   // `trace` gives the evaluation graph for a batch size, of one structure for all sizes;
-  // `calibration` are inputs, all of one batch size. Throws as quantize_model does.
+  // `calibration` are inputs, all of one batch size. Layers in int8 are prepared
+  // (best_preparation), and their biases corrected. Throws as quantize_model does.
   Precisions(std::function<Graph(int64_t batch)> trace, std::vector<Batch> calibration,
              const CalibrationOptions& options = {});
 
@@ -29,9 +32,20 @@ class Precisions {
   Graph build_with_weights(const QuantizeOptions& options, int64_t batch);
 
  private:
+  struct Form {
+    Graph original, prepared;
+    QuantizationPlan plan;  // of the prepared one
+  };
+  const Form& form(int64_t batch) const;
+  void calibrate_all(const CalibrationOptions& options);
+  void list_layers(const QuantizationPlan& plan);
+
   std::function<Graph(int64_t batch)> trace_;
   std::vector<Batch> calibration_;
   std::map<std::string, Tensor> integer_weights_;  // of layers, once they are quantized
+  mutable std::map<int64_t, Form> forms_;          // by batch size, the last few
+  Preparation preparation_;
+  BiasCorrections corrections_;
   std::vector<QuantParams> params_;  // of the groups of the plan in which all layers are int8
   std::vector<SearchLayer> layers_;
   std::vector<std::vector<std::string>> members_;  // of each: names in the plan

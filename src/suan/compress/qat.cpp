@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "suan/base/error.h"
+#include "suan/compress/calibrate.h"
 #include "suan/graph/state.h"
 #include "suan/ops/elementwise.h"
 #include "suan/ops/leaf.h"
@@ -88,6 +89,7 @@ std::unique_ptr<models::Model> quantized_for_training(std::unique_ptr<models::Mo
     trained->add_state(name, Array::of(std::span<const float>(value.span<float>()), value.shape),
                        true);
   }
+  warn_of_few(batches);
   const QuantizationPlan plan = plan_quantization(g.graph, options.skip);
   const std::vector<QuantParams> params =
       calibrate(g.graph, plan, batches, options.scheme, options.calibration);

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "suan/compress/observe.h"
 #include "suan/ops/op.h"
 
 namespace suan::compress {
@@ -38,24 +37,6 @@ Graph quantize_weights_of(const Graph& graph, const QuantizationPlan& plan,
     if (found == replaced.end() || !found->second) return std::vector<Tensor>();
     return std::vector{found->second};
   });
-}
-
-std::vector<QuantParams> calibrate(const Graph& graph, const QuantizationPlan& plan,
-                                   std::span<const std::vector<Array>> batches,
-                                   const Scheme& scheme, const CalibrationOptions& options) {
-  std::vector<Tensor> values;
-  for (const ValueGroup& group : plan.groups) {
-    values.insert(values.end(), group.sources.begin(), group.sources.end());
-  }
-  const std::vector<Histogram> seen = observe(graph, values, batches);
-  std::vector<QuantParams> params;
-  size_t next = 0;
-  for (const ValueGroup& group : plan.groups) {
-    Histogram all = seen[next++];
-    for (size_t i = 1; i < group.sources.size(); ++i) all.add(seen[next++]);
-    params.push_back(choose_params(all, group.by_convolution, scheme, options));
-  }
-  return params;
 }
 
 }  // namespace suan::compress

@@ -21,9 +21,5 @@ Graph quantize_weights_of(const Graph& graph, const QuantizationPlan& plan,
 
 // The content of a layer's weights.
 Array weights_of(const GraphLayer& layer);
-// What the sources of each group hold, summed up in params.
-std::vector<QuantParams> calibrate(const Graph& graph, const QuantizationPlan& plan,
-                                   std::span<const std::vector<Array>> batches,
-                                   const Scheme& scheme, const CalibrationOptions& options);
 
 }  // namespace suan::compress

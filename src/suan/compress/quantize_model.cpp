@@ -8,10 +8,10 @@
 
 #include "suan/base/error.h"
 #include "suan/compress/bias_correction.h"
-#include "suan/compress/equalize.h"
+#include "suan/compress/calibrate.h"
 #include "suan/compress/gptq.h"
 #include "suan/compress/inference_graph.h"
-#include "suan/compress/smooth.h"
+#include "suan/compress/preparation.h"
 #include "suan/graph/users.h"
 #include "suan/ops/op.h"
 #include "suan/ops/quantize.h"
@@ -87,26 +87,18 @@ Range range_of(const QuantParams& params) {
           (integers.high - params.zero) * params.scale};
 }
 
+// With the integers of each layer.
 std::vector<LayerReport> report(const QuantizationPlan& plan,
                                 const std::vector<QuantParams>& params,
                                 const std::vector<LayerError>& errors,
                                 const QuantizeOptions& options) {
-  std::vector<LayerReport> layers;
-  for (const GraphLayer& layer : plan.layers) {
-    LayerReport r{.name = layer.name, .op = layer.node->op->name, .scheme = "f32"};
-    r.macs = layer.macs;
-    r.reason = layer.reason;
-    if (layer.reason.empty()) {
-      const QuantParams* input = params.empty() ? nullptr : &params[plan.input_group(layer)];
-      r.scheme = scheme_text(input, options);
-      if (input) r.range = range_of(*input);
-    }
-    const auto error = std::ranges::find(errors, layer.name, &LayerError::layer);
-    if (error != errors.end()) {
-      r.own = error->own;
-      r.whole = error->whole;
-    }
-    layers.push_back(std::move(r));
+  std::vector<LayerReport> layers = layer_reports(plan, errors);
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const GraphLayer& layer = plan.layers[i];
+    if (!layer.reason.empty()) continue;
+    const QuantParams* input = params.empty() ? nullptr : &params[plan.input_group(layer)];
+    layers[i].scheme = scheme_text(input, options);
+    if (input) layers[i].range = range_of(*input);
   }
   return layers;
 }
@@ -126,26 +118,47 @@ QuantizedModel quantize_model(const Graph& graph, std::span<const Batch> batches
                               const QuantizeOptions& options) {
   QuantizedModel model;
   model.original = inference_graph(graph).graph;
-  Graph start = model.original;
-  if (options.equalize) start = equalize(start);
-  if (options.smooth > 0) start = smooth(start, batches, options.smooth);
+  const Graph start =
+      prepared(model.original,
+               uniform_preparation(model.original, batches, options.equalize, options.smooth));
   QuantizationPlan plan = plan_quantization(start, options.skip);
   std::vector<QuantParams> params;
   if (options.kind == QuantizeKind::int8) {
     expect_layers(plan);
     params = calibrate(start, plan, batches, options.scheme, options.calibration);
+    warn_of_few(batches);
     model.graph = quantize_graph(start, plan, params);
   } else {
     keep_linear(start, plan, options.embedding);
     expect_layers(plan);
     model.graph = with_integer_weights(start, plan, batches, options);
   }
-  if (options.bias_correction) model.graph = correct_biases(start, model.graph, batches);
+  if (options.bias_correction) {
+    model.graph = correct_biases(model.graph, bias_corrections(start, model.graph, batches));
+  }
   verify(model.graph);
   constexpr size_t kMeasured = 4;  // batches
   const auto few = batches.first(std::min(kMeasured, batches.size()));
   model.layers = report(plan, params, layer_errors(start, model.graph, few), options);
+  model.graph = join_scales(model.graph);
   return model;
+}
+
+std::vector<LayerReport> layer_reports(const QuantizationPlan& plan,
+                                       const std::vector<LayerError>& errors) {
+  std::vector<LayerReport> layers;
+  for (const GraphLayer& layer : plan.layers) {
+    LayerReport r{.name = layer.name, .op = layer.node->op->name, .scheme = "f32"};
+    r.macs = layer.macs;
+    r.reason = layer.reason;
+    const auto error = std::ranges::find(errors, layer.name, &LayerError::layer);
+    if (error != errors.end()) {
+      r.own = error->own;
+      r.whole = error->whole;
+    }
+    layers.push_back(std::move(r));
+  }
+  return layers;
 }
 
 std::string to_text(std::span<const LayerReport> layers) {

@@ -54,6 +54,9 @@ struct QuantizedModel {
 QuantizedModel quantize_model(const Graph& graph, std::span<const Batch> batches,
                               const QuantizeOptions& options = {});
 
+// A row for each layer of the plan, with the errors that have its name.
+std::vector<LayerReport> layer_reports(const QuantizationPlan& plan,
+                                       const std::vector<LayerError>& errors);
 // A table for people: layers that lose most first.
 std::string to_text(std::span<const LayerReport> layers);
 

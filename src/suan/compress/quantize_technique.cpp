@@ -14,7 +14,7 @@ namespace {
 
 struct TechniqueOptions {
   int64_t samples = 512;
-  Calibrator calibrator = Calibrator::mse;
+  Calibrator calibrator = Calibrator::best;
   double percent = 99.99;
   bool symmetric = false;
   std::string skip;

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "suan/base/error.h"
+#include "suan/base/log.h"
 #include "suan/ops/op.h"
 #include "suan/program/program.h"
 #include "suan/tensor/compile.h"
@@ -84,6 +85,11 @@ std::string too_few_samples(int64_t samples) {
   if (samples >= kEnoughSamples) return {};
   return fmt::format("calibrated with {} samples; ranges are reliable from {} on", samples,
                      kEnoughSamples);
+}
+
+void warn_of_few(std::span<const Batch> batches) {
+  const std::string warning = too_few_samples(sample_count(batches));
+  if (!warning.empty()) log(LogLevel::kWarning, "{}", warning);
 }
 
 }  // namespace suan::compress

@@ -25,5 +25,6 @@ void for_each_batch(const Graph& graph, const std::vector<Tensor>& values,
 int64_t sample_count(std::span<const Batch> batches);
 // What to tell a person who calibrates with this many samples; empty where they suffice.
 std::string too_few_samples(int64_t samples);
+void warn_of_few(std::span<const Batch> batches);  // in the log
 
 }  // namespace suan::compress

@@ -54,6 +54,12 @@ std::vector<OpCase> quantize_cases() {
            {edges(), scale_of(0.5)},
            quantizing({.dtype = DType::f8e4m3fn, .saturate = false}),
            no_gradient},
+          {"a scale and a zero point for each column",
+           {real({5, 1031}), whole({1031}, 1, 64, kF32), whole({1031}, 0, 255, DType::u8)},
+           [](const Tensors& x) {
+             return quantize(x[0], x[1] * 0.00390625, x[2], {.dtype = DType::u8});
+           },
+           no_gradient},
           {"a scale for each channel",
            {given({2, 3}, {1, 2, 3, 4, 5, 6}, kF32), given({2, 1}, {0.5, 0.25}, kF32)},
            quantizing({.dtype = DType::i8}),

@@ -19,15 +19,32 @@
 HWY_BEFORE_NAMESPACE();
 namespace suan::cpu::HWY_NAMESPACE {
 
+// One number for all elements, or one for each.
+struct Same {
+  float value;
+  float at(size_t /*i*/) const { return value; }
+  template <class D>
+  auto load(D d, size_t /*i*/) const {
+    return hn::Set(d, value);
+  }
+};
+struct Each {
+  const float* values;
+  float at(size_t i) const { return values[i]; }
+  template <class D>
+  auto load(D d, size_t i) const {
+    return hn::LoadU(d, values + i);
+  }
+};
+
 // q = round(x / scale) + zero within the dtype's range; NaN gives 0.
-template <class T>
-void quantize_run(const float* x, T* q, size_t n, float scale, float zero) {
+template <class T, class Numbers>
+void quantize_run(const float* x, T* q, size_t n, Numbers scale, Numbers zero) {
   const hn::ScalableTag<float> d;
   const hn::Rebind<T, decltype(d)> dq;
-  const auto s = hn::Set(d, scale), z = hn::Set(d, zero);
   const auto low = hn::Set(d, static_cast<float>(std::numeric_limits<T>::min()));
   const auto high = hn::Set(d, static_cast<float>(std::numeric_limits<T>::max()));
-  const auto step = [&](auto v) HWY_ATTR {
+  const auto step = [&](auto v, auto s, auto z) HWY_ATTR {
     auto y = hn::Add(hn::Round(hn::Div(v, s)), z);
     y = hn::IfThenZeroElse(hn::IsNaN(y), y);
     return hn::DemoteTo(
@@ -35,11 +52,12 @@ void quantize_run(const float* x, T* q, size_t n, float scale, float zero) {
   };
   const size_t lanes = hn::Lanes(d);
   size_t i = 0;
-  for (; i + lanes <= n; i += lanes) hn::StoreU(step(hn::LoadU(d, x + i)), dq, q + i);
+  for (; i + lanes <= n; i += lanes) {
+    hn::StoreU(step(hn::LoadU(d, x + i), scale.load(d, i), zero.load(d, i)), dq, q + i);
+  }
   for (; i < n; ++i) {
-    HWY_ALIGN T one[HWY_MAX_BYTES];
-    hn::StoreU(step(hn::Set(d, x[i])), dq, one);
-    q[i] = one[0];
+    const auto one = step(hn::Set(d, x[i]), hn::Set(d, scale.at(i)), hn::Set(d, zero.at(i)));
+    q[i] = hn::GetLane(one);
   }
 }
 
@@ -59,10 +77,16 @@ void dequantize_run(const T* q, float* x, size_t n, float scale, float zero) {
 }
 
 void quantize_i8(const float* x, void* q, size_t n, float s, float z) {
-  quantize_run(x, static_cast<int8_t*>(q), n, s, z);
+  quantize_run(x, static_cast<int8_t*>(q), n, Same{s}, Same{z});
 }
 void quantize_u8(const float* x, void* q, size_t n, float s, float z) {
-  quantize_run(x, static_cast<uint8_t*>(q), n, s, z);
+  quantize_run(x, static_cast<uint8_t*>(q), n, Same{s}, Same{z});
+}
+void quantize_each_i8(const float* x, void* q, size_t n, const float* s, const float* z) {
+  quantize_run(x, static_cast<int8_t*>(q), n, Each{s}, Each{z});
+}
+void quantize_each_u8(const float* x, void* q, size_t n, const float* s, const float* z) {
+  quantize_run(x, static_cast<uint8_t*>(q), n, Each{s}, Each{z});
 }
 void dequantize_i8(const void* q, float* x, size_t n, float s, float z) {
   dequantize_run(static_cast<const int8_t*>(q), x, n, s, z);
@@ -80,6 +104,8 @@ namespace {
 
 HWY_EXPORT(quantize_i8);
 HWY_EXPORT(quantize_u8);
+HWY_EXPORT(quantize_each_i8);
+HWY_EXPORT(quantize_each_u8);
 HWY_EXPORT(dequantize_i8);
 HWY_EXPORT(dequantize_u8);
 
@@ -148,20 +174,52 @@ class QuantizeCall final : public Call {
         load_(node.inputs[0].dtype() == DType::f32 ? nullptr
                                                    : find_load_function(node.inputs[0].dtype())) {}
   void run(const KernelArgs& args) const override {
+    if (runs_.length == 1 && runs_.count > 1) return run_columns(args);
     auto* q = args.out[0].as<uint8_t>();
     for_each_run(runs_, args, [&](int64_t at, int64_t n, float scale, float zero) {
       if (!load_) return quantize(args.in[0].as<float>() + at, q + at, n, scale, zero);
-      constexpr int64_t kPiece = 1024;
       alignas(64) float piece[kPiece];
       for (int64_t i = 0; i < n; i += kPiece) {
         const int64_t count = std::min(kPiece, n - i);
-        load_(args.in[0].as<uint16_t>() + at + i, piece, static_cast<size_t>(count));
-        quantize(piece, q + at + i, count, scale, zero);
+        quantize(floats(args, at + i, count, piece), q + at + i, count, scale, zero);
       }
     });
   }
 
  private:
+  static constexpr int64_t kPiece = 1024;
+
+  // Elements of the data as f32: where they lie, or converted into `piece`.
+  const float* floats(const KernelArgs& args, int64_t at, int64_t n, float* piece) const {
+    if (!load_) return args.in[0].as<float>() + at;
+    load_(args.in[0].as<uint16_t>() + at, piece, static_cast<size_t>(n));
+    return piece;
+  }
+  // A scale for each position of the last axis: rows, in pieces whose zero points are converted
+  // once.
+  void run_columns(const KernelArgs& args) const {
+    const int64_t n = runs_.count, rows = runs_.runs / n;
+    const auto* scales = args.in[1].as<float>();
+    const Operand none, &zero = args.in.size() > 2 ? args.in[2] : none;
+    auto* q = args.out[0].as<uint8_t>();
+    parallel_for(rows, std::max<int64_t>(1, kThreadWork / n), [&](int64_t begin, int64_t end) {
+      alignas(64) float piece[kPiece], zeros[kPiece];
+      for (int64_t i = 0; i < n; i += kPiece) {
+        const int64_t count = std::min(kPiece, n - i);
+        for (int64_t k = 0; k < count; ++k) zeros[k] = zero_at(zero, i + k);
+        for (int64_t row = begin; row < end; ++row) {
+          const int64_t at = row * n + i;
+          const float* x = floats(args, at, count, piece);
+          const auto size = static_cast<size_t>(count);
+          if (is_signed_) {
+            HWY_DYNAMIC_DISPATCH(quantize_each_i8)(x, q + at, size, scales + i, zeros);
+          } else {
+            HWY_DYNAMIC_DISPATCH(quantize_each_u8)(x, q + at, size, scales + i, zeros);
+          }
+        }
+      }
+    });
+  }
   void quantize(const float* x, uint8_t* q, int64_t n, float scale, float zero) const {
     const auto count = static_cast<size_t>(n);
     if (is_signed_) {
