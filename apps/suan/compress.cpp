@@ -64,16 +64,10 @@ std::string stem_of(const CompressCommandOptions& options, const compress::Subje
   return options.model.substr(0, options.model.size() - 5) + ".compressed";
 }
 
-void print_outcome(const Outcome& o, const std::string& metric) {
-  const auto text = [&](double m) {
-    return metric == "accuracy" ? fmt::format("{:.2f} %", 100 * m) : fmt::format("{:.4f}", m);
-  };
-  if (metric == "cosine") {
-    fmt::print("cosine         {:.5f} on {} samples\n", o.metric_after, o.examples);
-  } else {
-    fmt::print("{:<14} {} -> {} (drop {:.2f}, at most {:.2f} with 95 % confidence, {} examples)\n",
-               metric, text(o.metric_before), text(o.metric_after), o.drop, o.bound, o.examples);
-  }
+void print_outcome(const Outcome& o) {
+  fmt::print("{:<14} {} -> {} (drop {:.2f}, at most {:.2f} with 95 % confidence, {} examples)\n",
+             compress::metric_name(o), compress::metric_text(o.metric_before, o.metric),
+             compress::metric_text(o.metric_after, o.metric), o.drop, o.bound, o.examples);
   fmt::print("latency        {:.3f} ms -> {:.3f} ms ({:.2f}x)\n", 1e3 * o.seconds_before,
              1e3 * o.seconds_after, o.seconds_after / o.seconds_before);
   fmt::print("weights        {:.3f} MB -> {:.3f} MB ({:.2f}x)\n", o.bytes_before / 1e6,
@@ -83,8 +77,8 @@ void print_outcome(const Outcome& o, const std::string& metric) {
   }
 }
 
-formats::JsonFields to_json(const Outcome& o, const std::string& metric,
-                            const std::string& output) {
+formats::JsonFields to_json(const Outcome& o, const std::string& output) {
+  const std::string metric(compress::metric_name(o));
   formats::JsonRows refused;
   for (const compress::Refusal& r : o.result.refused) {
     refused.push_back({{"what", r.what}, {"why", r.why}});
@@ -114,8 +108,6 @@ class Compression {
   explicit Compression(const CompressCommandOptions& options)
       : options_(options), subject_(open_subject(subject_options(options))) {
     stem_ = stem_of(options, subject_);
-    classifies_ = subject_.classifies;
-    metric_ = !subject_.labelled() ? "cosine" : classifies_ ? "accuracy" : "perplexity";
     compress::CompressOptions o;
     o.max_drop = parse_drop(options.max_drop);
     o.objective = parse_enum<compress::Objective>("--objective", options.objective);
@@ -131,10 +123,6 @@ class Compression {
   int run() {
     const bool forced = !options_.quantize.empty();
     const std::string record = stem_ + ".search";
-    if (!forced && !subject_.labelled()) {
-      fail("compress",
-           "a promise needs data with labels; without them choose one form: --quantize");
-    }
     if (!forced) begin_from(record);
     const Outcome outcome = forced ? this->forced() : compressor().search();
     if (outcome.result.stopped) return stopped(outcome, record);
@@ -173,16 +161,16 @@ class Compression {
       o.rounding = parse_enum<compress::Rounding>("--rounding", options_.rounding);
       o.embedding = options_.embedding;
       build_ = compressor().builder(o);
-    } else {
-      const auto p = parse_enum<LayerPrecision>("--quantize", options_.quantize);
-      Assignment all;
-      for (const compress::SearchLayer& layer : compressor().precisions().layers()) {
-        const bool can = p != LayerPrecision::int8 || layer.int8_refused.empty();
-        all.push_back(can ? p : LayerPrecision::f32);
-      }
-      build_ = compressor().builder(all);
+      return compressor().apply(o);
     }
-    return compressor().apply(build_);
+    const auto p = parse_enum<LayerPrecision>("--quantize", options_.quantize);
+    Assignment all;
+    for (const compress::SearchLayer& layer : compressor().precisions().layers()) {
+      const bool can = p != LayerPrecision::int8 || layer.int8_refused.empty();
+      all.push_back(can ? p : LayerPrecision::f32);
+    }
+    build_ = compressor().builder(all);
+    return compressor().apply(all);
   }
   int stopped(const Outcome& outcome, const std::string& record) {
     write_file_atomically(record, compress::to_text(outcome.result.trials, outcome.layers));
@@ -207,11 +195,11 @@ class Compression {
     write(output);
     const std::string page = stem_ + ".html";
     write_file_atomically(
-        page, compress::to_html(outcome, "Suan: " + options_.model + " compressed", classifies_,
+        page, compress::to_html(outcome, "Suan: " + options_.model + " compressed",
                                 fmt::format("{} ({} threads)", cpu_model(), num_threads())));
-    print_outcome(outcome, metric_);
+    print_outcome(outcome);
     fmt::print("output         {}\nreport         {}\n", output, page);
-    if (options_.json) fmt::print("{}\n", json_line(to_json(outcome, metric_, output)));
+    if (options_.json) fmt::print("{}\n", json_line(to_json(outcome, output)));
     if (!short_of) return 0;
     fmt::print(stderr, "compress: a drop of at most {} cannot be kept: {}; the best is in {}\n",
                options_.max_drop, outcome.why_not, output);
@@ -221,8 +209,6 @@ class Compression {
   const CompressCommandOptions& options_;
   compress::Subject subject_;
   std::string stem_;
-  bool classifies_ = true;
-  std::string metric_;
   compress::Builder build_;  // of what was chosen without a search
   compress::CompressOptions options_of_search_;
   std::optional<compress::Compressor> compressor_;

@@ -186,7 +186,8 @@ struct RunCommands {
         ->capture_default_str();
     command.add_flag("--embedding", compress.embedding,
                      "int8w and int4w: also weights that are an embedding too");
-    command.add_option("--calibrator", compress.calibrator, "minmax, percentile, entropy, mse or best")
+    command
+        .add_option("--calibrator", compress.calibrator, "minmax, percentile, entropy, mse or best")
         ->capture_default_str();
     command.add_option("--samples", compress.samples, "To calibrate with")
         ->check(CLI::Range(int64_t{1}, int64_t{1} << 20))

@@ -18,27 +18,43 @@
 namespace suan::app {
 namespace {
 
+using compress::Examples;
+using compress::Metric;
+
+// The model's inputs for the x of a batch of data.
+using Inputs = std::function<compress::Batch(const Array& x)>;
+
+std::vector<Examples> examples_of(const data::DatasetPtr& set, const train::Task& task,
+                                  const Inputs& inputs, int64_t batch, int64_t most) {
+  std::vector<Examples> examples;
+  for (const data::Batch& b : compress::batches_of(set, task.eval_augment, batch, most)) {
+    examples.push_back({inputs(b.x), b.y});
+  }
+  return examples;
+}
+
 compress::Subject with_data(const train::Recipe& recipe, const train::Task& task,
                             const SubjectOptions& options) {
   compress::Subject subject;
-  subject.classifies = task.classifies;
+  subject.metric = task.classifies ? Metric::accuracy : Metric::perplexity;
   subject.any_batch = recipe.data.kind != "graph";
-  const int64_t batch = std::min<int64_t>(recipe.train.eval_batch, 250);
-  const auto read = [&](const data::DatasetPtr& set, int64_t most) {
-    return compress::batches_of(set, task.eval_augment, batch, most);
-  };
-  constexpr int64_t kCalibrationBatch = 32;
+  Inputs inputs = [](const Array& x) { return compress::Batch{x}; };
   if (!subject.any_batch) {  // what the model reads is data, not weights
-    subject.inputs = [read_inputs = task.model_inputs](const Array& x) {
+    inputs = [&task](const Array& x) {
       compress::Batch arrays;
-      for (const Tensor& t : read_inputs(Tensor::from(x))) arrays.push_back(t.array());
+      for (const Tensor& t : task.model_inputs(Tensor::from(x))) arrays.push_back(t.array());
       return arrays;
     };
   }
-  for (const data::Batch& b :
-       compress::batches_of(task.train, task.eval_augment, kCalibrationBatch, options.samples)) {
-    subject.calibration.push_back(subject.inputs ? subject.inputs(b.x) : compress::Batch{b.x});
+  constexpr int64_t kCalibrationBatch = 32, kMostBatch = 250;
+  const int64_t batch = std::min<int64_t>(recipe.train.eval_batch, kMostBatch);
+  for (const Examples& e :
+       examples_of(task.train, task, inputs, kCalibrationBatch, options.samples)) {
+    subject.calibration.push_back(e.inputs);
   }
+  const auto read = [&](const data::DatasetPtr& set, int64_t most) {
+    return examples_of(set, task, inputs, batch, most);
+  };
   if (task.valid) {
     subject.search = read(task.valid, options.examples / 2);
     subject.held_out = read(task.test, options.examples / 2);
@@ -62,8 +78,8 @@ compress::Subject open_run(const SubjectOptions& options) {
   if (subject.any_batch) subject.input_names = {"input"};
   subject.output_names = {"logits"};
   std::vector<Type> types;
-  for (const Array& a : subject.inputs ? subject.calibration.at(0) : compress::Batch()) {
-    types.emplace_back(a.dtype, a.shape);
+  if (!subject.any_batch) {
+    for (const Array& a : subject.calibration.at(0)) types.emplace_back(a.dtype, a.shape);
   }
   subject.trace = [run, types](int64_t batch) {
     Graph graph;
@@ -91,12 +107,9 @@ void name_after(const onnx::Model& model, compress::Subject& subject) {
 std::function<Graph(int64_t)> trace_of(std::shared_ptr<const onnx::Model> model,
                                        std::vector<Type> types) {
   return [model = std::move(model), types = std::move(types)](int64_t batch) {
-    std::vector<onnx::Value> inputs;
-    for (Type type : types) {
-      type.shape[0] = batch;
-      inputs.emplace_back(make_input(type, ""));
-    }
-    const onnx::Specialised made = model->specialise(inputs);
+    std::vector<Type> sized = types;
+    for (Type& type : sized) type.shape[0] = batch;
+    const onnx::Specialised made = model->specialise(onnx::placeholders(sized));
     onnx::expect_tensors(model->outputs(), made.outputs);
     return made.graph;
   };
@@ -112,43 +125,83 @@ Array part_of(const Array& all, int64_t first, int64_t count) {
   return part;
 }
 
-// A model with samples of its inputs, without labels.
+// A file's array of samples for each input of the model, and perhaps `labels`.
+class Samples {
+ public:
+  Samples(const onnx::Model& model, const SubjectOptions& options)
+      : file_(options.data),
+        arrays_(options.data.ends_with(".npz") ? formats::read_npz(options.data)
+                                               : formats::read_safetensors(options.data).tensors) {
+    for (const onnx::Argument& input : model.inputs()) {
+      const Array* array = formats::find(arrays_, input.name);
+      if (!array) fail("compress", "{} has no array '{}' for that input", file_, input.name);
+      expect_samples(input.name, *array);
+      inputs_.push_back(*array);
+      types_.emplace_back(array->dtype, array->shape);
+      if (!onnx::accepts(input, types_.back())) {
+        fail("compress", "{}: input '{}' does not take the data, which is {}", options.model,
+             input.name, to_string(types_.back()));
+      }
+    }
+    labels_ = formats::find(arrays_, "labels");
+    if (!labels_) return;
+    expect_samples("labels", *labels_);
+    if (labels_->dtype != DType::i64) {
+      fail("compress", "{}: 'labels' is {}, expected i64", file_, name(labels_->dtype));
+    }
+  }
+  int64_t count() const { return inputs_.at(0).shape[0]; }
+  bool labelled() const { return labels_; }
+  const std::vector<Type>& types() const { return types_; }
+  Examples examples(int64_t first, int64_t count) const {
+    Examples part;
+    for (const Array& a : inputs_) part.inputs.push_back(part_of(a, first, count));
+    if (labels_) part.labels = part_of(*labels_, first, count);
+    return part;
+  }
+  // Whole batches of samples [first, end).
+  std::vector<Examples> batches(int64_t first, int64_t end, int64_t batch) const {
+    batch = std::min(batch, end - first);
+    std::vector<Examples> all;
+    for (int64_t i = first; i + batch <= end; i += batch) all.push_back(examples(i, batch));
+    return all;
+  }
+
+ private:
+  void expect_samples(const std::string& name, const Array& array) const {
+    if (array.shape.rank() == 0 || array.shape[0] == 0) {
+      fail("compress", "{}: '{}' has no samples", file_, name);
+    }
+    if (!inputs_.empty() && array.shape[0] != count()) {
+      fail("compress", "{}: '{}' has {} samples, expected {}", file_, name, array.shape[0],
+           count());
+    }
+  }
+  std::string file_;
+  formats::NamedArrays arrays_;
+  std::vector<Array> inputs_;
+  std::vector<Type> types_;
+  const Array* labels_ = nullptr;
+};
+
+// A model with samples of its inputs: the first half calibrates and guides the search, the second
+// half is held out. Without labels outputs are compared with the original's.
 compress::Subject open_arrays(const SubjectOptions& options) {
   const auto model = onnx::Model::load(options.model);
-  const formats::NamedArrays arrays = options.data.ends_with(".npz")
-                                          ? formats::read_npz(options.data)
-                                          : formats::read_safetensors(options.data).tensors;
+  const Samples samples(*model, options);
   compress::Subject subject;
   subject.name = options.model;
   name_after(*model, subject);
-  std::vector<Array> inputs;
-  std::vector<Type> types;
-  for (const onnx::Argument& input : model->inputs()) {
-    const Array* array = formats::find(arrays, input.name);
-    if (!array) fail("compress", "{} has no array '{}' for that input", options.data, input.name);
-    if (array->shape.rank() == 0 || array->shape[0] == 0) {
-      fail("compress", "{}: '{}' has no samples", options.data, input.name);
-    }
-    if (!inputs.empty() && array->shape[0] != inputs[0].shape[0]) {
-      fail("compress", "{}: '{}' has {} samples, expected {}", options.data, input.name,
-           array->shape[0], inputs[0].shape[0]);
-    }
-    inputs.push_back(*array);
-    types.emplace_back(array->dtype, array->shape);
-    if (!onnx::accepts(input, types.back())) {
-      fail("compress", "{}: input '{}' does not take the data, which is {}", options.model,
-           input.name, to_string(types.back()));
-    }
-  }
+  subject.metric = samples.labelled() ? Metric::accuracy : Metric::cosine;
   constexpr int64_t kBatch = 8;
-  const int64_t samples = std::min(options.samples, inputs.at(0).shape[0]);
-  const int64_t batch = std::min(kBatch, samples);
-  for (int64_t i = 0; i + batch <= samples; i += batch) {
-    compress::Batch part;
-    for (const Array& a : inputs) part.push_back(part_of(a, i, batch));
-    subject.calibration.push_back(std::move(part));
+  const int64_t count = std::min(samples.count(), options.examples), half = count / 2;
+  if (half < 1) fail("compress", "{} has {} samples, expected 2 or more", options.data, count);
+  for (const Examples& e : samples.batches(0, std::min(half, options.samples), kBatch)) {
+    subject.calibration.push_back(e.inputs);
   }
-  subject.trace = trace_of(model, types);
+  subject.search = samples.batches(0, half, kBatch);
+  subject.held_out = samples.batches(half, count, kBatch);
+  subject.trace = trace_of(model, samples.types());
   return subject;
 }
 

@@ -12,7 +12,7 @@ namespace suan::app {
 struct SubjectOptions {
   std::string model;  // a run, or a path that ends in .onnx
   // A recipe whose data is taken, or of a model a file (.npz, .safetensors) with an array of
-  // samples for each input, without labels; empty: the run's own.
+  // samples for each input, and perhaps classes as `labels`; empty: the run's own.
   std::string data;
   std::vector<std::string> settings;
   std::string checkpoint, runs;

@@ -56,11 +56,11 @@ def onnx_model(nodes, inputs, output, weights=None):
 
 
 def safetensors(tensors):
-    """A safetensors file of names with sizes and f32 numbers."""
+    """A safetensors file of names with sizes and numbers, f32 unless "I64" follows."""
     header, data = {}, b""
-    for name, (sizes, numbers) in tensors.items():
-        part = struct.pack(f"<{len(numbers)}f", *numbers)
-        header[name] = {"dtype": "F32", "shape": sizes, "data_offsets": [len(data), len(data) + len(part)]}
+    for name, (sizes, numbers, *dtype) in tensors.items():
+        part = struct.pack(f"<{len(numbers)}{'q' if dtype else 'f'}", *numbers)
+        header[name] = {"dtype": dtype[0] if dtype else "F32", "shape": sizes, "data_offsets": [len(data), len(data) + len(part)]}
         data += part
     text = json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + data

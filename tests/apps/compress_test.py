@@ -82,19 +82,38 @@ class CompressTest(Command):
         def samples(name, sizes, numbers):
             self.write(name, safetensors({"x": (sizes, numbers)}))
             return ["compress", "m.onnx", "--data", name]
-        good = samples("x.safetensors", (40, 64), [math.sin(i) for i in range(40 * 64)])
+        good = samples("x.safetensors", (48, 64), [math.sin(i) for i in range(48 * 64)])
         report, _ = self.compress(*good[1:], "--quantize", "int8")
         self.assertGreater(report["cosine_after"], 0.999)
-        self.refused(good, "compress: a promise needs data with labels; without them choose one form: --quantize")
+        self.assertLess(abs(report["drop_points"] - 100 * (1 - report["cosine_after"])), 1e-6)
+        self.assertEqual(report["examples"], 24)  # the other half calibrates
+        report, _ = self.compress(*good[1:], "--max-drop", "1%")
+        self.assertTrue(report["kept"])
+        self.assertLessEqual(report["drop_bound"], 1)
         done = self.suan(*samples("nan.safetensors", (8, 64), [math.nan] * 512), "--quantize", "int8", status=2)
         self.assertEqual(done.stderr.splitlines()[-1], "suan: calibration: batch 0: 'x' has nan at element 0")
         self.refused([*samples("flat.safetensors", (8, 3), [0.0] * 24), "--quantize", "int8"],
                      "compress: m.onnx: input 'x' does not take the data, which is f32[8, 3]")
+        self.refused([*samples("one.safetensors", (1, 64), [1.0] * 64), "--quantize", "int8"],
+                     "compress: one.safetensors has 1 samples, expected 2 or more")
         self.refused([*samples("none.safetensors", (0, 64), []), "--quantize", "int8"],
                      "compress: none.safetensors: 'x' has no samples")
         self.write("other.safetensors", safetensors({"z": ((1,), [1.0])}))
         self.refused(["compress", "m.onnx", "--data", "other.safetensors", "--quantize", "int8"],
                      "compress: other.safetensors has no array 'x' for that input")
+
+    def test_a_model_with_samples_and_labels(self):
+        weights = {"w": ((16, 4), [1.0 if i % 4 == i // 4 % 4 else -0.5 for i in range(16 * 4)])}
+        self.write("m.onnx", onnx_model([("MatMul", ["x", "w"], "y")], {"x": ["batch", 16]}, "y", weights))
+        labels = [(7 * i) % 4 for i in range(400)]
+        data = [float(j % 4 == label) + 0.2 * math.sin(16 * i + j) for i, label in enumerate(labels) for j in range(16)]
+        self.write("x.safetensors", safetensors({"x": ((400, 16), data), "labels": ((400,), labels, "I64")}))
+        report, _ = self.compress("m.onnx", "--data", "x.safetensors", "--quantize", "int8")
+        self.assertEqual(report["accuracy_before"], 1)
+        self.assertEqual(report["examples"], 200)
+        self.write("y.safetensors", safetensors({"x": ((400, 16), data), "labels": ((400,), [0.0] * 400)}))
+        self.refused(["compress", "m.onnx", "--data", "y.safetensors"],
+                     "compress: y.safetensors: 'labels' is f32, expected i64")
 
     def test_mistakes(self):
         self.write("r.onnx", onnx_model([("Relu", ["x"], "y")], {"x": ["batch", 3]}, "y"))

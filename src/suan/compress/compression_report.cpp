@@ -26,11 +26,7 @@ td, th { padding: 3px 10px; text-align: right; font-weight: 400 } th { color: #6
 td:first-child, th:first-child { text-align: left }
 )";
 
-std::string metric_text(double metric, bool classifies) {
-  return classifies ? fmt::format("{:.2f} %", 100 * metric) : fmt::format("{:.4f}", metric);
-}
-
-std::string summary(const Outcome& o, bool classifies) {
+std::string summary(const Outcome& o) {
   return fmt::format(
       "<table><tr><th></th><th>{}</th><th>latency</th><th>weights</th></tr>\n"
       "<tr><td>original</td><td>{}</td><td>{:.3f} ms</td><td>{:.3f} MB</td></tr>\n"
@@ -38,11 +34,13 @@ std::string summary(const Outcome& o, bool classifies) {
       "</tr></table>\n<p>Drop {:.2f}, with 95 % confidence at most {:.2f}, on {} held-out "
       "examples.{}"
       "</p>\n",
-      classifies ? "accuracy" : "perplexity", metric_text(o.metric_before, classifies),
-      1e3 * o.seconds_before, o.bytes_before / 1e6, metric_text(o.metric_after, classifies),
-      1e3 * o.seconds_after, o.seconds_after / o.seconds_before, o.bytes_after / 1e6,
-      o.bytes_after / o.bytes_before, o.drop, o.bound, o.examples,
-      o.kept ? "" : " The promise is not kept: " + escaped_html(o.why_not) + ".");
+      metric_name(o), metric_text(o.metric_before, o.metric), 1e3 * o.seconds_before,
+      o.bytes_before / 1e6, metric_text(o.metric_after, o.metric), 1e3 * o.seconds_after,
+      o.seconds_after / o.seconds_before, o.bytes_after / 1e6, o.bytes_after / o.bytes_before,
+      o.drop, o.bound, o.examples,
+      o.kept ? fmt::format(" {} was promised, which is kept.", drop_text(o.max_drop, o.metric))
+             : fmt::format(" {} was promised, which is not kept: {}.",
+                           drop_text(o.max_drop, o.metric), escaped_html(o.why_not)));
 }
 
 std::string layers_table(const Outcome& o) {
@@ -53,24 +51,33 @@ std::string layers_table(const Outcome& o) {
     const SearchLayer& layer = o.layers[i];
     const auto r = std::ranges::find(o.report, layer.name, &LayerReport::name);
     const bool measured = r != o.report.end() && layer.int8_refused.empty();
-    const auto precision =
-        static_cast<size_t>(o.chosen.empty() ? LayerPrecision::f32 : o.chosen[i]);
+    const std::string_view precision =
+        !o.chosen.empty()     ? enum_names(LayerPrecision::f32)[static_cast<size_t>(o.chosen[i])]
+        : r != o.report.end() ? std::string_view(r->scheme)
+                              : "f32";
     out += fmt::format("<tr><td>{}</td><td>{}</td><td>{:.1f} %</td><td>{}</td></tr>\n",
-                       escaped_html(layer.name), enum_names(LayerPrecision::f32)[precision],
-                       100 * layer.share, measured ? fmt::format("{:.1f} dB", r->own) : "");
+                       escaped_html(layer.name), precision, 100 * layer.share,
+                       measured ? fmt::format("{:.1f} dB", r->own) : "");
   }
   return out + "</table>\n";
 }
 
 }  // namespace
 
-std::string to_html(const Outcome& o, const std::string& title, bool classifies,
-                    const std::string& machine) {
+std::string_view metric_name(const Outcome& o) {
+  return enum_names(o.metric)[static_cast<size_t>(o.metric)];
+}
+std::string metric_text(double value, Metric metric) {
+  if (metric == Metric::accuracy) return fmt::format("{:.2f} %", 100 * value);
+  return fmt::format("{:.{}f}", value, metric == Metric::cosine ? 5 : 4);
+}
+
+std::string to_html(const Outcome& o, const std::string& title, const std::string& machine) {
   std::string out = fmt::format(
       "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>\n<title>{0}</title>\n"
       "<style>{1}</style></head><body>\n<h1>{0}</h1>\n<p>{2}</p>\n",
       escaped_html(title), kStyle, escaped_html(machine));
-  out += summary(o, classifies);
+  out += summary(o);
   train::Curve front{"Pareto front", {}}, tried{"tried", {}};
   tried.dots = front.dots = true;
   tried.line = false;
@@ -80,8 +87,9 @@ std::string to_html(const Outcome& o, const std::string& title, bool classifies,
   }
   if (!front.points.empty()) {
     out += "<h2>What was tried</h2>\n";
-    out += train::svg_chart(classifies ? "Drop in points" : "Drop in % of perplexity",
-                            "cost, as a share of the original's", {tried, front});
+    out += train::svg_chart(
+        o.metric == Metric::perplexity ? "Drop in % of perplexity" : "Drop in points",
+        "cost, as a share of the original's", {tried, front});
   }
   out += "<h2>Layers</h2>\n" + layers_table(o);
   if (!o.result.refused.empty()) out += "<h2>Refused</h2>\n<table>\n";

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "suan/base/error.h"
@@ -17,22 +16,31 @@ namespace {
 
 using P = LayerPrecision;
 
-int64_t batch_of(const std::vector<data::Batch>& batches) { return batches.at(0).x.shape[0]; }
-
-// Of the parts that sample i of n has in the arrays.
-double cosine_of(const std::vector<Array>& a, const std::vector<Array>& b, int64_t i, int64_t n) {
-  double aa = 0, bb = 0, ab = 0;
-  for (size_t k = 0; k < a.size(); ++k) {
-    const auto part = static_cast<size_t>(a[k].numel() / n);
-    const auto x = a[k].span<float>().subspan(static_cast<size_t>(i) * part, part);
-    const auto y = b[k].span<float>().subspan(static_cast<size_t>(i) * part, part);
-    for (size_t j = 0; j < part; ++j) {
-      aa += static_cast<double>(x[j]) * x[j];
-      bb += static_cast<double>(y[j]) * y[j];
-      ab += static_cast<double>(x[j]) * y[j];
+// Runs a graph's program.
+Outputs outputs_of(const Graph& graph) {
+  const auto context = std::make_shared<RunContext>(Program::build(graph, cpu_backend()));
+  std::vector<Type> types;
+  for (const Tensor& t : graph.outputs) types.push_back(t.type());
+  return [context, types](const Batch& inputs) {
+    std::vector<BufferPtr> buffers;
+    for (const Array& array : inputs) buffers.push_back(array.buffer);
+    const auto results = context->run(buffers);
+    std::vector<Array> outputs;
+    for (size_t i = 0; i < types.size(); ++i) {
+      outputs.emplace_back(types[i].dtype, types[i].shape,
+                           Buffer::copy_of(results[i]->data(), types[i].bytes()));
     }
-  }
-  return aa > 0 && bb > 0 ? ab / std::sqrt(aa * bb) : static_cast<double>(aa == bb);
+    return outputs;
+  };
+}
+
+void take(Outcome& outcome, const Judge::Verdict& v) {
+  outcome.metric_after = v.metric;
+  outcome.drop = v.drop.drop();
+  outcome.bound = v.drop.bound();
+  outcome.kept = v.drop.keeps(outcome.max_drop);
+  outcome.why_not =
+      outcome.kept ? std::string() : why_not_kept(v.drop, outcome.max_drop, outcome.metric);
 }
 
 }  // namespace
@@ -48,20 +56,6 @@ void Compressor::say(const std::string& line) const {
 
 int64_t Compressor::measured_batch() const {
   return subject_.any_batch ? options_.batch : subject_.calibration[0][0].shape[0];
-}
-
-// Runs a graph's program on a batch's inputs.
-Scores Compressor::scores(const Graph& graph) const {
-  const auto context = std::make_shared<RunContext>(Program::build(graph, cpu_backend()));
-  const Type type = graph.outputs[0].type();
-  return [this, context, type](const data::Batch& batch) {
-    std::vector<BufferPtr> inputs;
-    for (const Array& array : subject_.inputs ? subject_.inputs(batch.x) : Batch{batch.x}) {
-      inputs.push_back(array.buffer);
-    }
-    const BufferPtr result = context->run(inputs)[0];
-    return Array{type.dtype, type.shape, Buffer::copy_of(result->data(), type.bytes())};
-  };
 }
 
 // Rows of the calibration's first samples, over and over.
@@ -116,32 +110,26 @@ Builder Compressor::builder(const QuantizeOptions& options) {
   return [this, options](int64_t batch) { return precisions_.build_with_weights(options, batch); };
 }
 
+Judge Compressor::judge_of(std::span<const Examples> examples) const {
+  if (examples.empty()) fail("compress", "there is no data to judge by");
+  return {examples, subject_.metric, outputs_of(precisions_.original(examples[0].count()))};
+}
 Judge::Verdict Compressor::judged(const Judge& judge, const Builder& build) const {
-  return judge.judge(scores(build(judge.batch())));
+  return judge.judge(outputs_of(build(judge.batch())));
 }
 
-// Sample by sample, over all outputs together.
-double Compressor::cosine(const Builder& build) const {
-  const int64_t batch = subject_.calibration[0][0].shape[0];
-  const Graph original = precisions_.original(batch), other = build(batch);
-  std::vector<std::vector<Array>> wanted;
-  for_each_batch(original, original.outputs, subject_.calibration,
-                 [&](const std::vector<Array>& outputs) { wanted.push_back(outputs); });
-  double sum = 0;
-  size_t next = 0;
-  for_each_batch(other, other.outputs, subject_.calibration, [&](const std::vector<Array>& got) {
-    for (int64_t i = 0; i < batch; ++i) sum += cosine_of(wanted[next], got, i, batch);
-    ++next;
-  });
-  return sum / static_cast<double>(batch * static_cast<int64_t>(next));
-}
-
-Outcome Compressor::search() {
+Outcome Compressor::begun() const {
   Outcome outcome;
   outcome.layers = precisions_.layers();
   outcome.report = precisions_.report();
-  const Scores original = scores(precisions_.original(batch_of(subject_.search)));
-  const Judge judge(subject_.search, subject_.classifies, original);
+  outcome.metric = subject_.metric;
+  outcome.max_drop = options_.max_drop;
+  return outcome;
+}
+
+Outcome Compressor::search() {
+  Outcome outcome = begun();
+  const Judge judge = judge_of(subject_.search);
   Questions questions;
   questions.costs = [&](const std::vector<Assignment>& all) { return costs(all); };
   questions.drop = [&](const Assignment& a) {
@@ -161,26 +149,21 @@ Outcome Compressor::search() {
   return outcome;
 }
 
-Outcome Compressor::apply(const Builder& build) {
-  Outcome outcome;
-  outcome.layers = precisions_.layers();
+Outcome Compressor::apply(const Assignment& assignment) {
+  Outcome outcome = begun();
+  outcome.chosen = assignment;
+  return applied(builder(assignment), std::move(outcome));
+}
+Outcome Compressor::apply(const QuantizeOptions& options) {
+  return applied(builder(options), begun());
+}
+Outcome Compressor::applied(const Builder& build, Outcome outcome) {
   measure(outcome, build);
-  if (subject_.labelled()) {
-    const Judge judge(subject_.held_out, subject_.classifies,
-                      scores(precisions_.original(batch_of(subject_.held_out))));
-    const Judge::Verdict v = judged(judge, build);
-    outcome.metric_before = judge.original();
-    outcome.metric_after = v.metric;
-    outcome.drop = v.drop.drop();
-    outcome.bound = v.drop.bound();
-    outcome.examples = v.drop.examples();
-    outcome.kept = v.drop.keeps(options_.max_drop);
-  } else {
-    outcome.metric_before = 1;
-    outcome.metric_after = cosine(build);
-    outcome.examples = sample_count(subject_.calibration);
-  }
-  outcome.report = precisions_.report();
+  const Judge judge = judge_of(subject_.held_out);
+  outcome.metric_before = judge.original();
+  outcome.examples = judge.examples();
+  take(outcome, judged(judge, build));
+  outcome.report = precisions_.report();  // weights alone have one of their own
   for (const LayerReport& layer : outcome.report) {
     if (!layer.reason.empty()) outcome.result.refused.push_back({layer.name, layer.reason});
   }
@@ -194,39 +177,28 @@ void Compressor::verify(Outcome& outcome) {
     if (t.keeps && t.ratio < 1) order.push_back(t);
   }
   std::ranges::sort(order, {}, &Trial::ratio);
-  const Judge judge(subject_.held_out, subject_.classifies,
-                    scores(precisions_.original(batch_of(subject_.held_out))));
+  const Judge judge = judge_of(subject_.held_out);
   outcome.metric_before = outcome.metric_after = judge.original();
   outcome.examples = judge.examples();
   outcome.chosen = Assignment(outcome.layers.size(), P::f32);
-  const auto take = [&](const Assignment& a, const Judge::Verdict& v) {
-    outcome.chosen = a;
-    outcome.metric_after = v.metric;
-    outcome.drop = v.drop.drop();
-    outcome.bound = v.drop.bound();
-  };
   for (const Trial& t : order) {
-    const Judge::Verdict v = judged(judge, builder(t.assignment));
-    take(t.assignment, v);
-    outcome.kept = v.drop.keeps(options_.max_drop);
+    outcome.chosen = t.assignment;
+    take(outcome, judged(judge, builder(t.assignment)));
     if (outcome.kept) break;
-    const auto needed = v.drop.examples_needed(options_.max_drop);
-    outcome.why_not =
-        needed ? fmt::format("{} held-out examples are too few to show it: about {} are needed",
-                             v.drop.examples(), *needed)
-               : fmt::format("on held-out data it loses {}",
-                             drop_text(v.drop.drop(), subject_.classifies));
   }
   const bool faster =
       std::ranges::any_of(outcome.result.trials, [](const Trial& t) { return t.ratio < 1; });
   if (!faster) {  // the original is what is best here
     outcome.kept = true;
+    outcome.why_not.clear();
   } else if (!outcome.kept && order.empty()) {
     // The best that can: what loses least.
     const Trial& least = *std::ranges::min_element(outcome.result.trials, {}, &Trial::drop);
-    take(least.assignment, judged(judge, builder(least.assignment)));
+    outcome.chosen = least.assignment;
+    take(outcome, judged(judge, builder(least.assignment)));
+    outcome.kept = false;
     outcome.why_not =
-        fmt::format("the least that can be lost is {}", drop_text(least.drop, subject_.classifies));
+        fmt::format("the least that can be lost is {}", drop_text(least.drop, subject_.metric));
   }
   measure(outcome, builder(outcome.chosen));
 }

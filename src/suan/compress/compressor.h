@@ -18,15 +18,11 @@ struct Subject {
   std::string name;
   // The evaluation graph for a batch size: inputs whose first axis is the batch; class scores.
   std::function<Graph(int64_t batch)> trace;
-  // Its inputs for the x of a batch of data; null: x is the one input.
-  std::function<Batch(const Array& x)> inputs;
   std::vector<std::string> input_names, output_names;  // of the graph; empty: made up
-  bool any_batch = true;   // else there is one size alone: calibration has it
-  bool classifies = true;  // else it predicts tokens, and perplexity counts
+  bool any_batch = true;  // else there is one size alone: calibration has it
+  Metric metric = Metric::accuracy;
   std::vector<Batch> calibration;
-  // Whole batches with labels. None: there are none, and the outputs' cosine counts.
-  std::vector<data::Batch> search, held_out;
-  bool labelled() const { return !held_out.empty(); }
+  std::vector<Examples> search, held_out;  // whole batches
 };
 using Builder = std::function<Graph(int64_t batch)>;
 
@@ -46,8 +42,9 @@ struct Outcome {
   std::vector<LayerReport> report;
   SearchResult result;
   Assignment chosen;  // all f32 where nothing else keeps the promise
-  // Of the original and the chosen one, on the held-out data: accuracy or perplexity; of data
-  // without labels 1 and the mean cosine of the outputs of a sample.
+  Metric metric = Metric::accuracy;
+  double max_drop = 0;
+  // Of the original and the chosen one, on the held-out data.
   double metric_before = 0, metric_after = 0;
   double drop = 0, bound = 0;
   int64_t examples = 0;
@@ -63,20 +60,22 @@ class Compressor {
   // The search under the promise.
   Outcome search();
   // One form without a search: what it loses and costs.
-  Outcome apply(const Builder& build);
+  Outcome apply(const Assignment& assignment);
+  Outcome apply(const QuantizeOptions& options);
   Builder builder(const Assignment& assignment) const;
   // Weights alone as integers.
   Builder builder(const QuantizeOptions& options);
   const Precisions& precisions() const { return precisions_; }
-  // The model in a form of an outcome, as ONNX.
-  // Of any batch size, or of one: where the graph depends on it in more than sizes, any throws.
+  // The model in a form, as ONNX, of any batch size, or of one: where the graph depends on it in
+  // more than sizes, any throws.
   onnx::ExportedModel exported(const Builder& build, std::optional<int64_t> batch = {}) const;
 
  private:
   std::vector<double> costs(const std::vector<Assignment>& assignments);
-  Scores scores(const Graph& graph) const;
+  Outcome begun() const;
+  Outcome applied(const Builder& build, Outcome outcome);
+  Judge judge_of(std::span<const Examples> examples) const;
   Judge::Verdict judged(const Judge& judge, const Builder& build) const;
-  double cosine(const Builder& build) const;
   void measure(Outcome& outcome, const Builder& build);
   void verify(Outcome& outcome);
   void say(const std::string& line) const;

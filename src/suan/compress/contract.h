@@ -5,24 +5,33 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 
 namespace suan::compress {
 
-// What is lost, in points of accuracy (hundredths) or in per cent of perplexity.
+// What a model is judged by. Without labels it is how close its outputs are to the original's: the
+// mean cosine over samples, the original's being 1.
+enum class Metric : uint8_t { accuracy, perplexity, cosine };
+std::span<const std::string_view> enum_names(Metric metric);
+
+// What is lost: points (hundredths) of accuracy or cosine, or per cent of perplexity.
 class PairedDrop {
  public:
   // One example that each model classifies rightly or not.
   void add_answers(bool original_right, bool compressed_right);
   // One example (a window of tokens) with each model's mean loss.
   void add_losses(double original, double compressed);
+  // One sample, with the cosine of both models' outputs.
+  void add_cosine(double cosine);
 
   int64_t examples() const { return examples_; }
   double drop() const;
   // The one-sided 95 % upper bound of the drop. Of answers that of Agresti and Min, "Simple
   // improved confidence intervals for comparing matched proportions", Statistics in Medicine 2005
   // (half an example is added to every case, so that no disagreement is no proof); of losses
-  // Student's, by the normal distribution. Infinite below two examples.
+  // Student's, by the normal distribution, and of cosines too. Infinite below two examples.
   double bound() const;
   // Whether the bound keeps the promise.
   bool keeps(double max_drop) const { return bound() <= max_drop; }
@@ -34,12 +43,14 @@ class PairedDrop {
   double mean() const;            // of the drop, as a fraction
   double standard_error() const;  // of the mean
   int64_t examples_ = 0;
-  bool answers_ = false;
+  Metric metric_ = Metric::perplexity;
   int64_t worse_ = 0, better_ = 0;  // answers that changed
   double sum_ = 0, squares_ = 0;    // of differences of losses
 };
 
-// "1.2 points of 0.5 allowed", for people.
-std::string drop_text(double drop, bool answers);
+// "1.20 points", for people.
+std::string drop_text(double drop, Metric metric);
+// Why the promise is not kept, in one line.
+std::string why_not_kept(const PairedDrop& drop, double max_drop, Metric metric);
 
 }  // namespace suan::compress

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <numeric>
 
 #include "suan/base/error.h"
@@ -18,6 +17,76 @@ double cross_entropy_of(std::span<const float> scores, int64_t label) {
   double sum = 0;
   for (const float s : scores) sum += std::exp(s - top);
   return std::log(sum) + top - scores[static_cast<size_t>(label)];
+}
+
+// Class scores by rows, each with its label.
+class Rows {
+ public:
+  Rows(const Array& scores, const Array& labels)
+      : scores_(scores.span<float>()),
+        labels_(labels.span<int64_t>()),
+        classes_(static_cast<size_t>(scores.shape.back())) {
+    if (labels_.size() * classes_ != scores_.size()) {
+      fail("compress", "{} labels for {} rows of scores", labels_.size(),
+           scores_.size() / classes_);
+    }
+  }
+  size_t count() const { return labels_.size(); }
+  int64_t label(size_t row) const { return labels_[row]; }
+  std::span<const float> scores(size_t row) const {
+    return scores_.subspan(row * classes_, classes_);
+  }
+
+ private:
+  std::span<const float> scores_;
+  std::span<const int64_t> labels_;
+  size_t classes_;
+};
+
+// For each row with a label: 1 where its score is the largest, else 0.
+std::vector<double> answers(const Array& scores, const Array& labels) {
+  const Rows rows(scores, labels);
+  std::vector<double> out;
+  for (size_t r = 0; r < rows.count(); ++r) {
+    if (rows.label(r) < 0) continue;
+    const auto row = rows.scores(r);
+    out.push_back(std::max_element(row.begin(), row.end()) - row.begin() == rows.label(r));
+  }
+  return out;
+}
+
+// The mean loss of each window (the labels' first axis) with a label.
+std::vector<double> losses(const Array& scores, const Array& labels) {
+  const Rows rows(scores, labels);
+  const auto windows = static_cast<size_t>(labels.shape[0]), length = rows.count() / windows;
+  std::vector<double> out;
+  for (size_t w = 0; w < windows; ++w) {
+    double loss = 0, counted = 0;
+    for (size_t r = w * length; r < (w + 1) * length; ++r) {
+      if (rows.label(r) < 0) continue;
+      loss += cross_entropy_of(rows.scores(r), rows.label(r));
+      ++counted;
+    }
+    if (counted > 0) out.push_back(loss / counted);
+  }
+  return out;
+}
+
+// Of the parts that sample i of n has in all arrays of f32.
+double cosine_of(const std::vector<Array>& a, const std::vector<Array>& b, int64_t i, int64_t n) {
+  double aa = 0, bb = 0, ab = 0;
+  for (size_t k = 0; k < a.size(); ++k) {
+    if (a[k].dtype != DType::f32) continue;
+    const auto part = static_cast<size_t>(a[k].numel() / n);
+    const auto x = a[k].span<float>().subspan(static_cast<size_t>(i) * part, part);
+    const auto y = b[k].span<float>().subspan(static_cast<size_t>(i) * part, part);
+    for (size_t j = 0; j < part; ++j) {
+      aa += static_cast<double>(x[j]) * x[j];
+      bb += static_cast<double>(y[j]) * y[j];
+      ab += static_cast<double>(x[j]) * y[j];
+    }
+  }
+  return aa > 0 && bb > 0 ? ab / std::sqrt(aa * bb) : static_cast<double>(aa == bb);
 }
 
 class Part final : public data::Dataset {
@@ -38,37 +107,28 @@ class Part final : public data::Dataset {
 
 }  // namespace
 
-Judge::Judge(std::vector<data::Batch> batches, bool classifies, const Scores& original)
-    : batches_(std::move(batches)), classifies_(classifies), original_(outcomes(original)) {
+Judge::Judge(std::span<const Examples> batches, Metric metric, const Outputs& original)
+    : batches_(batches), metric_(metric) {
+  if (metric == Metric::cosine) {
+    for (const Examples& batch : batches) wanted_.push_back(original(batch.inputs));
+  }
+  original_ = outcomes(original);
   if (original_.empty()) fail("compress", "the data has no example with a label");
 }
 
-std::vector<double> Judge::outcomes(const Scores& scores) const {
+std::vector<double> Judge::outcomes(const Outputs& outputs) const {
   std::vector<double> out;
-  for (const data::Batch& batch : batches_) {
-    const Array got = scores(batch);
-    const int64_t classes = got.shape.back(), rows = got.numel() / classes;
-    const std::span<const int64_t> labels = batch.y.span<int64_t>();
-    const int64_t windows = classifies_ ? rows : batch.y.shape[0], length = rows / windows;
-    if (static_cast<int64_t>(labels.size()) != rows) {
-      fail("compress", "{} labels for {} rows of scores", labels.size(), rows);
+  for (size_t b = 0; b < batches_.size(); ++b) {
+    const std::vector<Array> got = outputs(batches_[b].inputs);
+    if (metric_ == Metric::cosine) {
+      const int64_t samples = batches_[b].count();
+      for (int64_t i = 0; i < samples; ++i) out.push_back(cosine_of(wanted_[b], got, i, samples));
+      continue;
     }
-    for (int64_t w = 0; w < windows; ++w) {
-      double loss = 0, counted = 0, right = 0;
-      for (int64_t r = w * length; r < (w + 1) * length; ++r) {
-        const int64_t label = labels[static_cast<size_t>(r)];
-        if (label < 0) continue;
-        const auto row = got.span<float>().subspan(static_cast<size_t>(r * classes),
-                                                   static_cast<size_t>(classes));
-        ++counted;
-        if (classifies_) {
-          right += std::max_element(row.begin(), row.end()) - row.begin() == label;
-        } else {
-          loss += cross_entropy_of(row, label);
-        }
-      }
-      if (counted > 0) out.push_back(classifies_ ? right : loss / counted);
-    }
+    const std::vector<double> some = metric_ == Metric::accuracy
+                                         ? answers(got[0], batches_[b].labels)
+                                         : losses(got[0], batches_[b].labels);
+    out.insert(out.end(), some.begin(), some.end());
   }
   return out;
 }
@@ -76,17 +136,19 @@ std::vector<double> Judge::outcomes(const Scores& scores) const {
 double Judge::metric_of(const std::vector<double>& outcomes) const {
   const double mean =
       std::accumulate(outcomes.begin(), outcomes.end(), 0.0) / static_cast<double>(outcomes.size());
-  return classifies_ ? mean : std::exp(mean);
+  return metric_ == Metric::perplexity ? std::exp(mean) : mean;
 }
 
-Judge::Verdict Judge::judge(const Scores& compressed) const {
+Judge::Verdict Judge::judge(const Outputs& compressed) const {
   const std::vector<double> got = outcomes(compressed);
   Verdict verdict{metric_of(got), {}};
   for (size_t i = 0; i < got.size(); ++i) {
-    if (classifies_) {
+    if (metric_ == Metric::accuracy) {
       verdict.drop.add_answers(original_[i] > 0, got[i] > 0);
-    } else {
+    } else if (metric_ == Metric::perplexity) {
       verdict.drop.add_losses(original_[i], got[i]);
+    } else {
+      verdict.drop.add_cosine(got[i]);
     }
   }
   return verdict;
@@ -106,13 +168,7 @@ std::vector<data::Batch> batches_of(const data::DatasetPtr& dataset, const data:
   options.drop_last = true;
   data::Loader loader(part_of(dataset, 0, samples), options);
   std::vector<data::Batch> batches;
-  for (const data::Batch b : loader) {
-    // A loader's memory is used again.
-    data::Batch own{Array(b.x.dtype, b.x.shape), Array(b.y.dtype, b.y.shape)};
-    std::memcpy(own.x.buffer->data(), b.x.buffer->data(), b.x.bytes());
-    std::memcpy(own.y.buffer->data(), b.y.buffer->data(), b.y.bytes());
-    batches.push_back(std::move(own));
-  }
+  for (data::Batch b : loader) batches.push_back(std::move(b));
   return batches;
 }
 

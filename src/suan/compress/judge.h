@@ -1,4 +1,5 @@
-// Judge: compares a compressed model with the original, example by example, on data with labels.
+// Judge: compares a compressed model with the original, example by example, on data that the
+// metric needs.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <functional>
@@ -6,35 +7,44 @@
 
 #include "suan/base/array.h"
 #include "suan/compress/contract.h"
+#include "suan/compress/run_batches.h"
 #include "suan/data/loader.h"
 
 namespace suan::compress {
 
-// Class scores f32 [rows..., classes] of the inputs of a batch.
-using Scores = std::function<Array(const data::Batch& batch)>;
+// A batch of examples: the model's inputs, and labels i64 (of no use to the cosine).
+struct Examples {
+  Batch inputs;
+  Array labels;
+  int64_t count() const { return inputs.at(0).shape[0]; }
+};
+// The model's outputs for a batch of inputs. Where labels count, the first one has class scores f32
+// [rows..., classes].
+using Outputs = std::function<std::vector<Array>(const Batch& inputs)>;
 
 class Judge {
  public:
-  // Of tasks that classify an example is a row with a label of 0 or more: right where the largest
-  // score is its label's. Of others it is a window of tokens, and its loss the mean cross entropy.
-  Judge(std::vector<data::Batch> batches, bool classifies, const Scores& original);
+  // For accuracy an example is a row with a label of 0 or more: right where the largest score is
+  // its label's. For perplexity it is a window of tokens, and its loss the mean cross entropy. For
+  // the cosine it is a sample, all outputs together. Throws Error where there is no example.
+  Judge(std::span<const Examples> batches, Metric metric, const Outputs& original);
 
-  int64_t batch() const { return batches_.at(0).x.shape[0]; }
+  int64_t batch() const { return batches_.front().count(); }
   int64_t examples() const { return static_cast<int64_t>(original_.size()); }
-  // Of the original: accuracy (0 to 1), or perplexity.
   double original() const { return metric_of(original_); }
   struct Verdict {
-    double metric = 0;  // of the compressed model
+    double metric = 0;  // of the compressed model: accuracy (0 to 1), perplexity or cosine
     PairedDrop drop;
   };
-  Verdict judge(const Scores& compressed) const;
+  Verdict judge(const Outputs& compressed) const;
 
  private:
-  std::vector<double> outcomes(const Scores& scores) const;  // 1 or 0 for right or wrong; losses
+  std::vector<double> outcomes(const Outputs& outputs) const;
   double metric_of(const std::vector<double>& outcomes) const;
-  std::vector<data::Batch> batches_;
-  bool classifies_;
-  std::vector<double> original_;
+  std::span<const Examples> batches_;
+  Metric metric_;
+  std::vector<std::vector<Array>> wanted_;  // of each batch, for the cosine
+  std::vector<double> original_;            // 1 or 0 for right or wrong; losses; cosines
 };
 
 // A part of a data set: samples [begin, end).
