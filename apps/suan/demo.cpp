@@ -1,4 +1,5 @@
-// `suan demo`: trains on digits, shows ten predictions in the terminal and writes a report.
+// `suan demo`: trains on digits, compresses and compiles the model, shows ten predictions in the
+// terminal and writes a report.
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/core.h>
 
@@ -9,6 +10,7 @@
 #include "apps/suan/commands.h"
 #include "apps/suan/draw.h"
 #include "apps/suan/interrupt.h"
+#include "apps/suan/stages.h"
 #include "suan/base/file.h"
 #include "suan/base/threads.h"
 #include "suan/target/machine.h"
@@ -19,6 +21,7 @@ namespace suan::app {
 namespace {
 
 constexpr int64_t kShown = 10;
+constexpr double kMaxDrop = 0.5;  // points of accuracy that compression may cost
 
 // Real digits where they are at hand, else generated ones.
 train::Recipe demo_recipe() {
@@ -60,6 +63,15 @@ void show(const std::vector<train::ReportSample>& samples) {
   fmt::print("{}", draw(pictures, terminal_columns(), terminal_colours()));
 }
 
+void show(const std::vector<train::ReportStage>& stages) {
+  const train::ReportStage& first = stages.front();
+  for (const train::ReportStage& s : stages) {
+    fmt::print("{:<13} {:.2f} %, {:8.1f} kB ({:.2f}x), {:7.1f} us ({:.2f}x): {}\n", s.name,
+               100 * s.accuracy, s.bytes / 1e3, s.bytes / first.bytes, 1e6 * s.seconds,
+               s.seconds / first.seconds, s.file);
+  }
+}
+
 }  // namespace
 
 int run_demo(const DemoOptions& options) {
@@ -80,6 +92,7 @@ int run_demo(const DemoOptions& options) {
                        .confusion = &confusion,
                        .class_names = trainer.task().class_names,
                        .samples = sample_predictions(trainer),
+                       .stages = deploy(summary.run, kMaxDrop, &stop_on_interrupt()),
                        .machine = fmt::format("{} ({} threads)", cpu_model(), num_threads()),
                        .peak_gflops = peak_gflops(machine_peak(), recipe.precision())};
   write_file_atomically(options.report, train::to_html(report));
@@ -87,10 +100,20 @@ int run_demo(const DemoOptions& options) {
   fmt::print(
       "test accuracy {:.2f} % after {:.1f} s; {:.1f} GFLOP/s, {:.1f} % of this machine's peak\n",
       100 * *summary.accuracy, summary.seconds, summary.gflops, summary.percent_of_peak);
+  show(report.stages);
   fmt::print("report        {}\nrun           {}\n", options.report, summary.run);
   if (options.json) {
     formats::JsonFields fields = train::to_json(summary);
     fields.emplace_back("report", options.report);
+    formats::JsonRows stages;
+    for (const train::ReportStage& s : report.stages) {
+      stages.push_back({{"stage", s.name},
+                        {"accuracy", s.accuracy},
+                        {"bytes", s.bytes},
+                        {"latency_ms", 1e3 * s.seconds},
+                        {"file", s.file}});
+    }
+    fields.emplace_back("stages", stages);
     fmt::print("{}\n", json_line(fields));
   }
   return 0;

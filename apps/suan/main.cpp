@@ -208,7 +208,7 @@ struct RunCommands {
 
   void add(CLI::App& app, int& exit_code) {
     CLI::App& demo_command =
-        *app.add_subcommand("demo", "Train on handwritten digits and report, in under a minute");
+        *app.add_subcommand("demo", "Train on handwritten digits, compress and compile the model, and report");
     demo_command.add_option("--report", demo.report, "The page to write")->capture_default_str();
     demo_command.add_option("--runs", demo.runs, "Where the run's folder is made")
         ->capture_default_str();

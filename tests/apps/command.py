@@ -80,8 +80,8 @@ class Command(unittest.TestCase):
         self.assertEqual(done.returncode, status, done.stderr + done.stdout)
         return done
 
-    def json(self, *arguments):
-        return json.loads(self.suan(*arguments, "--json").stdout.splitlines()[-1])
+    def json(self, *arguments, **options):
+        return json.loads(self.suan(*arguments, "--json", **options).stdout.splitlines()[-1])
 
     def path(self, name):
         return pathlib.Path(self.folder, name)

@@ -15,17 +15,6 @@ namespace {
 
 using train::escaped_html;
 
-constexpr const char* kStyle = R"(
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 980px; margin: 2em auto; padding: 0 1em;
-       color: #1f2937; background: #fff; }
-h1 { font-size: 1.6em; margin-bottom: .2em } h2 { font-size: 1.15em; margin-top: 1.8em }
-svg text { font: 12px system-ui, sans-serif; fill: #4b5563 } svg .title { font-weight: 600 }
-svg .grid { stroke: #e5e7eb }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums }
-td, th { padding: 3px 10px; text-align: right; font-weight: 400 } th { color: #6b7280 }
-td:first-child, th:first-child { text-align: left }
-)";
-
 std::string summary(const Outcome& o) {
   return fmt::format(
       "<table><tr><th></th><th>{}</th><th>latency</th><th>weights</th></tr>\n"
@@ -73,10 +62,7 @@ std::string metric_text(double value, Metric metric) {
 }
 
 std::string to_html(const Outcome& o, const std::string& title, const std::string& machine) {
-  std::string out = fmt::format(
-      "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>\n<title>{0}</title>\n"
-      "<style>{1}</style></head><body>\n<h1>{0}</h1>\n<p>{2}</p>\n",
-      escaped_html(title), kStyle, escaped_html(machine));
+  std::string out = fmt::format("<p>{}</p>\n", escaped_html(machine));
   out += summary(o);
   train::Curve front{"Pareto front", {}}, tried{"tried", {}};
   tried.dots = front.dots = true;
@@ -98,7 +84,7 @@ std::string to_html(const Outcome& o, const std::string& title, const std::strin
         fmt::format("<tr><td>{}</td><td>{}</td></tr>\n", escaped_html(r.what), escaped_html(r.why));
   }
   if (!o.result.refused.empty()) out += "</table>\n";
-  return out + "</body></html>\n";
+  return train::html_page(title, out);
 }
 
 namespace {

@@ -6,10 +6,12 @@
 #include <cmath>
 #include <unordered_map>
 
+#include "suan/backend/evaluate.h"
 #include "suan/base/error.h"
 #include "suan/compress/calibrate.h"
 #include "suan/compress/inference_graph.h"
 #include "suan/ops/conv.h"
+#include "suan/ops/elementwise.h"
 #include "suan/ops/matmul.h"
 #include "suan/ops/op.h"
 #include "suan/ops/quantize.h"
@@ -47,6 +49,16 @@ Tensor exact(const Node& node, const std::vector<Tensor>& inputs) {
   return {make_node(*node.op, inputs, attrs), 0};
 }
 
+// Weights as they are computed with, so that they are stored so too.
+Graph with_small_constants(const Graph& graph) {
+  return rewrite(graph, [](const NodePtr& node, const std::vector<Tensor>& inputs) {
+    const bool rounds = is(*node, Op::cast) && node->types[0].dtype == DType::bf16 &&
+                        is(inputs[0].node(), Op::constant);
+    if (!rounds) return std::vector<Tensor>();
+    return std::vector{Tensor::from(evaluate(cast(inputs[0], DType::bf16), cpu_backend()))};
+  });
+}
+
 // The graph in bf16 but for these layers.
 Graph lowered(const Graph& graph, const std::set<std::string>& kept) {
   std::unordered_set<const Node*> nodes;
@@ -57,7 +69,7 @@ Graph lowered(const Graph& graph, const std::set<std::string>& kept) {
     if (!nodes.contains(node.get())) return std::vector<Tensor>();
     return std::vector<Tensor>{exact(*node, inputs)};
   });
-  return lower_precision(marked, Arithmetic::bf16);
+  return with_small_constants(lower_precision(marked, Arithmetic::bf16));
 }
 
 }  // namespace

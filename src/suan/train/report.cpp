@@ -21,7 +21,7 @@ h1 { font-size: 1.6em; margin-bottom: .2em } h2 { font-size: 1.15em; margin-top:
 svg text { font: 12px system-ui, sans-serif; fill: #4b5563 } svg .title { font-weight: 600 }
 svg .grid { stroke: #e5e7eb }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
-td, th { padding: 3px 8px; text-align: right; font-weight: 400 } th { color: #6b7280 }
+td, th { padding: 3px 10px; text-align: right; font-weight: 400 } th { color: #6b7280 }
 .samples { display: flex; flex-wrap: wrap; gap: 12px }
 figure { margin: 0; text-align: center } figcaption { font-size: 13px }
 figure img { width: 84px; height: 84px; image-rendering: pixelated; border-radius: 4px }
@@ -99,6 +99,20 @@ std::string sample_figures(const std::vector<ReportSample>& samples) {
   return out + "</div>\n";
 }
 
+std::string stages_table(const std::vector<ReportStage>& stages) {
+  std::string out =
+      "<table><tr><th>stage</th><th>accuracy</th><th>size</th><th>latency</th><th>file</th></tr>\n";
+  for (const ReportStage& s : stages) {
+    const ReportStage& first = stages.front();
+    out += fmt::format(
+        "<tr><td>{}</td><td>{:.2f} %</td><td>{:.1f} kB ({:.2f}x)</td><td>{:.1f} µs ({:.2f}x)</td>"
+        "<td>{}</td></tr>\n",
+        escaped_html(s.name), 100 * s.accuracy, s.bytes / 1e3, s.bytes / first.bytes,
+        1e6 * s.seconds, s.seconds / first.seconds, escaped_html(s.file));
+  }
+  return out + "</table>\n";
+}
+
 std::string throughput(const Report& r) {
   const double share = std::clamp(r.summary.percent_of_peak, 0.0, 100.0);
   return fmt::format(
@@ -152,12 +166,16 @@ std::string base64(std::string_view bytes) {
   return out;
 }
 
-std::string to_html(const Report& r) {
-  std::string out = fmt::format(
+std::string html_page(const std::string& title, const std::string& body) {
+  return fmt::format(
       "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>\n<title>{0}</title>\n"
-      "<style>{1}</style></head><body>\n<h1>{0}</h1>\n<p>Run {2}</p>\n",
-      escaped_html(r.title), kStyle, escaped_html(r.summary.run));
-  out += facts(r);
+      "<style>{1}</style></head><body>\n<h1>{0}</h1>\n{2}</body></html>\n",
+      escaped_html(title), kStyle, body);
+}
+
+std::string to_html(const Report& r) {
+  std::string out = fmt::format("<p>Run {}</p>\n", escaped_html(r.summary.run)) + facts(r);
+  if (!r.stages.empty()) out += "<h2>From training to use</h2>\n" + stages_table(r.stages);
   out += "<h2>Training</h2>\n" + curves(r.history);
   out += "<h2>Throughput</h2>\n" + throughput(r);
   if (!r.samples.empty())
@@ -165,7 +183,7 @@ std::string to_html(const Report& r) {
   if (r.confusion) {
     out += "<h2>Confusion matrix</h2>\n" + confusion_table(*r.confusion, r.class_names);
   }
-  return out + "</body></html>\n";
+  return html_page(r.title, out);
 }
 
 }  // namespace suan::train

@@ -17,6 +17,12 @@ struct ReportSample {
   double probability = 0;
 };
 
+// A form of the model on its way to where it is used.
+struct ReportStage {
+  std::string name, file;
+  double accuracy = 0, bytes = 0, seconds = 0;  // on held-out data; of the file; of one sample
+};
+
 struct Report {
   std::string title;
   TrainSummary summary;
@@ -24,11 +30,14 @@ struct Report {
   const ConfusionMatrix* confusion = nullptr;
   std::vector<std::string> class_names;
   std::vector<ReportSample> samples;
+  std::vector<ReportStage> stages;
   std::string machine;     // "AMD EPYC, 2 threads"
   double peak_gflops = 0;  // of the machine
 };
 
 std::string to_html(const Report& report);
+// A whole page with this title, which is escaped, and the body after it.
+std::string html_page(const std::string& title, const std::string& body);
 
 // A curve of an SVG chart: a name and points in rising x. Values that are not finite are left out.
 struct Curve {
