@@ -59,12 +59,16 @@ struct CompressCommandOptions : CommonOptions {
   std::vector<std::string> settings;
   std::string max_drop = "0.5%", objective = "latency";
   std::string quantize;  // int8, bf16, int8w or int4w: that and no search
+  std::string prune;     // "50%": remove that share of the operations and train again
+  std::string teacher;   // a run to distil from
+  int64_t epochs = 0;    // of what is trained again
   int64_t block = 64;    // of integer weights alone
   std::string rounding = "nearest";
   bool embedding = false;
   std::string calibrator = "best";
   std::string output, checkpoint, runs = "runs";
   int64_t samples = 512, examples = 10000, batch = 1;
+  bool exhaustive = false;
   bool quiet = false;
 };
 int run_compress(const CompressCommandOptions& options);

@@ -8,6 +8,7 @@
 
 #include "apps/suan/commands.h"
 #include "apps/suan/interrupt.h"
+#include "apps/suan/retrain.h"
 #include "apps/suan/subject.h"
 #include "suan/base/error.h"
 #include "suan/base/file.h"
@@ -27,7 +28,7 @@ using compress::Outcome;
 constexpr int kNotKept = 3;  // exit code of a promise that cannot be kept
 
 // "0.5%" or "0.5".
-double parse_drop(std::string text) {
+double parse_percent(const char* option, std::string text) {
   if (!text.empty() && text.back() == '%') text.pop_back();
   size_t used = 0;
   double value = std::numeric_limits<double>::quiet_NaN();
@@ -37,7 +38,7 @@ double parse_drop(std::string text) {
     used = 0;
   }
   if (used != text.size() || used == 0 || !(value >= 0)) {
-    fail("--max-drop", "got '{}', expected a number of 0 or more, such as 0.5%", text);
+    fail(option, "got '{}', expected a number of 0 or more, such as 0.5%", text);
   }
   return value;
 }
@@ -103,37 +104,63 @@ formats::JsonFields to_json(const Outcome& o, const std::string& output) {
           {"output", output}};
 }
 
+// A form of the model whose precisions are searched: as it is, or as a technique made it.
+struct Form {
+  std::string what;    // "50 % of the operations pruned"; empty: as it is
+  std::string record;  // of a search that was stopped
+  std::unique_ptr<compress::Compressor> compressor;
+};
+
 class Compression {
  public:
   explicit Compression(const CompressCommandOptions& options)
-      : options_(options), subject_(open_subject(subject_options(options))) {
+      : options_(options),
+        subject_(open_subject(subject_options(checked(options), options.model))) {
     stem_ = stem_of(options, subject_);
-    compress::CompressOptions o;
-    o.max_drop = parse_drop(options.max_drop);
+    compress::CompressOptions& o = search_;
+    o.max_drop = parse_percent("--max-drop", options.max_drop);
     o.objective = parse_enum<compress::Objective>("--objective", options.objective);
     o.calibration.calibrator = parse_enum<compress::Calibrator>("--calibrator", options.calibrator);
     o.batch = options.batch;
+    o.exhaustive = options.exhaustive;
     o.stop = &stop_on_interrupt();
     if (!options.quiet) {
       o.say = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
     }
-    options_of_search_ = o;
   }
 
   int run() {
-    const bool forced = !options_.quantize.empty();
-    const std::string record = stem_ + ".search";
-    if (!forced) begin_from(record);
-    const Outcome outcome = forced ? this->forced() : compressor().search();
-    if (outcome.result.stopped) return stopped(outcome, record);
-    std::error_code none;
-    fs::remove(record, none);
-    return finish(outcome, forced);
+    const bool trained = !options_.prune.empty() || !options_.teacher.empty();
+    if (trained) {
+      Form form = retrained(forced_retraining());
+      return finish(form, forced(*form.compressor), true);
+    }
+    if (!options_.quantize.empty()) {
+      Form form = as_it_is();
+      return finish(form, forced(*form.compressor), true);
+    }
+    return options_.epochs > 0 ? search_forms() : search_one();
   }
 
  private:
-  static SubjectOptions subject_options(const CompressCommandOptions& o) {
-    return {.model = o.model,
+  // Options that exclude each other, before anything is read.
+  static const CompressCommandOptions& checked(const CompressCommandOptions& options) {
+    const bool retrains = !options.prune.empty() || !options.teacher.empty() || options.epochs > 0;
+    if (retrains && options.model.ends_with(".onnx")) {
+      fail("compress",
+           "{} is a model without its training: --prune, --distill-from and --epochs need "
+           "a run",
+           options.model);
+    }
+    if (!options.prune.empty() && !options.teacher.empty()) {
+      fail("compress",
+           "--prune and --distill-from: give one, and then the run that it makes to the "
+           "other");
+    }
+    return options;
+  }
+  static SubjectOptions subject_options(const CompressCommandOptions& o, const std::string& model) {
+    return {.model = model,
             .data = o.data,
             .settings = o.settings,
             .checkpoint = o.checkpoint,
@@ -141,58 +168,164 @@ class Compression {
             .samples = o.samples,
             .examples = o.examples};
   }
-  compress::Compressor& compressor() {
-    if (!compressor_) compressor_.emplace(std::move(subject_), options_of_search_);
-    return *compressor_;
+
+  Form as_it_is() const {
+    return {"", stem_ + ".search",
+            std::make_unique<compress::Compressor>(subject_, options_for(stem_ + ".search"))};
+  }
+  Retraining forced_retraining() const {
+    if (options_.prune.empty()) return distilling(options_.teacher);
+    const double removed = parse_percent("--prune", options_.prune) / 100;
+    if (!(removed > 0 && removed < 1)) {
+      fail("--prune", "got '{}', expected a share of the operations, such as 50%", options_.prune);
+    }
+    return pruning(removed);
+  }
+  // The run that a stopped search has trained already is taken.
+  Form retrained(const Retraining& how) const {
+    const std::string note = stem_ + "." + how.name + ".run";
+    std::string run = fs::exists(note) ? read_file(note) : std::string();
+    if (run.empty()) {
+      run = retrain(how, {.run = options_.model,
+                          .runs = options_.runs,
+                          .settings = options_.settings,
+                          .epochs = options_.epochs,
+                          .quiet = options_.quiet,
+                          .stop = &stop_on_interrupt()});
+      write_file_atomically(note, run);
+    }
+    compress::Subject subject = open_subject(subject_options(options_, run));
+    subject.reference = subject_.trace;
+    const std::string record = stem_ + "." + how.name + ".search";
+    return {how.what, record,
+            std::make_unique<compress::Compressor>(std::move(subject), options_for(record))};
   }
   // A search that was stopped goes on.
-  void begin_from(const std::string& record) {
-    if (!fs::exists(record)) return;
+  compress::CompressOptions options_for(const std::string& record) const {
+    compress::CompressOptions o = search_;
+    if (!fs::exists(record)) return o;
     const std::string text = read_file(record);
-    options_of_search_.trials = [text, record](const std::vector<compress::SearchLayer>& layers) {
+    o.trials = [text, record](const std::vector<compress::SearchLayer>& layers) {
       return compress::parse_trials(text, layers, record);
     };
+    return o;
   }
-  Outcome forced() {
+
+  // Without a search: what --quantize says, or the form as it is.
+  Outcome forced(compress::Compressor& compressor) {
     if (options_.quantize == "int8w" || options_.quantize == "int4w") {
       compress::QuantizeOptions o;
       o.kind = parse_enum<compress::QuantizeKind>("--quantize", options_.quantize);
       o.block = options_.block;
       o.rounding = parse_enum<compress::Rounding>("--rounding", options_.rounding);
       o.embedding = options_.embedding;
-      build_ = compressor().builder(o);
-      return compressor().apply(o);
+      build_ = compressor.builder(o);
+      return compressor.apply(o);
     }
-    const auto p = parse_enum<LayerPrecision>("--quantize", options_.quantize);
+    if (options_.quantize == "fp8") {
+      fail(ErrorCode::kUnsupported, "--quantize",
+           "no kernel of a CPU multiplies FP8: int8 is its form of 8 bits");
+    }
+    const auto p = options_.quantize.empty()
+                       ? LayerPrecision::f32
+                       : parse_enum<LayerPrecision>("--quantize", options_.quantize);
     Assignment all;
-    for (const compress::SearchLayer& layer : compressor().precisions().layers()) {
+    for (const compress::SearchLayer& layer : compressor.precisions().layers()) {
       const bool can = p != LayerPrecision::int8 || layer.int8_refused.empty();
       all.push_back(can ? p : LayerPrecision::f32);
     }
-    build_ = compressor().builder(all);
-    return compressor().apply(all);
+    build_ = compressor.builder(all);
+    return compressor.apply(all);
   }
-  int stopped(const Outcome& outcome, const std::string& record) {
-    write_file_atomically(record, compress::to_text(outcome.result.trials, outcome.layers));
+
+  Outcome searched(const Form& form) {
+    Outcome outcome = form.compressor->search();
+    if (!outcome.result.stopped) return outcome;
+    write_file_atomically(form.record, compress::to_text(outcome.result.trials, outcome.layers));
     fail(ErrorCode::kCancelled, "compress", "stopped after {} trials; the same command goes on",
          outcome.result.trials.size());
   }
+  int search_one() {
+    const Form form = as_it_is();
+    return finish(form, searched(form), false);
+  }
+
+  // The cheapest form that keeps the promise, of all that techniques make; what they lose is told.
+  int search_forms() {
+    std::vector<Form> forms;
+    std::vector<Outcome> outcomes;
+    std::vector<compress::Refusal> refused;
+    forms.push_back(as_it_is());
+    outcomes.push_back(searched(forms[0]));
+    for (const Retraining& how : {pruning(0.25), pruning(0.5), factorising(0.5)}) {
+      try {
+        forms.push_back(retrained(how));
+      } catch (const Error& error) {
+        if (error.code() == ErrorCode::kCancelled) throw;
+        refused.push_back({how.what, error.what()});
+        continue;
+      }
+      outcomes.push_back(searched(forms.back()));
+    }
+    const size_t best = best_of(outcomes);
+    Outcome& chosen = outcomes[best];
+    for (size_t i = 0; i < forms.size(); ++i) {
+      if (i == best) continue;
+      const std::string what = forms[i].what.empty() ? "as it was trained" : forms[i].what;
+      refused.push_back({what, outcomes[i].kept
+                                   ? fmt::format("{:.2f}x of what is chosen",
+                                                 cost_of(outcomes[i]) / cost_of(chosen))
+                                   : outcomes[i].why_not});
+      const auto& trials = outcomes[i].result.trials;
+      chosen.result.trials.insert(chosen.result.trials.end(), trials.begin(), trials.end());
+    }
+    chosen.result.refused.insert(chosen.result.refused.end(), refused.begin(), refused.end());
+    if (!forms[best].what.empty()) fmt::print("form           {}\n", forms[best].what);
+    return finish(forms[best], chosen, false);
+  }
+  double cost_of(const Outcome& o) const {
+    return search_.objective == compress::Objective::size ? o.bytes_after / o.bytes_before
+                                                          : o.seconds_after / o.seconds_before;
+  }
+  size_t best_of(const std::vector<Outcome>& outcomes) const {
+    size_t best = 0;
+    for (size_t i = 1; i < outcomes.size(); ++i) {
+      const bool better = outcomes[i].kept &&
+                          (!outcomes[best].kept || cost_of(outcomes[i]) < cost_of(outcomes[best]));
+      if (better) best = i;
+    }
+    return best;
+  }
+
   // For any batch size; a recurrent model that folds what depends on it, for one.
-  void write(const std::string& output) {
+  void write(const compress::Compressor& compressor, const std::string& output) const {
     try {
-      compressor().exported(build_).save(output);
+      compressor.exported(build_).save(output);
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kUnsupported) throw;
       fmt::print(stderr, "compress: {}: the model is written for batches of {} alone\n",
                  error.what(), options_.batch);
-      compressor().exported(build_, options_.batch).save(output);
+      compressor.exported(build_, options_.batch).save(output);
     }
   }
-  int finish(const Outcome& outcome, bool forced) {
+  // Nothing of what a stopped search left.
+  void remove_records() const {
+    const fs::path stem(stem_);
+    const fs::path folder = stem.has_parent_path() ? stem.parent_path() : fs::path(".");
+    std::error_code none;
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder, none)) {
+      const std::string name = entry.path().filename();
+      const bool ours = name.starts_with(stem.filename().string() + ".") &&
+                        (name.ends_with(".search") || name.ends_with(".run"));
+      if (ours) fs::remove(entry.path(), none);
+    }
+  }
+  int finish(const Form& form, const Outcome& outcome, bool forced) {
     const bool short_of = !outcome.kept && !forced;
     const std::string output = stem_ + (short_of ? ".not-kept.onnx" : ".onnx");
-    if (!forced) build_ = compressor().builder(outcome.chosen);
-    write(output);
+    if (!forced) build_ = form.compressor->builder(outcome.chosen);
+    write(*form.compressor, output);
+    remove_records();
     const std::string page = stem_ + ".html";
     write_file_atomically(
         page, compress::to_html(outcome, "Suan: " + options_.model + " compressed",
@@ -207,11 +340,10 @@ class Compression {
   }
 
   const CompressCommandOptions& options_;
-  compress::Subject subject_;
+  const compress::Subject subject_;
   std::string stem_;
-  compress::Builder build_;  // of what was chosen without a search
-  compress::CompressOptions options_of_search_;
-  std::optional<compress::Compressor> compressor_;
+  compress::CompressOptions search_;
+  compress::Builder build_;  // of what was chosen
 };
 
 }  // namespace

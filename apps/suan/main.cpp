@@ -168,17 +168,32 @@ struct RunCommands {
     CLI::App& command =
         *app.add_subcommand("compress", "Make a model smaller and faster, within a promise");
     command.add_option("MODEL", compress.model, "A run, or an ONNX model")->required();
-    command.add_option("--data", compress.data, "Take the data of this recipe");
+    command.add_option(
+        "--data", compress.data,
+        "Take the data of this recipe; of a model: a file with samples of its inputs (.npz, "
+        ".safetensors), and perhaps labels");
     add_settings(command, compress.settings);
     command
         .add_option("--max-drop", compress.max_drop,
-                    "What may be lost: points of accuracy, or per cent of perplexity")
+                    "What may be lost: points of accuracy or cosine, or per cent of perplexity")
         ->capture_default_str();
     command.add_option("--objective", compress.objective, "latency, size or energy")
         ->capture_default_str();
     command.add_option(
         "--quantize", compress.quantize,
         "No search: int8 or bf16 wherever it can be, or weights alone: int8w, int4w");
+    command.add_option("--prune", compress.prune,
+                       "Remove this share of a run's operations, such as 50%, and train again");
+    command.add_option("--distill-from", compress.teacher,
+                       "Train a run again with this one as its teacher");
+    command
+        .add_option(
+            "--epochs", compress.epochs,
+            "Of --prune and --distill-from (default: a third of the recipe's); of a search: "
+            "try pruned and factorised forms too, trained for so long")
+        ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
+    command.add_flag("--exhaustive", compress.exhaustive,
+                     "Measure every choice of precisions (of models with few layers)");
     command.add_option("--block", compress.block, "Of int8w and int4w: weights that share a scale")
         ->check(CLI::Range(int64_t{0}, int64_t{1} << 20))
         ->capture_default_str();
@@ -207,8 +222,8 @@ struct RunCommands {
   }
 
   void add(CLI::App& app, int& exit_code) {
-    CLI::App& demo_command =
-        *app.add_subcommand("demo", "Train on handwritten digits, compress and compile the model, and report");
+    CLI::App& demo_command = *app.add_subcommand(
+        "demo", "Train on handwritten digits, compress and compile the model, and report");
     demo_command.add_option("--report", demo.report, "The page to write")->capture_default_str();
     demo_command.add_option("--runs", demo.runs, "Where the run's folder is made")
         ->capture_default_str();

@@ -75,6 +75,30 @@ class CompressTest(Command):
         self.compress(run, "--max-drop", "0.001", "--output", "s.onnx", status=3)
         self.assertFalse(self.path("s.search").exists())
 
+    def test_pruned_and_distilled_forms_are_compared_with_the_run(self):
+        run = self.train(LARGER)
+        report, _ = self.compress(run, "--prune", "50%", "--epochs", "1", "--output", "half.onnx")
+        self.assertLess(report["size_ratio"], 0.55)
+        self.assertLess(abs(report["drop_points"]), 10)
+        self.suan("run", "half.onnx", "--batch", "3", "--threads", "1")
+        report, _ = self.compress(run, "--distill-from", run, "--epochs", "1", "--quantize", "int8", "--output", "d.onnx")
+        self.assertLess(report["size_ratio"], 0.28)
+        self.refused(["compress", run, "--prune", "0"],
+                     "--prune: got '0', expected a share of the operations, such as 50%")
+        self.refused(["compress", run, "--prune", "50%", "--distill-from", run],
+                     "compress: --prune and --distill-from: give one, and then the run that it makes to the other")
+
+    def test_a_search_tries_pruned_and_factorised_forms(self):
+        run = self.train(LARGER)
+        report, done = self.compress(run, "--max-drop", "20%", "--epochs", "1")
+        self.assertTrue(report["kept"])
+        told = [refusal["what"] for refusal in report["refused"]]
+        forms = ["as it was trained", "25 % of the operations pruned", "50 % of the operations pruned",
+                 "layers factorised to 50 % of their operations"]
+        chosen = [line.split("form", 1)[1].strip() for line in done.stdout.splitlines() if line.startswith("form ")]
+        self.assertEqual({what for what in told if what in forms}, set(forms) - set(chosen or ["as it was trained"]))
+        self.assertEqual([p.name for p in pathlib.Path(self.folder, run).glob("compressed.*.*")], [])
+
     def test_a_model_with_samples_without_labels(self):
         weights = {"w": ((64, 32), [((7 * i) % 23 - 11) / 50 for i in range(64 * 32)])}
         self.write("m.onnx", onnx_model([("MatMul", ["x", "w"], "y")], {"x": ["batch", 64]}, "y", weights))
@@ -119,6 +143,8 @@ class CompressTest(Command):
         self.write("r.onnx", onnx_model([("Relu", ["x"], "y")], {"x": ["batch", 3]}, "y"))
         self.refused(["compress", "r.onnx"],
                      "compress: r.onnx brings no data: give a recipe, or a file with samples of its inputs, as --data")
+        self.refused(["compress", "r.onnx", "--data", "x.npz", "--prune", "50%"],
+                     "compress: r.onnx is a model without its training: --prune, --distill-from and --epochs need a run")
         run = self.train()
         self.refused(["compress", run, "--max-drop", "little"],
                      "--max-drop: got 'little', expected a number of 0 or more, such as 0.5%")

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "suan/base/random.h"
+#include "tests/expect_error.h"
 
 namespace suan::compress {
 namespace {
@@ -109,6 +110,25 @@ TEST(Search, WhatIsSlowerHereIsRefusedWithItsNumber) {
   EXPECT_EQ(r.refused[0].why, "1.25x of bf16 for the whole model here");
   EXPECT_EQ(r.refused[1].what, "int8 on layer4");
   EXPECT_EQ(r.refused[1].why, m.layers[4].int8_refused);
+}
+
+TEST(Search, ExhaustivelyFindsTheCheapestThatKeepsThePromise) {
+  for (uint64_t seed = 0; seed < 10; ++seed) {
+    Model m = random_model(seed);
+    const SearchResult r = search(m.layers, m.questions(), {.max_drop = 0.3, .exhaustive = true});
+    ASSERT_TRUE(r.best) << seed;
+    const double ratio = r.trials[*r.best].ratio;
+    EXPECT_GE(ratio, m.best(0.3) * 0.9999) << seed;
+    EXPECT_LE(ratio, m.best(0.25) * 1.0001) << seed;  // the bound is above the drop
+  }
+  const Model large = [] {
+    Model m = random_model(0);
+    m.layers.resize(9, m.layers[0]);
+    return m;
+  }();
+  Questions none;
+  EXPECT_ERROR(search(large.layers, none, {.exhaustive = true}), kInvalidArgument,
+               "search: 9 layers have more than 4096 forms to try all of them");
 }
 
 TEST(Search, NeverGivesWhatIsSlowerThanTheOriginal) {

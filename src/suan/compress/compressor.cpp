@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "suan/base/error.h"
+#include "suan/compress/inference_graph.h"
 #include "suan/compress/latency.h"
 #include "suan/target/machine.h"
 
@@ -78,6 +79,11 @@ std::vector<BufferPtr> Compressor::measured_inputs() const {
   return inputs;
 }
 
+Graph Compressor::reference(int64_t batch) const {
+  if (!subject_.reference) return precisions_.original(batch);
+  return inference_graph(subject_.reference(batch)).graph;
+}
+
 std::vector<double> Compressor::costs(const std::vector<Assignment>& assignments) {
   std::vector<ProgramPtr> programs;
   for (const Assignment& a : assignments) {
@@ -85,6 +91,12 @@ std::vector<double> Compressor::costs(const std::vector<Assignment>& assignments
     if (!program) program = Program::build(precisions_.build(a, measured_batch()), cpu_backend());
     programs.push_back(program);
   }
+  constexpr size_t kMostPrograms = 64;
+  if (programs_.size() > kMostPrograms) programs_.clear();
+  return costs_of(programs);
+}
+
+std::vector<double> Compressor::costs_of(const std::vector<ProgramPtr>& programs) const {
   if (options_.objective == Objective::size) {
     std::vector<double> bytes;
     for (const ProgramPtr& p : programs) bytes.push_back(constant_bytes(*p));
@@ -98,8 +110,6 @@ std::vector<double> Compressor::costs(const std::vector<Assignment>& assignments
     }
     return joules;
   }
-  constexpr size_t kMostPrograms = 64;
-  if (programs_.size() > kMostPrograms) programs_.clear();
   return latencies(programs, measured_inputs());
 }
 
@@ -112,7 +122,7 @@ Builder Compressor::builder(const QuantizeOptions& options) {
 
 Judge Compressor::judge_of(std::span<const Examples> examples) const {
   if (examples.empty()) fail("compress", "there is no data to judge by");
-  return {examples, subject_.metric, outputs_of(precisions_.original(examples[0].count()))};
+  return {examples, subject_.metric, outputs_of(reference(examples[0].count()))};
 }
 Judge::Verdict Compressor::judged(const Judge& judge, const Builder& build) const {
   return judge.judge(outputs_of(build(judge.batch())));
@@ -141,12 +151,29 @@ Outcome Compressor::search() {
   };
   const SearchOptions options{.max_drop = options_.max_drop,
                               .bf16 = fast_precision() == Arithmetic::bf16,
+                              .exhaustive = options_.exhaustive,
                               .stop = options_.stop};
   const std::vector<SearchLayer>& layers = precisions_.layers();
   outcome.result = compress::search(
       layers, questions, options, options_.trials ? options_.trials(layers) : std::vector<Trial>());
-  if (!outcome.result.stopped) verify(outcome);
+  if (outcome.result.stopped) return outcome;
+  if (subject_.reference) count_from_reference(outcome.result, judge);
+  verify(outcome);
   return outcome;
+}
+
+// Costs as shares of the reference's; and all f32, which differs from it, is a form too.
+void Compressor::count_from_reference(SearchResult& result, const Judge& judge) {
+  const Assignment whole(precisions_.layers().size(), P::f32);
+  const int64_t batch = measured_batch();
+  const std::vector<double> both =
+      costs_of({Program::build(reference(batch), cpu_backend()),
+                Program::build(precisions_.build(whole, batch), cpu_backend())});
+  const double share = both[1] / both[0];
+  for (Trial& t : result.trials) t.ratio *= share;
+  const PairedDrop drop = judged(judge, builder(whole)).drop;
+  result.trials.push_back(
+      {whole, share, drop.drop(), drop.bound(), drop.examples(), drop.keeps(options_.max_drop)});
 }
 
 Outcome Compressor::apply(const Assignment& assignment) {
@@ -205,7 +232,7 @@ void Compressor::verify(Outcome& outcome) {
 
 void Compressor::measure(Outcome& outcome, const Builder& build) {
   const int64_t batch = measured_batch();
-  const std::vector<ProgramPtr> both{Program::build(precisions_.original(batch), cpu_backend()),
+  const std::vector<ProgramPtr> both{Program::build(reference(batch), cpu_backend()),
                                      Program::build(build(batch), cpu_backend())};
   const std::vector<double> seconds = latencies(both, measured_inputs(), {.seconds = 1});
   outcome.seconds_before = seconds[0];

@@ -18,6 +18,9 @@ struct Subject {
   std::string name;
   // The evaluation graph for a batch size: inputs whose first axis is the batch; class scores.
   std::function<Graph(int64_t batch)> trace;
+  // The same of the model that this one is compared with, of which a technique made it; null: it is
+  // compared with itself as it is.
+  std::function<Graph(int64_t batch)> reference;
   std::vector<std::string> input_names, output_names;  // of the graph; empty: made up
   bool any_batch = true;  // else there is one size alone: calibration has it
   Metric metric = Metric::accuracy;
@@ -31,6 +34,7 @@ struct CompressOptions {
   Objective objective = Objective::latency;
   CalibrationOptions calibration;
   int64_t batch = 1;  // that costs are measured for
+  bool exhaustive = false;
   const std::atomic<bool>* stop = nullptr;
   // The trials of a search of these layers that was stopped.
   std::function<std::vector<Trial>(const std::vector<SearchLayer>& layers)> trials = {};
@@ -71,7 +75,10 @@ class Compressor {
   onnx::ExportedModel exported(const Builder& build, std::optional<int64_t> batch = {}) const;
 
  private:
+  Graph reference(int64_t batch) const;
   std::vector<double> costs(const std::vector<Assignment>& assignments);
+  std::vector<double> costs_of(const std::vector<ProgramPtr>& programs) const;
+  void count_from_reference(SearchResult& result, const Judge& judge);
   Outcome begun() const;
   Outcome applied(const Builder& build, Outcome outcome);
   Judge judge_of(std::span<const Examples> examples) const;

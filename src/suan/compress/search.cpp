@@ -10,6 +10,8 @@
 #include <map>
 #include <numeric>
 
+#include "suan/base/error.h"
+
 namespace suan::compress {
 
 std::span<const std::string_view> enum_names(LayerPrecision /*precision*/) {
@@ -38,8 +40,11 @@ class Searcher {
   }
 
   SearchResult run() {
-    const Assignment fastest = descend(best_uniform());
-    keep_promise(fastest);
+    if (options_.exhaustive) {
+      try_all();
+    } else {
+      keep_promise(descend(best_uniform()));
+    }
     choose();
     return std::move(result_);
   }
@@ -90,6 +95,34 @@ class Searcher {
     const std::vector<double> costs = ratios(all);
     const auto best = std::min_element(costs.begin(), costs.end());
     return *best < 1 ? all[static_cast<size_t>(best - costs.begin())] : plain_;
+  }
+
+  void try_all() {
+    constexpr size_t kMost = 4096, kBeside = 16;  // measured side by side
+    std::vector<Assignment> all{plain_};
+    for (size_t i = 0; i < layers_.size(); ++i) {
+      const size_t count = all.size();
+      for (const P p : {P::bf16, P::int8}) {
+        if (!may_be(i, p)) continue;
+        for (size_t k = 0; k < count; ++k) {
+          all.push_back(all[k]);
+          all.back()[i] = p;
+        }
+      }
+      if (all.size() > kMost) {
+        fail("search", "{} layers have more than {} forms to try all of them", layers_.size(),
+             kMost);
+      }
+    }
+    for (size_t i = 0; i < all.size() && !stopped(); i += kBeside) {
+      const size_t end = std::min(all.size(), i + kBeside);
+      ratios({all.begin() + static_cast<std::ptrdiff_t>(i),
+              all.begin() + static_cast<std::ptrdiff_t>(end)});
+    }
+    std::ranges::sort(all, {}, [&](const Assignment& a) { return ratio(a); });
+    for (const Assignment& a : all) {
+      if (stopped() || ratio(a) >= 1 || tried(a).keeps) return;
+    }
   }
 
   // Changes one layer at a time while that gains. What int8 would cost where it is left out is a

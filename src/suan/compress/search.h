@@ -42,6 +42,7 @@ struct SearchOptions {
   double max_drop = 0.5;
   bool bf16 = true;                         // whether the machine computes in it
   double margin = 0.02;                     // a change must gain this share to count as faster
+  bool exhaustive = false;                  // measure every assignment
   const std::atomic<bool>* stop = nullptr;  // set by somebody: give what there is
 };
 
@@ -67,7 +68,9 @@ struct SearchResult {
 //    another is tried in every precision, until nothing gains by the margin.
 // 2. While it loses too much, layers get more precise, first those whose noise costs least to
 //    remove; then those that were not to blame get their precision back.
-// `trials`, of an earlier search that was stopped, are not tried again.
+// `trials`, of an earlier search that was stopped, are not tried again. An exhaustive search
+// measures all assignments, then tries the cheapest ones until one keeps the promise; it throws
+// Error where there are more than 4096.
 SearchResult search(const std::vector<SearchLayer>& layers, const Questions& questions,
                     const SearchOptions& options, std::vector<Trial> trials = {});
 
