@@ -130,13 +130,13 @@ class Compression {
   }
 
   int run() {
-    const bool trained = !options_.prune.empty() || !options_.teacher.empty();
-    if (trained) {
-      Form form = retrained(forced_retraining());
+    const bool techniques = !options_.prune.empty() || !options_.teacher.empty();
+    if (trains_in_integers() || techniques) {
+      const Form form = retrained(forced_retraining());
       return finish(form, forced(*form.compressor), true);
     }
     if (!options_.quantize.empty()) {
-      Form form = as_it_is();
+      const Form form = as_it_is();
       return finish(form, forced(*form.compressor), true);
     }
     return options_.epochs > 0 ? search_forms() : search_one();
@@ -173,7 +173,12 @@ class Compression {
     return {"", stem_ + ".search",
             std::make_unique<compress::Compressor>(subject_, options_for(stem_ + ".search"))};
   }
+  bool trains_in_integers() const {
+    return options_.quantize == "int8" && options_.epochs > 0 && options_.prune.empty() &&
+           options_.teacher.empty();
+  }
   Retraining forced_retraining() const {
+    if (trains_in_integers()) return quantizing();
     if (options_.prune.empty()) return distilling(options_.teacher);
     const double removed = parse_percent("--prune", options_.prune) / 100;
     if (!(removed > 0 && removed < 1)) {
@@ -226,7 +231,8 @@ class Compression {
       fail(ErrorCode::kUnsupported, "--quantize",
            "no kernel of a CPU multiplies FP8: int8 is its form of 8 bits");
     }
-    const auto p = options_.quantize.empty()
+    // What was trained in integers has them already.
+    const auto p = options_.quantize.empty() || trains_in_integers()
                        ? LayerPrecision::f32
                        : parse_enum<LayerPrecision>("--quantize", options_.quantize);
     Assignment all;

@@ -187,10 +187,10 @@ struct RunCommands {
     command.add_option("--distill-from", compress.teacher,
                        "Train a run again with this one as its teacher");
     command
-        .add_option(
-            "--epochs", compress.epochs,
-            "Of --prune and --distill-from (default: a third of the recipe's); of a search: "
-            "try pruned and factorised forms too, trained for so long")
+        .add_option("--epochs", compress.epochs,
+                    "Of --prune and --distill-from (default: a third of the recipe's); with "
+                    "--quantize int8: train in integers for so long; of a search: try pruned and "
+                    "factorised forms too, trained for so long")
         ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
     command.add_flag("--exhaustive", compress.exhaustive,
                      "Measure every choice of precisions (of models with few layers)");

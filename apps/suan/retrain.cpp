@@ -28,6 +28,7 @@ Retraining factorising(double left) {
           fmt::format("layers factorised to {} % of their operations", per_cent(left)),
           {"kind=low_rank", fmt::format("flops={}", left)}};
 }
+Retraining quantizing() { return {"int8", "trained in int8", {"kind=quantize"}}; }
 Retraining distilling(const std::string& teacher) {
   return {"distilled", "distilled from " + teacher, {"kind=distill", "teacher=" + teacher}};
 }

@@ -1,4 +1,5 @@
-// Forms of a run that a technique makes and trains again: fewer channels, low rank, with a teacher.
+// Forms of a run that a technique makes and trains again: fewer channels, low rank, in integers,
+// with a teacher.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <atomic>
@@ -14,6 +15,7 @@ struct Retraining {
 };
 Retraining pruning(double removed);  // the share of the operations that goes
 Retraining factorising(double left);
+Retraining quantizing();  // with rounded weights and activations
 Retraining distilling(const std::string& teacher);
 
 struct RetrainOptions {

@@ -75,7 +75,7 @@ class CompressTest(Command):
         self.compress(run, "--max-drop", "0.001", "--output", "s.onnx", status=3)
         self.assertFalse(self.path("s.search").exists())
 
-    def test_pruned_and_distilled_forms_are_compared_with_the_run(self):
+    def test_forms_that_are_trained_again_are_compared_with_the_run(self):
         run = self.train(LARGER)
         report, _ = self.compress(run, "--prune", "50%", "--epochs", "1", "--output", "half.onnx")
         self.assertLess(report["size_ratio"], 0.55)
@@ -83,6 +83,10 @@ class CompressTest(Command):
         self.suan("run", "half.onnx", "--batch", "3", "--threads", "1")
         report, _ = self.compress(run, "--distill-from", run, "--epochs", "1", "--quantize", "int8", "--output", "d.onnx")
         self.assertLess(report["size_ratio"], 0.28)
+        report, _ = self.compress(run, "--quantize", "int8", "--epochs", "1", "--output", "q.onnx")
+        self.assertLess(report["size_ratio"], 0.28)
+        self.assertLess(abs(report["drop_points"]), 5)
+        self.suan("run", "q.onnx", "--batch", "3", "--threads", "1")
         self.refused(["compress", run, "--prune", "0"],
                      "--prune: got '0', expected a share of the operations, such as 50%")
         self.refused(["compress", run, "--prune", "50%", "--distill-from", run],
