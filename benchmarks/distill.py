@@ -8,6 +8,7 @@ the test set. RUN is the folder of a run of the teacher, such as $SUAN_RUNS/cifa
 """
 import argparse
 import math
+import os
 import pathlib
 import tempfile
 
@@ -79,7 +80,8 @@ def main():
     print("\n".join(table(rows)))
     if options.json:
         common = {"student": options.student, "temperature": options.temperature, "alpha": options.alpha,
-                  "hidden": options.hidden, "attention": options.attention, "suan": compare.suan_version(),
+                  "hidden": options.hidden, "attention": options.attention, "threads": len(os.sched_getaffinity(0)),
+                  "suan": compare.suan_version(),
                   **compare.machine()}
         compare.write_json(options.json, [r | common for r in rows])
 

@@ -12,7 +12,7 @@ import json
 import statistics
 import subprocess
 
-from compare import PYTHON, ROOT, Worker
+from compare import PYTHON, ROOT, Worker, machine, suan_version
 
 CASES = ("resnet50", "bert_base")
 MODELS = ROOT / "build/models"
@@ -71,7 +71,7 @@ def measure(case, batch, options):
         times = {worker.name: statistics.median(worker.times) for worker in made}
     mine = times["suan int8"]
     best = min((name for name in times if not name.startswith("suan")), key=times.get)
-    return {"case": case, "batch": batch, "times_ms": {name: round(ms, 3) for name, ms in times.items()},
+    return {"int8": case, "threads": options.threads, "suan": suan_version(), **machine(), "batch": batch, "times_ms": {name: round(ms, 3) for name, ms in times.items()},
             "to_exact": round(mine / times["suan f32 exact"], 3), "best_peer": best, "to_best_peer": round(mine / times[best], 3)}
 
 

@@ -1,6 +1,8 @@
 # The tables of the benchmarks: lines for the terminal, and docs/benchmarks.md from the JSON files the scripts wrote.
 # SPDX-License-Identifier: Apache-2.0
 import json
+import pathlib
+import re
 import statistics
 import sys
 
@@ -107,6 +109,46 @@ alone.
 """
 
 
+COMPRESSION = """## Compression
+
+Accuracy or perplexity on held-out data (at most half of 10,000 test examples), of the run and of what `suan compress` makes of it;
+the drop in points of accuracy or per cent of perplexity, and its one-sided 95 % bound by pairs. Latency is of one example, both side
+by side; weights are the bytes of the model's constants.
+
+    SUAN_DATA=... tools/train_zoo && SUAN_DATA=... python3 benchmarks/compress.py --json build/compress.json
+"""
+
+EXHAUSTIVE = """## The search against all choices
+
+What the search finds under `--max-drop 0.5%` beside the fastest of every choice of f32, bf16 and INT8 for each layer, timed in turns.
+
+    SUAN_DATA=... python3 benchmarks/compress.py --json build/compress.json
+"""
+
+INT8 = """## INT8 beside the peers' INT8
+
+Each engine's own quantizer on the same model and made-up samples (OpenVINO: NNCF, also with its bf16 hint): medians of the
+alternations, and the ratios of ours.
+
+    python3 benchmarks/int8.py --json build/int8.json
+"""
+
+EMBEDDINGS = """## Sentence embeddings in INT8
+
+all-MiniLM-L6-v2 with its real weights, calibrated on 256 sentences of SST-2's training set: the cosine of each of the 871 sentences of
+its validation set with f32, and the time of one sentence of 64 tokens.
+
+    SUAN_DATA=... python3 benchmarks/minilm.py --int8 --json build/minilm_int8.json
+"""
+
+DISTILLATION = """## Distillation
+
+A student alone and with its teacher, the same recipe and seeds; accuracy on the test set.
+
+    SUAN_DATA=... python3 benchmarks/distill.py --teacher $SUAN_RUNS/cifar10-resnet20-1 --set train.epochs=6 --json build/distill.json
+"""
+
+
 LOADER = """## The loader
 
 CIFAR-10's 50,000 training images as JPEG files in a `.tar.zst`: decoding alone, then whole epochs with random crop, flip and
@@ -209,8 +251,45 @@ def lengths_table(results):
                    f"{r['bound_ms_p99']:.2f}", f"**{r['ratio_p99']:.2f}**", r["programs"]) for r in results))
 
 
+def compression_table(results):
+    def metric(r, value):
+        return f"{100 * value:.2f} %" if r["metric"] == "accuracy" else f"{value:.4f}"
+    return table(("form", "before", "after", "drop", "bound", "examples", "latency", "weights", "promise"),
+                 ((r["compression"], metric(r, r["before"]), metric(r, r["after"]), f"**{r['drop']:.2f}**", f"{r['bound']:.2f}",
+                   r["examples"], f"{r['ratio']:.2f}x", f"{r['size_ratio']:.3f}x",
+                   ("kept" if r["kept"] else "not kept") if "max-drop" in r["compression"] else "") for r in results))
+
+
+def exhaustive_table(results):
+    return table(("run", "the search's, ms", "the fastest of all, ms", "ratio"),
+                 ((r["exhaustive"], f"{r['search_ms']:.4f}", f"{r['exhaustive_ms']:.4f}", f"**{r['ratio']:.2f}**") for r in results))
+
+
+def int8_table(results):
+    peers = list(dict.fromkeys(name for r in results for name in r["times_ms"] if not name.startswith("suan")))
+    return table(("model", "batch", "Suan ms", "to our exact f32", *peers, "to the best peer"),
+                 ((r["int8"], r["batch"], f"{r['times_ms']['suan int8']:.2f}", f"**{r['to_exact']:.3f}**",
+                   *(f"{r['times_ms']['suan int8'] / r['times_ms'][p]:.2f}" for p in peers), f"**{r['to_best_peer']:.2f}**")
+                  for r in results))
+
+
+def embeddings_table(results):
+    return table(("form", "mean cosine", "least", "time to f32", "weights"),
+                 ((r["embeddings"], f"**{r['cosine']:.4f}**", f"{r['least']:.4f}", f"{r['ratio']:.2f}", f"{r['size_ratio']:.2f}x")
+                  for r in results))
+
+
+def distillation_table(results):
+    return table(("model", "MFLOP a sample", "accuracy", "seeds", "seconds of a training"),
+                 ((r["model"], f"{r['mflop_per_sample']:.1f}",
+                   f"**{100 * r['accuracy']:.2f} %**" + (f" ± {100 * r['accuracy_std']:.2f}" if r["seeds"] > 1 else ""), r["seeds"],
+                   r["seconds"]) for r in results))
+
+
 # Results belong to the first section whose key they have.
-SECTIONS = (("recipe", RECIPES, recipe_table), ("loader", LOADER, loader_table), ("memory", MEMORY, memory_table),
+SECTIONS = (("compression", COMPRESSION, compression_table), ("exhaustive", EXHAUSTIVE, exhaustive_table),
+            ("int8", INT8, int8_table), ("embeddings", EMBEDDINGS, embeddings_table), ("student", DISTILLATION, distillation_table),
+            ("recipe", RECIPES, recipe_table), ("loader", LOADER, loader_table), ("memory", MEMORY, memory_table),
             ("batch", INFER, infer_table), ("load", LOAD, load_table), ("lengths", LENGTHS, lengths_table),
             ("overhead", OVERHEAD, overhead_table), ("case", TRAIN, train_table), ("kernel", KERNELS, kernel_table),
             ("parity", PARITY, parity_table))
@@ -229,13 +308,18 @@ def conditions(results):
     return sorted(set(lines))
 
 
-def page(results):
-    lines = [INTRO]
+def heading(section):
+    return section.split("\n", 1)[0]
+
+
+def page(results, before=""):
+    """The page with the sections that the results are of, and all others as `before` has them."""
+    sections = {heading(part): part.rstrip() for part in re.split(r"^(?=## )", before, flags=re.MULTILINE)[1:]}
     for key, text, make in SECTIONS:
         chosen = [r for r in results if key == next(k for k, _, _ in SECTIONS if k in r)]
         if chosen:
-            lines += [text, *make(chosen), *conditions(chosen), ""]
-    return "\n".join(lines).rstrip() + "\n"
+            sections[heading(text)] = "\n".join([text, *make(chosen), *conditions(chosen)]).rstrip()
+    return "\n\n".join([INTRO.rstrip(), *sections.values()]) + "\n"
 
 
 def write(options):
@@ -244,7 +328,8 @@ def write(options):
         with open(path, encoding="utf-8") as f:
             results += json.load(f)
     if options.output:
-        with open(options.output, "w", encoding="utf-8") as f:
-            f.write(page(results))
+        path = pathlib.Path(options.output)
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        path.write_text(page(results, before), encoding="utf-8")
     else:
         sys.stdout.write(page(results))

@@ -75,18 +75,13 @@ Tensor StandIns::operator()(const Tensor& value) {
 }
 
 std::vector<Tensor> StandIns::put_back(std::vector<Tensor> results) {
-  ValueMap map;
   std::vector<size_t> defined;
   for (size_t i = 0; i < results.size(); ++i) {
     if (!results[i]) continue;
     defined.push_back(i);
     graph_.outputs.push_back(results[i]);
   }
-  for (size_t i = 0; i < values_.size(); ++i) map.set(graph_.inputs[i], values_[i]);
-  const Graph graph = rewrite(graph_, [&](const NodePtr& node, const auto&) -> std::vector<Tensor> {
-    const Tensor* value = map.find({node, 0});
-    return value ? std::vector<Tensor>{*value} : std::vector<Tensor>();
-  });
+  const Graph graph = on_inputs(graph_, values_);
   for (size_t k = 0; k < defined.size(); ++k) results[defined[k]] = graph.outputs[k];
   return results;
 }

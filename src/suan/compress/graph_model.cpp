@@ -79,25 +79,18 @@ const Graph& GraphModel::graph_for(const std::vector<Type>& types) {
     if (known == types) return graph;
   }
   const InferenceGraph g = original_graph(types);
-  std::unordered_map<const Node*, Tensor> leaves;
+  ValueMap leaves;
   for (const auto& [node, name] : weights_of(g)) {
     const StatePtr* state = find_state(name);
     if (!state || !((*state)->type() == node->types[0])) {
       fail("quantize", "the graph has a weight '{}' {}, the model {}", name,
            to_string(node->types[0]), state ? to_string((*state)->type()) : "none of that name");
     }
-    leaves[node.get()] = make_state_leaf(*state);
+    leaves.set({node, 0}, make_state_leaf(*state));
   }
-  const auto state_of = [&](const Tensor& t) {
-    const auto leaf = leaves.find(&t.node());
-    return leaf == leaves.end() ? t : leaf->second;
-  };
+  const auto state_of = [&](const Tensor& t) { return leaves(t); };
   const Graph rebuilt = rebuild_ ? rebuild_(g.graph, state_of) : g.graph;
-  Graph whole = rewrite(rebuilt, [&](const NodePtr& node, const std::vector<Tensor>&) {
-    const auto leaf = leaves.find(node.get());
-    return leaf == leaves.end() ? std::vector<Tensor>() : std::vector{leaf->second};
-  });
-  graphs_.emplace_back(types, std::move(whole));
+  graphs_.emplace_back(types, with_values(rebuilt, leaves));
   return graphs_.back().second;
 }
 
@@ -105,11 +98,10 @@ Tensor GraphModel::operator()(const std::vector<Tensor>& inputs) {
   std::vector<Type> types;
   for (const Tensor& t : inputs) types.push_back(t.type());
   const Graph& graph = graph_for(types);
-  std::unordered_map<const Node*, Tensor> given;
-  for (size_t i = 0; i < inputs.size(); ++i) given[&graph.inputs[i].node()] = inputs[i];
+  ValueMap given;
+  for (size_t i = 0; i < inputs.size(); ++i) given.set(graph.inputs[i], inputs[i]);
   const Graph here = rewrite(graph, [&](const NodePtr& node, const std::vector<Tensor>&) {
-    const auto input = given.find(node.get());
-    if (input != given.end()) return std::vector{input->second};
+    if (const Tensor* input = given.find({node, 0})) return std::vector{*input};
     return is(*node, Op::state) ? std::vector{node->state->read()} : std::vector<Tensor>();
   });
   return here.outputs[0];

@@ -19,13 +19,6 @@ namespace {
 
 using Inputs = std::vector<Tensor>;
 
-Graph with_constants(const Graph& graph) {
-  return rewrite(graph, [](const NodePtr& node, const Inputs& /*inputs*/) -> Inputs {
-    if (!is(*node, Op::state)) return {};
-    return {make_constant(node->types[0], node->state->buffer())};
-  });
-}
-
 // Without gradients nothing is left of it.
 Graph without_straight_through(const Graph& graph) {
   return rewrite(graph, [](const NodePtr& node, const Inputs& inputs) -> Inputs {
@@ -45,21 +38,14 @@ class IntegerWeights {
         known.push_back(t ? Tensor::from(evaluate(t, cpu_backend())) : Tensor());
       }
       const Tensor place = make_input(node->types[0], "");
-      weights_[&place.node()] = {with_inputs(*node, known), 0};
-      keep_.push_back(place);
+      weights_.set(place, {with_inputs(*node, known), 0});
       return {place};
     });
   }
-  Graph restored(const Graph& graph) const {
-    return rewrite(graph, [&](const NodePtr& node, const Inputs& /*inputs*/) -> Inputs {
-      const auto found = weights_.find(node.get());
-      return found == weights_.end() ? Inputs{} : Inputs{found->second};
-    });
-  }
+  Graph restored(const Graph& graph) const { return with_values(graph, weights_); }
 
  private:
-  std::unordered_map<const Node*, Tensor> weights_;
-  Inputs keep_;
+  ValueMap weights_;
 };
 
 // relu(max_pool(x)) = max_pool(relu(x))
@@ -82,6 +68,13 @@ Graph zeros_stay(const Graph& graph) {
 }
 
 }  // namespace
+
+Graph with_constants(const Graph& graph) {
+  return rewrite(graph, [](const NodePtr& node, const Inputs& /*inputs*/) -> Inputs {
+    if (!is(*node, Op::state)) return {};
+    return {make_constant(node->types[0], node->state->buffer())};
+  });
+}
 
 InferenceGraph inference_graph(const Graph& graph) {
   // What is repeated for each sample of a batch is not folded: graphs for all batch sizes are

@@ -19,5 +19,7 @@ struct InferenceGraph {
 // labelled with the name of its weights without ".weight", unless it has a label. ReLU moves before
 // max pooling, where it joins the convolution. Updates of states are dropped.
 InferenceGraph inference_graph(const Graph& graph);
+// The graph with the states' values as constants, which share their memory.
+Graph with_constants(const Graph& graph);
 
 }  // namespace suan::compress

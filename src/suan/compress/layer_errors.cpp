@@ -44,16 +44,6 @@ double SignalToNoise::decibel() const {
   return 10 * std::log10(signal_ / noise_);
 }
 
-Graph on_inputs(const Graph& graph, const std::vector<Tensor>& inputs) {
-  return rewrite(graph, [&](const NodePtr& node, const std::vector<Tensor>&) {
-    std::vector<Tensor> replaced;
-    for (size_t i = 0; i < graph.inputs.size(); ++i) {
-      if (&graph.inputs[i].node() == node.get()) replaced = {inputs[i]};
-    }
-    return replaced;
-  });
-}
-
 std::vector<ComparedLayer> compare_layers(const Graph& original, const Graph& quantized) {
   const auto others = layers_by_name(quantized);
   std::vector<ComparedLayer> layers;

@@ -24,8 +24,6 @@ struct ComparedLayer {
 };
 // By the layers' names. `quantized` must have the inputs of `original` themselves.
 std::vector<ComparedLayer> compare_layers(const Graph& original, const Graph& quantized);
-// `graph` with the inputs of another one of the same types.
-Graph on_inputs(const Graph& graph, const std::vector<Tensor>& inputs);
 
 // For all convolutions and products that both graphs have, by their names (compress/layers.h), in
 // the order of the graph. `original` and `quantized` have equal inputs. Throws as for_each_batch.

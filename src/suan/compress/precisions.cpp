@@ -181,15 +181,12 @@ Graph Precisions::build_with_weights(const QuantizeOptions& options, int64_t bat
     }
   }
   const Graph graph = original(batch);
-  std::unordered_map<const Node*, Tensor> weights;
+  ValueMap weights;
   for (const auto& [name, node] : layers_by_name(graph)) {
     const auto found = integer_weights_.find(name);
-    if (found != integer_weights_.end()) weights[&node->inputs[1].node()] = found->second;
+    if (found != integer_weights_.end()) weights.set(node->inputs[1], found->second);
   }
-  return rewrite(graph, [&](const NodePtr& node, const std::vector<Tensor>& /*inputs*/) {
-    const auto found = weights.find(node.get());
-    return found == weights.end() ? std::vector<Tensor>() : std::vector<Tensor>{found->second};
-  });
+  return with_values(graph, weights);
 }
 
 }  // namespace suan::compress

@@ -7,7 +7,7 @@
 
 #include "suan/base/error.h"
 #include "suan/base/log.h"
-#include "suan/data/loader.h"
+#include "suan/compress/training_samples.h"
 #include "suan/ops/cross_entropy.h"
 #include "suan/ops/shape_ops.h"
 #include "suan/tensor/trace_function.h"
@@ -16,22 +16,13 @@
 namespace suan::compress {
 namespace {
 
-// x and labels of the training set, as evaluations prepare them.
+// x and labels of the training set.
 std::vector<std::vector<Array>> sample_batches(const train::TechniqueStart& start,
                                                int64_t samples) {
-  const data::DatasetPtr& dataset = start.task.train;
-  data::LoaderOptions options;
-  options.batch = std::min({int64_t{64}, dataset->size(), samples});
-  options.shuffle = true;
-  options.drop_last = true;
-  options.workers = 0;
-  options.seed = static_cast<uint64_t>(start.recipe.train.seed);
-  options.augment = start.task.eval_augment;
-  data::Loader loader(dataset, options);
+  constexpr int64_t kBatch = 64;
   std::vector<std::vector<Array>> batches;
-  for (const data::Batch batch : loader) {
+  for (const data::Batch& batch : training_samples(start, kBatch, samples)) {
     batches.push_back({batch.x, batch.y});
-    if (static_cast<int64_t>(batches.size()) * options.batch >= samples) break;
   }
   return batches;
 }

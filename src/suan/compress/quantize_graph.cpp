@@ -27,16 +27,13 @@ Graph quantize_graph(const Graph& graph, const QuantizationPlan& plan,
 
 Graph quantize_weights_of(const Graph& graph, const QuantizationPlan& plan,
                           const std::function<QuantizedWeights(const GraphLayer& layer)>& weights) {
-  std::unordered_map<const Node*, Tensor> replaced;  // by the constant
+  ValueMap replaced;
   for (const GraphLayer& layer : plan.layers) {
-    Tensor& to = replaced[&layer.node->inputs[1].node()];
-    if (layer.reason.empty() && layer.linear() && !to) to = weights(layer).dequantized();
+    if (!layer.reason.empty() || !layer.linear()) continue;
+    const Tensor& w = layer.node->inputs[1];
+    if (!replaced.find(w)) replaced.set(w, weights(layer).dequantized());
   }
-  return rewrite(graph, [&](const NodePtr& node, const std::vector<Tensor>& /*inputs*/) {
-    const auto found = replaced.find(node.get());
-    if (found == replaced.end() || !found->second) return std::vector<Tensor>();
-    return std::vector{found->second};
-  });
+  return with_values(graph, replaced);
 }
 
 }  // namespace suan::compress

@@ -2,11 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/compress/quantize_technique.h"
 
-#include <algorithm>
-
 #include "suan/base/error.h"
 #include "suan/compress/qat.h"
-#include "suan/data/loader.h"
+#include "suan/compress/training_samples.h"
 #include "suan/train/task.h"
 
 namespace suan::compress {
@@ -40,26 +38,14 @@ std::vector<std::string> split_names(std::string_view text) {
   return names;
 }
 
-// The model's inputs for samples of the training set, as evaluations prepare them.
+// The model's inputs for samples of the training set.
 std::vector<Batch> calibration_batches(const train::TechniqueStart& start, int64_t samples) {
-  const data::DatasetPtr& dataset = start.task.train;
-  data::LoaderOptions options;
-  options.batch = std::min({start.recipe.train.batch, dataset->size(), samples});
-  options.shuffle = true;
-  options.drop_last = true;
-  options.workers = 0;
-  options.seed = static_cast<uint64_t>(start.recipe.train.seed);
-  options.augment = start.task.eval_augment;
-  data::Loader loader(dataset, options);
   std::vector<Batch> batches;
-  int64_t count = 0;
-  for (const data::Batch batch : loader) {
+  for (const data::Batch& batch : training_samples(start, start.recipe.train.batch, samples)) {
     Batch& inputs = batches.emplace_back();
     for (const Tensor& t : start.task.model_inputs(Tensor::from(batch.x))) {
       inputs.push_back(t.array());
     }
-    count += options.batch;
-    if (count >= samples) break;
   }
   return batches;
 }

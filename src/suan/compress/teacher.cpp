@@ -8,6 +8,7 @@
 #include <future>
 
 #include "suan/base/error.h"
+#include "suan/compress/inference_graph.h"
 #include "suan/compress/layers.h"
 #include "suan/formats/onnx/model.h"
 #include "suan/graph/state.h"
@@ -49,8 +50,7 @@ class RunTeacher : public Teacher {
            fmt::join(recipe_.data.mean, ", "), fmt::join(recipe_.data.std, ", "),
            fmt::join(data.mean, ", "), fmt::join(data.std, ", "));
     }
-    const bool best = has_validation(recipe_) && std::filesystem::exists(folder.best());
-    const std::string file = best ? folder.best() : folder.last();
+    const std::string file = folder.weights();
     const train::Checkpoint saved = train::read_checkpoint(file);
     check_names(path, "class", saved.class_names, data.class_names);
     check_names(path, "token", saved.vocabulary, data.vocabulary);
@@ -70,22 +70,14 @@ class RunTeacher : public Teacher {
         const auto scores = [this](const std::vector<Tensor>& x) {
           return std::vector<Tensor>{learner_->model()(x)};
         };
-        graph = with_constants(trace_function(scores, inputs).graph);
+        graph = trace_function(scores, inputs).graph;
       });
-      return graph;
+      graph.updates.clear();
+      return with_constants(with_layer_names(graph));  // layers keep the names of their weights
     });
   }
 
  private:
-  // Layers keep the names of their weights.
-  static Graph with_constants(Graph graph) {
-    graph.updates.clear();
-    return rewrite(with_layer_names(graph), [](const NodePtr& node, const std::vector<Tensor>&) {
-      if (!is(*node, Op::state)) return std::vector<Tensor>{};
-      return std::vector<Tensor>{make_constant(node->types[0], node->state->buffer())};
-    });
-  }
-
   const train::Recipe recipe_;
   train::Task task_;
   std::unique_ptr<train::Learner> learner_;
@@ -135,14 +127,8 @@ std::unique_ptr<Teacher> open_teacher(const std::string& path, const TeacherData
 }
 
 std::vector<Tensor> placed(const Graph& graph, const std::vector<Tensor>& inputs) {
-  std::unordered_map<const Node*, Tensor> given;
-  for (size_t i = 0; i < inputs.size(); ++i) given[&graph.inputs[i].node()] = inputs[i];
-  const Graph copy = rewrite(graph, [&](const NodePtr& node, const std::vector<Tensor>&) {
-    const auto found = given.find(node.get());
-    return found == given.end() ? std::vector<Tensor>{} : std::vector<Tensor>{found->second};
-  });
   std::vector<Tensor> out;
-  for (const Tensor& t : copy.outputs) out.push_back(stop_gradient(t));
+  for (const Tensor& t : on_inputs(graph, inputs).outputs) out.push_back(stop_gradient(t));
   return out;
 }
 

@@ -102,4 +102,16 @@ Graph rewrite(
   return out;
 }
 
+Graph with_values(const Graph& graph, const ValueMap& values) {
+  return rewrite(graph, [&](const NodePtr& node, const std::vector<Tensor>&) {
+    const Tensor* value = values.find({node, 0});
+    return value ? std::vector{*value} : std::vector<Tensor>();
+  });
+}
+Graph on_inputs(const Graph& graph, std::span<const Tensor> inputs) {
+  ValueMap values;
+  for (size_t i = 0; i < inputs.size(); ++i) values.set(graph.inputs[i], inputs[i]);
+  return with_values(graph, values);
+}
+
 }  // namespace suan

@@ -72,5 +72,9 @@ class ValueMap {
 Graph rewrite(
     const Graph& graph,
     const std::function<std::vector<Tensor>(const NodePtr&, const std::vector<Tensor>&)>& replace);
+// The graph with other values in place of those that nodes with one output have.
+Graph with_values(const Graph& graph, const ValueMap& values);
+// The graph on other values of its inputs' types, in their order.
+Graph on_inputs(const Graph& graph, std::span<const Tensor> inputs);
 
 }  // namespace suan

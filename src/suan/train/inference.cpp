@@ -17,13 +17,11 @@
 namespace suan::train {
 namespace {
 
-std::string choose_checkpoint(const RunFolder& folder, const std::string& choice,
-                              const Recipe& recipe) {
+std::string choose_checkpoint(const RunFolder& folder, const std::string& choice) {
   if (choice == "last") return folder.last();
   if (choice == "best") return folder.best();
   if (!choice.empty()) fail("checkpoint", "is '{}', expected last or best", choice);
-  const bool best = has_validation(recipe) && std::filesystem::exists(folder.best());
-  return best ? folder.best() : folder.last();
+  return folder.weights();
 }
 
 std::vector<double> softmax_of(std::span<const float> logits, double temperature = 1) {
@@ -93,7 +91,7 @@ LoadedRun::LoadedRun(const RunFolder& folder, const std::string& checkpoint,
                      const std::vector<std::string>& settings)
     : recipe_(folder.recipe(settings)) {
   folder.use_kernels();
-  const std::string file = choose_checkpoint(folder, checkpoint, recipe_);
+  const std::string file = choose_checkpoint(folder, checkpoint);
   const Checkpoint saved = read_checkpoint(file);
   task_ = make_input_task(recipe_);
   task_.class_names = saved.class_names;

@@ -77,9 +77,7 @@ bool all_finite(const StatePtr& state) {
 // The checkpoint that `train.from` names: a file, or a run's best or else last one.
 std::string from_checkpoint(const std::string& from) {
   if (std::filesystem::is_regular_file(from)) return from;
-  const RunFolder run = RunFolder::open(from);
-  const bool best = has_validation(run.recipe()) && std::filesystem::exists(run.best());
-  return best ? run.best() : run.last();
+  return RunFolder::open(from).weights();
 }
 
 SavedShapes saved_shapes(const std::string& checkpoint) {

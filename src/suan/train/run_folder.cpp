@@ -11,6 +11,7 @@
 #include "suan/base/error.h"
 #include "suan/base/file.h"
 #include "suan/program/choice.h"
+#include "suan/train/task.h"
 
 namespace suan::train {
 namespace {
@@ -53,6 +54,10 @@ RunFolder RunFolder::open(const std::string& path, const std::string& runs) {
 
 Recipe RunFolder::recipe(const std::vector<std::string>& settings) const {
   return load_recipe(path_ + "/config.toml", settings);
+}
+
+std::string RunFolder::weights() const {
+  return has_validation(recipe()) && std::filesystem::exists(best()) ? best() : last();
 }
 
 void RunFolder::write_recipe(const Recipe& recipe) const {

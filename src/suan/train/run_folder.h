@@ -22,6 +22,9 @@ class RunFolder {
   const std::string& path() const { return path_; }
   std::string last() const { return path_ + "/checkpoints/last.safetensors"; }
   std::string best() const { return path_ + "/checkpoints/best.safetensors"; }
+  // The weights that the run is used with: the best where the recipe has data to tell by, else the
+  // last.
+  std::string weights() const;
   std::string metrics() const { return path_ + "/metrics.jsonl"; }
   Recipe recipe(const std::vector<std::string>& settings = {}) const;
   void write_recipe(const Recipe& recipe) const;
