@@ -187,4 +187,16 @@ TEST(QuantizeModel, RefusesModelsWithoutLayers) {
 }
 
 }  // namespace
+TEST(QuantizeModel, LayersThatShareWeightsShareTheirIntegers) {
+  const Reproducible reproducible;
+  const Graph graph = graph_of({4, 16}, [](const Tensor& x) {
+    const Tensor w = normal_constant({16, 16}, 1, 0.3f);
+    return matmul(tanh(matmul(x, w)), w);
+  });
+  const QuantizedModel model = quantize_model(graph, normal_batches(graph, 8));
+  const auto products = nodes_of(model.graph, Op::matmul);
+  ASSERT_EQ(products.size(), 2u);
+  EXPECT_TRUE(products[0]->inputs[1].same_as(products[1]->inputs[1]));
+}
+
 }  // namespace suan::compress

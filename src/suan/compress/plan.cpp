@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "suan/compress/weights.h"
 #include "suan/graph/users.h"
 #include "suan/ops/op.h"
 
@@ -146,6 +147,8 @@ Graph apply_plan(const Graph& graph, const QuantizationPlan& plan,
     if (layer.reason.empty()) layers[layer.node.get()] = &layer;
   }
   std::map<Value, Tensor> made;  // by the value as it is in `graph`
+  // Layers that share weights (the steps of a recurrent one) share what is made of them.
+  std::map<std::pair<Value, int>, Tensor> made_weights;
   return rewrite(graph, [&](const NodePtr& node, const std::vector<Tensor>& inputs) {
     std::vector<Tensor> operands = inputs;
     bool changed = false;
@@ -158,7 +161,10 @@ Graph apply_plan(const Graph& graph, const QuantizationPlan& plan,
       changed = true;
     }
     if (const auto layer = layers.find(node.get()); layer != layers.end()) {
-      operands[1] = weights(*layer->second, inputs[1]);
+      const int axis = weight_view(*node).inner_axis;
+      Tensor& w = made_weights[{value_of(node->inputs[1]), axis}];
+      if (!w) w = weights(*layer->second, inputs[1]);
+      operands[1] = w;
       changed = true;
     }
     std::vector<Tensor> outputs;

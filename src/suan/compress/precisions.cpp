@@ -102,9 +102,16 @@ void Precisions::calibrate_all(const CalibrationOptions& options) {
   const Form& all = form(batch);
   params_ = calibrate(all.prepared, all.plan, calibration_, kCpuScheme, options);
   Graph quantized = quantize_graph(all.prepared, all.plan, params_);
-  corrections_ = bias_corrections(all.prepared, quantized, calibration_);
-  quantized = correct_biases(quantized, corrections_);
   const auto few = std::span(calibration_).first(std::min<size_t>(2, calibration_.size()));
+  corrections_ = bias_corrections(all.prepared, quantized, calibration_);
+  const Graph corrected = correct_biases(quantized, corrections_);
+  const double gain =
+      output_error(all.prepared, corrected, few) - output_error(all.prepared, quantized, few);
+  if (gain >= kLeastGain) {
+    quantized = corrected;
+  } else {
+    corrections_.clear();
+  }
   report_ = layer_reports(all.plan, layer_errors(all.prepared, quantized, few));
   list_layers(all.plan);
 }

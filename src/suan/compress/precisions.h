@@ -15,7 +15,7 @@ class Precisions {
  public:
   // `trace` gives the evaluation graph for a batch size, of one structure for all sizes;
   // `calibration` are inputs, all of one batch size. Layers in int8 are prepared
-  // (best_preparation), and their biases corrected. Throws as quantize_model does.
+  // (best_preparation), and their biases corrected where that helps. Throws as quantize_model does.
   Precisions(std::function<Graph(int64_t batch)> trace, std::vector<Batch> calibration,
              const CalibrationOptions& options = {});
 

@@ -13,8 +13,6 @@
 namespace suan::compress {
 namespace {
 
-constexpr double kLeastGain = 0.5;  // dB: a tenth of the noise
-
 class Chooser {
  public:
   Chooser(const Graph& graph, std::span<const Batch> batches, const Scheme& scheme,

@@ -7,6 +7,9 @@
 
 namespace suan::compress {
 
+// What is worth changing a model for: a tenth of the noise of its result, in dB.
+inline constexpr double kLeastGain = 0.5;
+
 // It holds for the graphs of a model of all batch sizes, as inference_graph gives them.
 struct Preparation {
   bool equalize = false;          // compress/equalize.h

@@ -44,7 +44,9 @@ class Searcher {
       try_all();
     } else {
       keep_promise(descend(best_uniform()));
+      try_uniform();
     }
+    measure_again();
     choose();
     return std::move(result_);
   }
@@ -241,6 +243,29 @@ class Searcher {
       if (current[i] == P::bf16) current[i] = P::f32;
     }
     if (!stopped()) tried(current);
+  }
+
+  // What a disturbed measurement at the beginning may have led away from.
+  void try_uniform() {
+    for (const P p : {P::int8, P::bf16}) {
+      const Assignment all = uniform(p);
+      if (all != plain_ && ratio(all) < 1 && !stopped()) tried(all);
+    }
+  }
+  // The cheapest that keep the promise were measured at different times: now side by side.
+  void measure_again() {
+    constexpr size_t kMost = 8;
+    std::vector<size_t> keep;
+    for (size_t i = 0; i < result_.trials.size(); ++i) {
+      if (result_.trials[i].keeps) keep.push_back(i);
+    }
+    std::ranges::sort(keep, {}, [&](size_t i) { return result_.trials[i].ratio; });
+    keep.resize(std::min(keep.size(), kMost));
+    if (keep.empty() || stopped()) return;
+    std::vector<Assignment> all;
+    for (const size_t i : keep) all.push_back(result_.trials[i].assignment);
+    const std::vector<double> measured = ratios(all);
+    for (size_t k = 0; k < keep.size(); ++k) result_.trials[keep[k]].ratio = measured[k];
   }
 
   // Never slower than the original: that one is always among the choices.

@@ -68,6 +68,7 @@ struct SearchResult {
 //    another is tried in every precision, until nothing gains by the margin.
 // 2. While it loses too much, layers get more precise, first those whose noise costs least to
 //    remove; then those that were not to blame get their precision back.
+// 3. The cheapest that keep the promise are measured again side by side, uniform ones among them.
 // `trials`, of an earlier search that was stopped, are not tried again. An exhaustive search
 // measures all assignments, then tries the cheapest ones until one keeps the promise; it throws
 // Error where there are more than 4096.
