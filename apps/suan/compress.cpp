@@ -114,8 +114,7 @@ struct Form {
 class Compression {
  public:
   explicit Compression(const CompressCommandOptions& options)
-      : options_(options),
-        subject_(open_subject(subject_options(checked(options), options.model))) {
+      : options_(options), subject_(opened(options)) {
     stem_ = stem_of(options, subject_);
     compress::CompressOptions& o = search_;
     o.max_drop = parse_percent("--max-drop", options.max_drop);
@@ -144,7 +143,7 @@ class Compression {
 
  private:
   // Options that exclude each other, before anything is read.
-  static const CompressCommandOptions& checked(const CompressCommandOptions& options) {
+  static void check(const CompressCommandOptions& options) {
     const bool retrains = !options.prune.empty() || !options.teacher.empty() || options.epochs > 0;
     if (retrains && options.model.ends_with(".onnx")) {
       fail("compress",
@@ -157,7 +156,10 @@ class Compression {
            "--prune and --distill-from: give one, and then the run that it makes to the "
            "other");
     }
-    return options;
+  }
+  static compress::Subject opened(const CompressCommandOptions& options) {
+    check(options);
+    return open_subject(subject_options(options, options.model));
   }
   static SubjectOptions subject_options(const CompressCommandOptions& o, const std::string& model) {
     return {.model = model,

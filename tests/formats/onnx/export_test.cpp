@@ -194,7 +194,8 @@ TEST(Export, ComputesConstantsThatGrowWithTheBatchSize) {
     const int64_t n = x.shape()[0];
     Array marks(DType::f32, {3, n});  // the same for every sample
     for (int64_t i = 0; i < marks.numel(); ++i) {
-      marks.as<float>()[i] = static_cast<float>(i / n) - 0.5f;
+      const int64_t row = i / n;
+      marks.as<float>()[i] = static_cast<float>(row) - 0.5f;
     }
     const Tensor turned = reshape(counted(n, {1, 0}, {2, 2}), {2 * n});  // 1 0 3 2 5 4
     return {gather(reshape(x, {2 * n}), turned), gather(x, counted(n, {0, 0}, {1, 0})),
