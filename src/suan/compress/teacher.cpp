@@ -71,9 +71,11 @@ class RunTeacher : public Teacher {
           return std::vector<Tensor>{learner_->model()(x)};
         };
         graph = trace_function(scores, inputs).graph;
+        graph.updates.clear();
+        // Here, where averaged weights are in place; layers keep the names of theirs.
+        graph = with_constants(with_layer_names(graph));
       });
-      graph.updates.clear();
-      return with_constants(with_layer_names(graph));  // layers keep the names of their weights
+      return graph;
     });
   }
 
