@@ -62,8 +62,8 @@ compress::Subject with_data(const train::Recipe& recipe, const train::Task& task
   }
   const int64_t half = std::min(task.test->size(), options.examples) / 2;
   if (half < 1) fail("compress", "the test set has {} samples", task.test->size());
-  subject.search = read(compress::part_of(task.test, 0, half), half);
-  subject.held_out = read(compress::part_of(task.test, half, 2 * half), half);
+  subject.search = read(compress::part_of(task.test, 0, 2), half);
+  subject.held_out = read(compress::part_of(task.test, 1, 2), half);
   return subject;
 }
 
@@ -115,13 +115,16 @@ std::function<Graph(int64_t)> trace_of(std::shared_ptr<const onnx::Model> model,
   };
 }
 
-// Samples [first, first + count) of an array.
+// `count` samples of an array, every second one from `first` on.
 Array part_of(const Array& all, int64_t first, int64_t count) {
   Shape shape = all.shape;
   shape[0] = count;
   Array part(all.dtype, shape);
   const size_t row = all.bytes() / static_cast<size_t>(all.shape[0]);
-  std::memcpy(part.buffer->data(), all.as<char>() + static_cast<size_t>(first) * row, part.bytes());
+  for (int64_t i = 0; i < count; ++i) {
+    std::memcpy(part.as<char>() + static_cast<size_t>(i) * row,
+                all.as<char>() + static_cast<size_t>(first + 2 * i) * row, row);
+  }
   return part;
 }
 
@@ -159,11 +162,14 @@ class Samples {
     if (labels_) part.labels = part_of(*labels_, first, count);
     return part;
   }
-  // Whole batches of samples [first, end).
-  std::vector<Examples> batches(int64_t first, int64_t end, int64_t batch) const {
-    batch = std::min(batch, end - first);
+  // Whole batches of `samples` samples, every second one from `first` on: they may be in the order
+  // of their classes.
+  std::vector<Examples> batches(int64_t first, int64_t samples, int64_t batch) const {
+    batch = std::min(batch, samples);
     std::vector<Examples> all;
-    for (int64_t i = first; i + batch <= end; i += batch) all.push_back(examples(i, batch));
+    for (int64_t i = 0; i + batch <= samples; i += batch) {
+      all.push_back(examples(first + 2 * i, batch));
+    }
     return all;
   }
 
@@ -184,8 +190,8 @@ class Samples {
   const Array* labels_ = nullptr;
 };
 
-// A model with samples of its inputs: the first half calibrates and guides the search, the second
-// half is held out. Without labels outputs are compared with the original's.
+// A model with samples of its inputs: every second one calibrates and guides the search, the others
+// are held out. Without labels outputs are compared with the original's.
 compress::Subject open_arrays(const SubjectOptions& options) {
   const auto model = onnx::Model::load(options.model);
   const Samples samples(*model, options);
@@ -200,7 +206,7 @@ compress::Subject open_arrays(const SubjectOptions& options) {
     subject.calibration.push_back(e.inputs);
   }
   subject.search = samples.batches(0, half, kBatch);
-  subject.held_out = samples.batches(half, count, kBatch);
+  subject.held_out = samples.batches(1, half, kBatch);
   subject.trace = trace_of(model, samples.types());
   return subject;
 }

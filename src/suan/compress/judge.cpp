@@ -91,18 +91,18 @@ double cosine_of(const std::vector<Array>& a, const std::vector<Array>& b, int64
 
 class Part final : public data::Dataset {
  public:
-  Part(data::DatasetPtr whole, int64_t begin, int64_t end)
-      : whole_(std::move(whole)), begin_(begin), size_(end - begin) {}
-  int64_t size() const override { return size_; }
+  Part(data::DatasetPtr whole, int64_t first, int64_t step)
+      : whole_(std::move(whole)), first_(first), step_(step) {}
+  int64_t size() const override { return (whole_->size() - first_ + step_ - 1) / step_; }
   data::SampleSpec spec() const override { return whole_->spec(); }
   void read(int64_t index, Random& random, void* x, void* y) const override {
-    whole_->read(begin_ + index, random, x, y);
+    whole_->read(first_ + index * step_, random, x, y);
   }
   const std::vector<std::string>& classes() const override { return whole_->classes(); }
 
  private:
   data::DatasetPtr whole_;
-  int64_t begin_, size_;
+  int64_t first_, step_;
 };
 
 }  // namespace
@@ -154,8 +154,8 @@ Judge::Verdict Judge::judge(const Outputs& compressed) const {
   return verdict;
 }
 
-data::DatasetPtr part_of(data::DatasetPtr dataset, int64_t begin, int64_t end) {
-  return std::make_shared<Part>(std::move(dataset), begin, end);
+data::DatasetPtr part_of(data::DatasetPtr dataset, int64_t first, int64_t step) {
+  return std::make_shared<Part>(std::move(dataset), first, step);
 }
 
 std::vector<data::Batch> batches_of(const data::DatasetPtr& dataset, const data::Augment& augment,
@@ -166,9 +166,13 @@ std::vector<data::Batch> batches_of(const data::DatasetPtr& dataset, const data:
   options.batch = std::min(batch, samples);
   options.augment = augment;
   options.drop_last = true;
-  data::Loader loader(part_of(dataset, 0, samples), options);
+  data::Loader loader(part_of(dataset, 0, dataset->size() / samples), options);
+  const int64_t count = samples / options.batch;
   std::vector<data::Batch> batches;
-  for (data::Batch b : loader) batches.push_back(std::move(b));
+  for (data::Batch b : loader) {
+    batches.push_back(std::move(b));
+    if (static_cast<int64_t>(batches.size()) == count) break;
+  }
   return batches;
 }
 

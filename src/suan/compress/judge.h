@@ -47,10 +47,11 @@ class Judge {
   std::vector<double> original_;            // 1 or 0 for right or wrong; losses; cosines
 };
 
-// A part of a data set: samples [begin, end).
-data::DatasetPtr part_of(data::DatasetPtr dataset, int64_t begin, int64_t end);
-// Whole batches of a data set, as evaluations read them, up to `most` samples; at least one sample,
-// in smaller batches where there are fewer.
+// A part of a data set, whose samples may be in the order of their classes: `first` and each `step`
+// samples further.
+data::DatasetPtr part_of(data::DatasetPtr dataset, int64_t first, int64_t step);
+// Whole batches of a data set, as evaluations read them, of up to `most` samples from all over it;
+// at least one sample, in smaller batches where there are fewer.
 std::vector<data::Batch> batches_of(const data::DatasetPtr& dataset, const data::Augment& augment,
                                     int64_t batch, int64_t most);
 
