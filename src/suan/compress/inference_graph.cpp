@@ -2,8 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "suan/compress/inference_graph.h"
 
-#include <unordered_map>
-
 #include "suan/backend/evaluate.h"
 #include "suan/compress/layers.h"
 #include "suan/graph/state.h"

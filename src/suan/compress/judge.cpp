@@ -110,9 +110,13 @@ class Part final : public data::Dataset {
 Judge::Judge(std::span<const Examples> batches, Metric metric, const Outputs& original)
     : batches_(batches), metric_(metric) {
   if (metric == Metric::cosine) {
-    for (const Examples& batch : batches) wanted_.push_back(original(batch.inputs));
+    for (const Examples& batch : batches) {
+      wanted_.push_back(original(batch.inputs));
+      add_cosines(wanted_.size() - 1, wanted_.back(), original_);
+    }
+  } else {
+    original_ = outcomes(original);
   }
-  original_ = outcomes(original);
   if (original_.empty()) fail("compress", "the data has no example with a label");
 }
 
@@ -121,8 +125,7 @@ std::vector<double> Judge::outcomes(const Outputs& outputs) const {
   for (size_t b = 0; b < batches_.size(); ++b) {
     const std::vector<Array> got = outputs(batches_[b].inputs);
     if (metric_ == Metric::cosine) {
-      const int64_t samples = batches_[b].count();
-      for (int64_t i = 0; i < samples; ++i) out.push_back(cosine_of(wanted_[b], got, i, samples));
+      add_cosines(b, got, out);
       continue;
     }
     const std::vector<double> some = metric_ == Metric::accuracy
@@ -131,6 +134,14 @@ std::vector<double> Judge::outcomes(const Outputs& outputs) const {
     out.insert(out.end(), some.begin(), some.end());
   }
   return out;
+}
+
+void Judge::add_cosines(size_t batch, const std::vector<Array>& got,
+                        std::vector<double>& out) const {
+  const int64_t samples = batches_[batch].count();
+  for (int64_t i = 0; i < samples; ++i) {
+    out.push_back(cosine_of(wanted_[batch], got, i, samples));
+  }
 }
 
 double Judge::metric_of(const std::vector<double>& outcomes) const {

@@ -40,6 +40,7 @@ class Judge {
 
  private:
   std::vector<double> outcomes(const Outputs& outputs) const;
+  void add_cosines(size_t batch, const std::vector<Array>& got, std::vector<double>& out) const;
   double metric_of(const std::vector<double>& outcomes) const;
   std::span<const Examples> batches_;
   Metric metric_;

@@ -87,19 +87,17 @@ Precisions::Precisions(std::function<Graph(int64_t batch)> trace, std::vector<Ba
 
 void Precisions::calibrate_all(const CalibrationOptions& options) {
   const int64_t batch = calibration_[0].at(0).shape[0];
-  const Graph graph = original(batch);
-  const QuantizationPlan first = plan_quantization(graph);
+  Form& all = form(batch);
   const bool any = std::ranges::any_of(
-      first.layers, [](const GraphLayer& layer) { return layer.reason.empty(); });
+      all.plan.layers, [](const GraphLayer& layer) { return layer.reason.empty(); });
   if (!any) {
-    report_ = layer_reports(first, {});
-    list_layers(first);
+    report_ = layer_reports(all.plan, {});
+    list_layers(all.plan);
     return;
   }
-  preparation_ = best_preparation(graph, calibration_, kCpuScheme, options);
-  forms_.clear();
+  preparation_ = best_preparation(all.original, calibration_, kCpuScheme, options);
+  prepare(all);
   warn_of_few(calibration_);
-  const Form& all = form(batch);
   params_ = calibrate(all.prepared, all.plan, calibration_, kCpuScheme, options);
   Graph quantized = quantize_graph(all.prepared, all.plan, params_);
   const auto few = std::span(calibration_).first(std::min<size_t>(2, calibration_.size()));
@@ -140,15 +138,19 @@ void Precisions::list_layers(const QuantizationPlan& plan) {
   }
 }
 
-const Precisions::Form& Precisions::form(int64_t batch) const {
+void Precisions::prepare(Form& form) const {
+  form.prepared = compress::prepared(form.original, preparation_);
+  form.plan = plan_quantization(form.prepared);
+}
+
+Precisions::Form& Precisions::form(int64_t batch) const {
   constexpr size_t kMost = 4;  // that a search goes back and forth between
   const auto found = forms_.find(batch);
   if (found != forms_.end()) return found->second;
   if (forms_.size() >= kMost) forms_.clear();
   Form made;
   made.original = inference_graph(trace_(batch)).graph;
-  made.prepared = compress::prepared(made.original, preparation_);
-  made.plan = plan_quantization(made.prepared);
+  prepare(made);
   return forms_[batch] = std::move(made);
 }
 

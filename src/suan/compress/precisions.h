@@ -36,7 +36,8 @@ class Precisions {
     Graph original, prepared;
     QuantizationPlan plan;  // of the prepared one
   };
-  const Form& form(int64_t batch) const;
+  Form& form(int64_t batch) const;
+  void prepare(Form& form) const;
   void calibrate_all(const CalibrationOptions& options);
   void list_layers(const QuantizationPlan& plan);
 

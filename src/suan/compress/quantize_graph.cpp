@@ -3,7 +3,6 @@
 #include "suan/compress/quantize_graph.h"
 
 #include <algorithm>
-#include <unordered_map>
 
 #include "suan/ops/op.h"
 

@@ -9,6 +9,7 @@
 #include "suan/base/error.h"
 #include "suan/compress/channel_scales.h"
 #include "suan/compress/layers.h"
+#include "suan/compress/quantize_graph.h"
 #include "suan/graph/users.h"
 #include "suan/ops/elementwise.h"
 #include "suan/ops/layer_norm.h"
@@ -94,9 +95,7 @@ std::vector<double> factors_of(const Place& place, const SmoothSite& site) {
   const size_t n = site.largest.size();
   std::vector<double> weights(n, 0.0), s(n, 1.0);
   for (const GraphLayer* layer : place.layers) {
-    const Tensor& w = layer->node->inputs[1];
-    const Array values(w.dtype(), w.shape(), w.node().values[0]);
-    const std::vector<double> own = magnitudes(values, input_channels(*layer->node));
+    const std::vector<double> own = magnitudes(weights_of(*layer), input_channels(*layer->node));
     for (size_t j = 0; j < n; ++j) weights[j] = std::max(weights[j], own[j]);
   }
   for (size_t j = 0; j < n; ++j) {
